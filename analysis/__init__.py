@@ -1,0 +1,1 @@
+"""Looks at data and at results; never imports ``model`` or ``dashboard``."""
