@@ -1,0 +1,665 @@
+"""Where images come from: a zip or a folder on disk, and the metadata files that belong to it.
+
+Knows the layouts of CelebA's copies and of UTKFace and what their file names and tables mean; knows nothing of pixels,
+and copies nothing: a registered source is read in place. ::
+
+    register(Path("~/faces/gender.zip"), "celeba")   # writes data/celeba/source.json
+    source = open_source("celeba")
+    source.images                                    # a table, one row an image
+    source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
+
+Layouts, in a zip or a folder, below any other folders:
+
+- *kaggle*: ``{Train,Validation,Test}/{Male,Female}/NNNNNN.jpg``, the archive's own split and label;
+- *celeba*: ``img_align_celeba/NNNNNN.jpg``, where CelebA's attribute file gives the label;
+- *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female.
+
+CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
+source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is told.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import stat
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute as pc
+from pyarrow import csv
+
+from analysis import paths
+from analysis.errors import UserError
+
+Kind = Literal["kaggle", "celeba", "utkface"]
+
+# CelebA's own names and order; its fortieth attribute, Male, is the label.
+CELEBA_ATTRIBUTES: tuple[str, ...] = (
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
+)
+UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Other")  # by code
+UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
+OFFICIAL_SPLITS = ("train", "validation", "test")  # by code of list_eval_partition
+
+EXPECTED = (
+    "expected {Train,Validation,Test}/{Male,Female}/NNNNNN.jpg, img_align_celeba/NNNNNN.jpg with list_attr_celeba.csv, "
+    "or UTKFace's AGE_GENDER_RACE_DATE.jpg"
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_IMAGE = re.compile(r"\.(?:jpe?g|png|webp)$", re.IGNORECASE)
+_KAGGLE = re.compile(r"(?:^|/)(train|validation|test)/(male|female)/[^/]+$", re.IGNORECASE)
+_CELEBA = re.compile(r"(?:^|/)\d{6}\.[^/.]+$")
+_UTKFACE_LIKE = re.compile(r"(?:^|/)\d+_[\d_]*\d{8,}[^/]*$")
+_UTKFACE = re.compile(r"(?:^|/)(\d{1,3})_([01])_([0-4])_\d{8,}[^/\d][^/]*$")
+_TABLES = {
+    "attributes": re.compile(r"list_attr_celeba\.(?:csv|txt)$", re.IGNORECASE),
+    "partition": re.compile(r"list_eval_partition\.(?:csv|txt)$", re.IGNORECASE),
+    "identity": re.compile(r"identity_celeba\.(?:csv|txt)$", re.IGNORECASE),
+}
+
+_log = logging.getLogger(__name__)
+
+
+class _Store(Protocol):
+    """Files below one path: a zip's or a folder's."""
+
+    path: Path
+
+    def entries(self) -> list[tuple[str, int, str]]:
+        """Path inside the store, size in bytes and token of every file that is not hidden."""
+
+    def read(self, name: str) -> bytes:
+        """Content of one file."""
+
+
+class _Zip:
+    """A zip archive, opened once and on first use (the directory of 200,000 files takes a second to read)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._archive: zipfile.ZipFile | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+    def _open(self) -> zipfile.ZipFile:
+        with self._lock:
+            if self._archive is None:
+                try:
+                    self._archive = zipfile.ZipFile(self.path)
+                except zipfile.BadZipFile as error:
+                    raise UserError(
+                        f"{self.path} is not a whole zip archive ({error}): fetch or copy it again"
+                    ) from None
+                except OSError as error:
+                    raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
+            return self._archive
+
+    def entries(self) -> list[tuple[str, int, str]]:
+        found = []
+        for info in self._open().infolist():
+            name = info.filename
+            if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or name[1:2] == ":":
+                raise UserError(f"{self.path} is refused: its entry {name!r} points outside the archive")
+            if info.flag_bits & 1:
+                raise UserError(f"{self.path} is encrypted: unpack it and give the folder instead")
+            if not info.is_dir() and not _hidden(name):
+                found.append((name, info.file_size, f"{info.CRC:08x}"))
+        return found
+
+    def read(self, name: str) -> bytes:
+        archive = self._open()
+        # zipfile locks each read of the shared file, but not its count of open members.
+        with self._lock:
+            member = archive.open(name)
+        try:
+            return member.read()
+        finally:
+            with self._lock:
+                member.close()
+
+
+class _Folder:
+    """A folder and all below it; links to other folders are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def entries(self) -> list[tuple[str, int, str]]:
+        return list(self._walk(str(self.path), ""))
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[tuple[str, int, str]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _hidden(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+                    continue
+                try:
+                    facts = entry.stat()
+                except OSError:  # a link to nowhere
+                    continue
+                if stat.S_ISREG(facts.st_mode):
+                    yield f"{prefix}{entry.name}", facts.st_size, f"{facts.st_mtime_ns}-{facts.st_size}"
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A registered data set as it lies on disk.
+
+    Attributes
+    ----------
+    name
+        Name of the data set.
+    kind
+        Layout it was recognised by.
+    aligned
+        Whether faces already lie in CelebA's frame.
+    images
+        One row an image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
+        name occurs twice), ``label`` ("female" or "male"), ``split`` ("train", "validation", "test" or <NA>),
+        ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), a nullable boolean column for each attribute
+        that the metadata gives, ``source_path``, ``bytes`` (int64) and ``token`` (changes with the content: CRC-32 in
+        a zip, modification time and size in a folder). What is not known is <NA>.
+    metadata
+        All rows of CelebA's attribute file, whether their image is here or not: ``image_id``, ``label``, the
+        attributes, ``identity`` and ``split`` (CelebA's official one). None without an attribute file.
+    fingerprint
+        SHA-256 (hexadecimal) of the images' paths, sizes and tokens and of the metadata files.
+    notes
+        What a reader should know of this source, one line each: files kept out, labels that contradict each other.
+    """
+
+    name: str
+    kind: Kind
+    aligned: bool
+    images: pd.DataFrame
+    metadata: pd.DataFrame | None
+    fingerprint: str
+    notes: tuple[str, ...]
+    _store: _Store = field(repr=False)
+
+    def read(self, source_path: str) -> bytes:
+        """Content of one image file; may be called from many threads.
+
+        Raises
+        ------
+        KeyError
+            If the source has no such file.
+        OSError
+            If the file cannot be read, or a zip's entry is damaged.
+        """
+        try:
+            return self._store.read(source_path)
+        except FileNotFoundError as error:
+            raise KeyError(source_path) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
+
+
+def register(path: Path, name: str, metadata: Sequence[Path] = ()) -> Path:
+    """Note where the images of a data set lie, after a look that they can be read; nothing is copied.
+
+    Parameters
+    ----------
+    path
+        Zip archive or folder in one of the known layouts, or a folder that holds one such zip.
+    name
+        What to call the data set: letters, digits, dots, dashes and underscores.
+    metadata
+        CelebA's tables, or folders or zips that hold them, where they are neither inside ``path`` nor beside it.
+
+    Returns
+    -------
+    pathlib.Path
+        The note, ``data/NAME/source.json``.
+
+    Raises
+    ------
+    UserError
+        If the name is no name, nothing is at a path, a zip is damaged, or no layout fits.
+    """
+    _check_name(name)
+    store = _locate(Path(path).expanduser().resolve())
+    entries = store.entries()
+    kind = _kind_of(store, entries)
+    if kind == "utkface" and metadata:
+        raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
+    tables: list[Path] = []
+    if kind != "utkface":
+        given = [Path(each).expanduser().resolve() for each in metadata]
+        tables = _containers(given) or _inside(store, entries) or _beside(store.path)
+    _build(name, kind, store, entries, tables)  # raises what there is to say against it
+    note = paths.data_folder(name) / "source.json"
+    facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
+    with paths.replacing(note) as new:
+        new.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return note
+
+
+def open_source(name: str) -> Source:
+    """Open a registered data set; notes on it are logged as warnings and kept in ``Source.notes``.
+
+    Raises
+    ------
+    UserError
+        If no data set has this name, or its images or metadata have gone or changed their layout.
+    """
+    _check_name(name)
+    note = paths.data_folder(name) / "source.json"
+    again = f"run `meanface fetch {name}`" if name == "demo" else f"run `meanface fetch --name {name}`"
+    try:
+        facts = json.loads(note.read_text(encoding="utf-8"))
+        images, tables, kind = Path(facts["images"]), [Path(each) for each in facts["metadata"]], facts["kind"]
+    except FileNotFoundError:
+        raise UserError(f"no data set is called {name}: {again}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{note} is damaged: {again}") from None
+    for each in (images, *tables):
+        if not each.exists():
+            raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
+    store = _store(images)
+    source = _build(name, kind, store, store.entries(), tables)
+    for line in source.notes:
+        _log.warning("%s: %s", name, line)
+    return source
+
+
+def demo_source() -> Path:
+    """Return the shipped demo faces, a zip in the Kaggle layout: composites, no photo of a person.
+
+    Raises
+    ------
+    UserError
+        If this installation lacks the file.
+    """
+    path = paths.PROJECT / "analysis" / "demo-faces.zip"
+    if not path.exists():
+        raise UserError(f"{path} is missing: install meanface again, or check out the whole repository")
+    return path
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no name for a data set: use letters, digits, dots, dashes and underscores")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
+
+
+def _store(path: Path) -> _Store:
+    return _Folder(path) if path.is_dir() else _Zip(path)
+
+
+def _locate(path: Path) -> _Store:
+    """Return the zip or the folder that holds the images: ``path``, or the one zip of images inside it."""
+    if not path.exists():
+        raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")
+    store = _store(path)
+    if isinstance(store, _Zip):
+        return store
+    entries = store.entries()
+    if any(_IMAGE.search(name) for name, _, _ in entries):
+        return store
+    archives = [_Zip(path / name) for name, _, _ in entries if name.lower().endswith(".zip")]
+    archives = [each for each in archives if any(_IMAGE.search(name) for name, _, _ in each.entries())]
+    if len(archives) > 1:
+        names = ", ".join(each.path.name for each in archives)
+        raise UserError(f"{path} holds several archives of images ({names}): give one of them")
+    if not archives:
+        raise UserError(f"{path} holds no images: {EXPECTED}")
+    return archives[0]
+
+
+def _kind_of(store: _Store, entries: Iterable[tuple[str, int, str]]) -> Kind:
+    """Return the layout that most of the image files follow."""
+    names = [name for name, _, _ in entries if _IMAGE.search(name)]
+    if not names:
+        raise UserError(f"{store.path} holds no images: {EXPECTED}")
+    patterns: dict[Kind, re.Pattern[str]] = {"kaggle": _KAGGLE, "utkface": _UTKFACE, "celeba": _CELEBA}
+    fits: dict[Kind, int] = {
+        kind: sum(pattern.search(name) is not None for name in names) for kind, pattern in patterns.items()
+    }
+    if fits["kaggle"]:  # its files are named as CelebA's, so both fit
+        fits["celeba"] = 0
+    kind: Kind = max(fits, key=lambda each: fits[each])
+    if not fits[kind]:
+        raise UserError(f"{store.path} has no layout that is known here (it holds {names[0]!r}): {EXPECTED}")
+    return kind
+
+
+def _is_table(name: str) -> bool:
+    return any(pattern.fullmatch(PurePosixPath(name).name) for pattern in _TABLES.values())
+
+
+def _containers(given: Sequence[Path]) -> list[Path]:
+    """Files and zips of metadata among what the user named; raises where there is none."""
+    found: list[Path] = []
+    for path in given:
+        if not path.exists():
+            raise UserError(f"nothing is at {path}: give list_attr_celeba.csv, or a folder or zip that holds it")
+        if path.is_dir():
+            here = sorted(path / name for name, _, _ in _Folder(path).entries() if _is_table(name))
+        elif path.suffix.lower() == ".zip":
+            here = [path] if any(_is_table(name) for name, _, _ in _Zip(path).entries()) else []
+        else:
+            here = [path] if _is_table(path.name) else []
+        if not here:
+            expected = "list_attr_celeba.csv, list_eval_partition.csv or identity_CelebA.txt"
+            raise UserError(f"{path} is no metadata of CelebA: expected {expected}")
+        found += here
+    return found
+
+
+def _inside(store: _Store, entries: Iterable[tuple[str, int, str]]) -> list[Path]:
+    names = sorted(name for name, _, _ in entries if _is_table(name))
+    if isinstance(store, _Folder):
+        return [store.path / name for name in names]
+    return [store.path] if names else []
+
+
+def _beside(path: Path) -> list[Path]:
+    neighbours = sorted(each for each in path.parent.iterdir() if each.is_file() and each != path)
+    files = [each for each in neighbours if _is_table(each.name)]
+    zips = [each for each in neighbours if "metadata" in each.name.lower() and zipfile.is_zipfile(each)]
+    return files or [each for each in zips if any(_is_table(name) for name, _, _ in _Zip(each).entries())]
+
+
+def _build(name: str, kind: Kind, store: _Store, entries: list[tuple[str, int, str]], tables: Sequence[Path]) -> Source:
+    """Put images and metadata together."""
+    found = sorted(entry for entry in entries if _IMAGE.search(entry[0]))
+    notes: list[str] = []
+    rows, kept_out = _utkface_rows(found) if kind == "utkface" else _celeba_rows(found, kind)
+    if kept_out:
+        example = kept_out[0]
+        notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
+    images = pd.DataFrame(rows).astype({"bytes": "int64"})
+    contents = _read_tables(tables)
+    metadata = None
+    if kind != "utkface":
+        metadata, images, more = _join(images, kind, store, contents)
+        notes += more
+    if images.empty:
+        raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
+
+    digest = hashlib.sha256()
+    for row in found:
+        digest.update(f"{row[0]}\0{row[1]}\0{row[2]}\n".encode("utf-8", "surrogateescape"))
+    for table, (_, content) in sorted(contents.items()):
+        digest.update(table.encode() + hashlib.sha256(content).digest())
+
+    twice = images["image_id"].duplicated(keep=False)
+    if twice.any():
+        images["image_id"] = images["image_id"].mask(twice, images["source_path"])
+        notes.append(f"{int(twice.sum())} images share their file name with another: they go by their whole path")
+    return Source(
+        name=name,
+        kind=kind,
+        aligned=kind != "utkface",
+        images=images.reset_index(drop=True),
+        metadata=metadata,
+        fingerprint=digest.hexdigest(),
+        notes=tuple(notes),
+        _store=store,
+    )
+
+
+def _columns(
+    found: Sequence[tuple[str, int, str]],
+    *,
+    label: Sequence[str | None],
+    split: Sequence[str | None],
+    age: Sequence[int | None],
+    race: Sequence[str | None],
+) -> dict[str, Any]:
+    """Columns of ``Source.images`` in their order, before metadata is joined."""
+    return {
+        "image_id": pd.Series([name.rsplit("/", 1)[-1] for name, _, _ in found], dtype="str"),
+        "label": pd.Series(label, dtype="str"),
+        "split": pd.array(split, dtype="string"),
+        "identity": pd.array([None] * len(found), dtype="Int64"),
+        "age": pd.array(age, dtype="Int64"),
+        "race": pd.array(race, dtype="string"),
+        "source_path": pd.Series([name for name, _, _ in found], dtype="str"),
+        "bytes": [size for _, size, _ in found],
+        "token": pd.Series([token for _, _, token in found], dtype="str"),
+    }
+
+
+def _celeba_rows(found: Sequence[tuple[str, int, str]], kind: Kind) -> tuple[dict[str, Any], list[str]]:
+    pattern = _KAGGLE if kind == "kaggle" else _CELEBA
+    matches = [(entry, pattern.search(entry[0])) for entry in found]
+    kept_out = [entry[0] for entry, match in matches if match is None]
+    kept = [(entry, match) for entry, match in matches if match is not None]
+    unknown: list[str | None] = [None] * len(kept)
+    named = kind == "kaggle"
+    rows = _columns(
+        [entry for entry, _ in kept],
+        label=[match[2].lower() for _, match in kept] if named else unknown,
+        split=[match[1].lower() for _, match in kept] if named else unknown,
+        age=[None] * len(kept),
+        race=unknown,
+    )
+    return rows, kept_out
+
+
+def _utkface_rows(found: Sequence[tuple[str, int, str]]) -> tuple[dict[str, Any], list[str]]:
+    kept, ages, labels, races, kept_out = [], [], [], [], []
+    for entry in found:
+        match = _UTKFACE.search(entry[0])
+        if match is None or not 1 <= int(match[1]) <= 116:
+            kept_out.append(entry[0])
+            continue
+        kept.append(entry)
+        ages.append(int(match[1]))
+        labels.append(UTKFACE_LABELS[int(match[2])])
+        races.append(UTKFACE_RACES[int(match[3])])
+    return _columns(kept, label=labels, split=[None] * len(kept), age=ages, race=races), kept_out
+
+
+def _read_tables(containers: Sequence[Path]) -> dict[str, tuple[str, bytes]]:
+    """Name and content of each metadata table; the first of several wins."""
+    tables: dict[str, tuple[str, bytes]] = {}
+    for path in containers:
+        store: _Store = _Zip(path) if path.suffix.lower() == ".zip" else _Folder(path.parent)
+        names = [name for name, _, _ in store.entries()] if isinstance(store, _Zip) else [path.name]
+        for name in sorted(names):
+            for table, pattern in _TABLES.items():
+                if table not in tables and pattern.fullmatch(PurePosixPath(name).name):
+                    try:
+                        tables[table] = (f"{path}", store.read(name))
+                    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+                        raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None
+    return tables
+
+
+def _parse(where: str, content: bytes, columns: Sequence[str] | None) -> pa.Table:
+    """Rows of a comma- or space-separated table whose first column is the image id.
+
+    ``columns`` names those of a table that may come without a header; None takes the names from the header, which
+    in CelebA's .txt is the second line, after a count, and lacks the image id.
+    """
+    content = content.replace(b"\r", b"")
+    first = content[: content.find(b"\n")] if b"\n" in content else content
+    try:
+        if b"," in first:
+            table = csv.read_csv(pa.BufferReader(content))
+            return table if columns is None else table.rename_columns(columns)
+        while b"  " in content:
+            content = content.replace(b"  ", b" ")
+        content = content.replace(b" \n", b"\n")
+        if columns is None:
+            _, header, content = content.split(b"\n", 2)
+            columns = ["image_id", *header.decode().split()]
+        options = csv.ReadOptions(column_names=list(columns))
+        return csv.read_csv(pa.BufferReader(content), options, csv.ParseOptions(delimiter=" "))
+    except (pa.ArrowInvalid, ValueError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the metadata in {where} cannot be read ({reason}): expected CelebA's own table") from None
+
+
+def _keys(names: pa.ChunkedArray | pd.Series) -> pa.ChunkedArray | pa.Array:
+    """File names without their ending: what images and metadata are joined by."""
+    names = pa.array(names, type=pa.string()) if isinstance(names, pd.Series) else names.cast(pa.string())
+    return pc.replace_substring_regex(names, r"\.[^.]*$", "")
+
+
+def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Row of each wanted image in a table, -1 where there is none."""
+    known = _keys(ids)
+    if len(pc.unique(known)) < len(known):
+        raise UserError(f"the metadata in {where} lists an image twice: expected one row each")
+    if isinstance(known, pa.ChunkedArray):
+        known = known.combine_chunks()
+    rows = pc.fill_null(pc.index_in(_keys(wanted), value_set=known), -1)
+    return rows.to_numpy(zero_copy_only=False).astype("int64")
+
+
+def _codes(where: str, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise UserError(f"the metadata in {where} holds something other than whole numbers: expected CelebA's codes")
+    return column.to_numpy().astype("int64")
+
+
+def _join(
+    images: pd.DataFrame, kind: Kind, store: _Store, contents: dict[str, tuple[str, bytes]]
+) -> tuple[pd.DataFrame | None, pd.DataFrame, list[str]]:
+    """Give images, and CelebA's attribute table, what the metadata tables say."""
+    notes: list[str] = []
+    metadata = _attribute_table(*contents["attributes"]) if "attributes" in contents else None
+    if metadata is None and kind == "celeba":
+        raise UserError(f"{store.path} has no labels: put list_attr_celeba.csv beside it, or name it as metadata")
+
+    for each in [images] if metadata is None else [images, metadata]:
+        _add_identity(each, contents)
+        if each is metadata or kind == "celeba":  # the Kaggle archive's own split wins
+            _add_split(each, contents)
+
+    if metadata is None:
+        return None, images, notes
+    row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), images["image_id"])
+    known = row >= 0
+    told = np.where(known, metadata["label"].to_numpy(dtype=object)[row], None)
+    if kind == "celeba":
+        if not known.all():
+            notes.append(f"{int((~known).sum())} images kept out: the attribute file has no row for them")
+        images["label"] = pd.Series(told, dtype="str")
+    else:
+        against = int((known & (told != images["label"].to_numpy(dtype=object))).sum())
+        if against:
+            notes.append(f"{against} images lie in a folder that contradicts the attribute file: the folder wins")
+        if not known.all():
+            notes.append(f"{int((~known).sum())} images have no row in the attribute file")
+    attributes = [each for each in CELEBA_ATTRIBUTES if each in metadata]
+    given = {each: pd.arrays.BooleanArray(_bools(metadata[each])[row], ~known) for each in attributes}
+    place = images.columns.get_loc("source_path")
+    front, back = images.iloc[:, :place], images.iloc[:, place:]
+    images = pd.concat([front, pd.DataFrame(given, index=images.index), back], axis=1)
+    return metadata, images[known].reset_index(drop=True) if kind == "celeba" else images, notes
+
+
+def _add_identity(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> None:
+    if "identity" in contents:
+        where, content = contents["identity"]
+        people = _parse(where, content, ["image_id", "identity"])
+        row = _lookup(where, people["image_id"], table["image_id"])
+        table["identity"] = pd.arrays.IntegerArray(_codes(where, people["identity"])[row], row < 0)
+
+
+def _add_split(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> None:
+    if "partition" in contents:
+        where, content = contents["partition"]
+        partition = _parse(where, content, ["image_id", "split"])
+        code = _codes(where, partition["split"])
+        if not np.isin(code, (0, 1, 2)).all():
+            raise UserError(f"the partition in {where} holds codes other than 0, 1 and 2: expected CelebA's own")
+        row = _lookup(where, partition["image_id"], table["image_id"])
+        names = np.array(OFFICIAL_SPLITS, dtype=object)[code]
+        table["split"] = pd.array(np.where(row < 0, None, names[row]), dtype="string")
+
+
+def _bools(column: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return column.to_numpy(dtype=bool)
+
+
+def _attribute_table(where: str, content: bytes) -> pd.DataFrame:
+    """CelebA's attribute file: ``image_id, label``, the attributes (boolean), ``identity`` and ``split`` (<NA>)."""
+    table = _parse(where, content, None)
+    if "image_id" not in table.column_names or "Male" not in table.column_names or not len(table):
+        raise UserError(f"the attribute file in {where} lacks image_id or Male: expected list_attr_celeba.csv")
+    values = {}
+    for column in ("Male", *(each for each in CELEBA_ATTRIBUTES if each in table.column_names)):
+        codes = _codes(where, table[column])
+        if not np.isin(codes, (-1, 0, 1)).all():
+            raise UserError(f"the attribute file in {where} holds codes other than 1 and -1 under {column}")
+        values[column] = codes == 1
+    male = values.pop("Male")
+    rows = len(table)
+    known = np.zeros(rows, dtype=bool)
+    return pd.DataFrame(
+        {
+            "image_id": table["image_id"].to_pandas().astype("str"),
+            "label": pd.Series(np.where(male, "male", "female"), dtype="str"),
+            **{name: pd.arrays.BooleanArray(column, known) for name, column in values.items()},
+            "identity": pd.array([None] * rows, dtype="Int64"),
+            "split": pd.array([None] * rows, dtype="string"),
+        }
+    )
