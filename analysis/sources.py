@@ -43,6 +43,9 @@ from analysis.errors import UserError
 
 Kind = Literal["kaggle", "celeba", "utkface"]
 
+KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
+KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
+
 # CelebA's own names and order; its fortieth attribute, Male, is the label.
 CELEBA_ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
@@ -105,6 +108,8 @@ _TABLES = {
     "partition": re.compile(r"list_eval_partition\.(?:csv|txt)$", re.IGNORECASE),
     "identity": re.compile(r"identity_celeba\.(?:csv|txt)$", re.IGNORECASE),
 }
+
+_FETCH = {"demo": "demo", "celeba": "kaggle --name celeba"}  # how the data sets with a known origin are brought
 
 _log = logging.getLogger(__name__)
 
@@ -304,7 +309,7 @@ def open_source(name: str) -> Source:
     """
     _check_name(name)
     note = paths.data_folder(name) / "source.json"
-    again = f"run `meanface fetch {name}`" if name == "demo" else f"run `meanface fetch --name {name}`"
+    again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
     try:
         facts = json.loads(note.read_text(encoding="utf-8"))
         images, tables, kind = Path(facts["images"]), [Path(each) for each in facts["metadata"]], facts["kind"]
@@ -320,6 +325,43 @@ def open_source(name: str) -> Source:
     for line in source.notes:
         _log.warning("%s: %s", name, line)
     return source
+
+
+def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Path:
+    """Download a data set from Kaggle into ``data/NAME/raw`` and register it; a download that was cut is gone on with.
+
+    With the standard data set come CelebA's attribute and partition files, from another data set; without them a
+    warning is logged and the study does without attributes.
+
+    Parameters
+    ----------
+    name
+        What to call the data set.
+    dataset
+        Kaggle's name for it, ``owner/data-set``.
+
+    Returns
+    -------
+    pathlib.Path
+        The note, ``data/NAME/source.json``.
+
+    Raises
+    ------
+    UserError
+        Without the kaggle package, credentials, permission or network; the message says which and what to do.
+    """
+    from analysis import kaggle_download  # noqa: PLC0415 - serving does without Kaggle's package
+
+    _check_name(name)
+    raw = paths.data_folder(name) / "raw"
+    archive = kaggle_download.download_archive(dataset, raw)
+    if dataset == KAGGLE_DATASET:
+        for table in ("list_attr_celeba.csv", "list_eval_partition.csv"):
+            try:
+                kaggle_download.download_file(KAGGLE_METADATA, table, raw)
+            except UserError as error:
+                _log.warning("%s: without %s (%s)", name, table, error)
+    return register(archive, name)
 
 
 def demo_source() -> Path:
@@ -541,8 +583,10 @@ def _parse(where: str, content: bytes, columns: Sequence[str] | None) -> pa.Tabl
     first = content[: content.find(b"\n")] if b"\n" in content else content
     try:
         if b"," in first:
-            table = csv.read_csv(pa.BufferReader(content))
-            return table if columns is None else table.rename_columns(columns)
+            headless = columns is not None and _IMAGE.search(first.split(b",")[0].decode())
+            options = csv.ReadOptions(column_names=list(columns) if columns and headless else None)
+            table = csv.read_csv(pa.BufferReader(content), options)
+            return table if columns is None else table.rename_columns(list(columns))
         while b"  " in content:
             content = content.replace(b"  ", b" ")
         content = content.replace(b" \n", b"\n")
@@ -564,6 +608,8 @@ def _keys(names: pa.ChunkedArray | pd.Series) -> pa.ChunkedArray | pa.Array:
 
 def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Row of each wanted image in a table, -1 where there is none."""
+    if not len(ids):
+        raise UserError(f"the metadata in {where} has no rows: expected one for each image")
     known = _keys(ids)
     if len(pc.unique(known)) < len(known):
         raise UserError(f"the metadata in {where} lists an image twice: expected one row each")
@@ -632,8 +678,8 @@ def _add_split(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> N
         if not np.isin(code, (0, 1, 2)).all():
             raise UserError(f"the partition in {where} holds codes other than 0, 1 and 2: expected CelebA's own")
         row = _lookup(where, partition["image_id"], table["image_id"])
-        names = np.array(OFFICIAL_SPLITS, dtype=object)[code]
-        table["split"] = pd.array(np.where(row < 0, None, names[row]), dtype="string")
+        names = pd.array([*OFFICIAL_SPLITS, None], dtype="string")
+        table["split"] = names.take(np.where(row < 0, len(OFFICIAL_SPLITS), code[row]))
 
 
 def _bools(column: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
