@@ -89,7 +89,7 @@ def _part(target: Path) -> Iterator[Path]:
 
 def _finish(part: Path, target: Path) -> None:
     """Move the one downloaded file to its place once it is seen to be whole."""
-    (downloaded,) = (each for each in part.iterdir() if each.suffix != ".kaggle-partial")
+    (downloaded,) = (each for each in part.iterdir() if each.is_file() and each.suffix != ".kaggle-partial")
     zipped = zipfile.is_zipfile(downloaded)
     if target.suffix == ".zip" and not zipped:
         shutil.rmtree(part)
@@ -102,7 +102,7 @@ def _finish(part: Path, target: Path) -> None:
         downloaded.rename(target)
 
 
-def _authenticated() -> Any:  # noqa: ANN401 - Kaggle's package has no types
+def _authenticated() -> Any:
     # The package authenticates when it is imported: it may print instructions, ask the network, or exit.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:

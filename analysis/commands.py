@@ -1,0 +1,173 @@
+"""The ``meanface`` commands of this room: fetch, ingest, study, compose, publish, report.
+
+Knows the command line; the work is done by the modules that each command imports when it runs.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(help="Name of the data set, as given to `fetch`.")]
+
+
+class Align(StrEnum):
+    """How faces come into the frame."""
+
+    detect = "detect"
+    source = "source"
+
+
+class Renderer(StrEnum):
+    """What renders the report."""
+
+    auto = "auto"
+    quarto = "quarto"
+    embedded = "embedded"
+
+
+@app.command(rich_help_panel="Data")
+def fetch(
+    source: Annotated[
+        str, typer.Argument(help='"kaggle", "demo", or the path of a zip or folder of faces.')
+    ] = "kaggle",
+    name: Annotated[str | None, typer.Option(help="Name to give it; default: made from the source.")] = None,
+    metadata: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Attribute, partition or identity file, or a zip of them; found by itself beside the images."
+        ),
+    ] = None,
+) -> None:
+    """Bring a data set: Kaggle's archive, a zip or folder on disk, or the demo faces.
+
+    Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
+    `meanface fetch demo`.
+    """
+    from analysis import sources
+
+    if source == "kaggle":
+        name = name or "celeba"
+        sources.fetch_kaggle(name)
+    elif source == "demo":
+        name = name or "demo"
+        sources.register(sources.demo_source(), name)
+    else:
+        path = Path(source).expanduser()
+        name = name or path.stem
+        sources.register(path, name, metadata or [])
+    found = sources.open_source(name)
+    labels = found.images["label"].value_counts()
+    counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in ("female", "male"))
+    typer.echo(f"{name}: {len(found.images):,} images ({counts}). Next: meanface ingest {name}")
+
+
+@app.command(rich_help_panel="Data")
+def ingest(
+    name: Name,
+    align: Annotated[
+        Align, typer.Option(help="`source` trusts CelebA's own alignment and skips the detector.")
+    ] = Align.detect,
+    seed: Annotated[int, typer.Option(help="Of the splits, where the source has none.")] = 0,
+) -> None:
+    """Decode, check, align and hash the images of a data set into a manifest and a face cube.
+
+    Example: `meanface ingest celeba`. Started again after being killed, it goes on where it stopped.
+    """
+    from analysis import ingest as module
+
+    facts = module.ingest(name, align=align.value, seed=seed)
+    status = facts["status"]
+    typer.echo(f"{name}: {status.get('ok', 0):,} of {facts['images']:,} images are usable. Next: meanface study {name}")
+    manifest = module.load_manifest(name)
+    refused = manifest[manifest["status"].isin(["broken", "no_face"])]
+    for row in refused.head(20).itertuples():
+        typer.echo(f"  {row.source_path}: {row.reason}")
+    if len(refused) > 20:
+        typer.echo(f"  ... and {len(refused) - 20:,} more; the manifest lists them all under `status` and `reason`")
+    conflicts = facts["conflicts"]
+    typer.echo(f"Duplicates: {conflicts['exact']} exact and {conflicts['near']} near pairs.")
+    if conflicts["excluded"]:
+        typer.echo(
+            f"Splits shared {conflicts['identities_across_splits']} people and "
+            f"{conflicts['duplicates_across_splits']} pictures: {conflicts['excluded']} images are excluded, "
+            "test kept before validation before train."
+        )
+
+
+@app.command(rich_help_panel="Data")
+def study(
+    name: Name,
+    run: Annotated[str | None, typer.Option(help="Name of the run; default: the data set's.")] = None,
+    permutations: Annotated[int, typer.Option(min=100, help="Of the hypothesis test.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+) -> None:
+    """Study a data set: labels, attributes, quality, average faces and the test of the hypothesis.
+
+    Example: `meanface study celeba`.
+    """
+    from analysis import study as module
+    from analysis.paths import run_folder
+    from analysis.results import Results
+
+    run = run or name
+    summary = module.study(name, run, permutations=permutations, seed=seed)
+    verdict = Results(run_folder(run)).hypothesis
+    typer.echo(
+        f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
+        f"(max |g| {verdict['max_abs_g']:.2f}, p = {verdict['p_value']:.4f})."
+    )
+
+
+@app.command(rich_help_panel="Data")
+def compose(
+    name: Name,
+    output: Annotated[Path, typer.Option(help="Zip file to write.")],
+    seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,
+) -> None:
+    """Make composite faces, averages of 24 people each, as a data set without any person's photo.
+
+    Example: `meanface compose celeba --output demo-faces.zip`.
+    """
+    from analysis.composites import compose as make
+
+    table = make(name, output, seed=seed)
+    typer.echo(f"{output}: {len(table)} composites, {output.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command(rich_help_panel="Report")
+def publish(
+    run: Annotated[str, typer.Argument(help="Name of a run that was studied, trained and evaluated.")],
+    to: Annotated[Path | None, typer.Option(help="Folder; default: results/.")] = None,
+) -> None:
+    """Make a run the published one, which the report, the explorer and the API read.
+
+    Example: `meanface publish celeba`.
+    """
+    from analysis import paths
+    from analysis.run import publish as make
+
+    target = to or paths.home() / "results"
+    names = make(run, target)
+    size = sum((target / name).stat().st_size for name in names)
+    typer.echo(f"{target}: {len(names)} files, {size / 1e6:.1f} MB. Next: meanface report")
+
+
+@app.command(rich_help_panel="Report")
+def report(
+    results: Annotated[Path | None, typer.Option(help="Published run to read; default: results/.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the site; default: _site/.")] = None,
+    renderer: Annotated[Renderer, typer.Option(help="`auto` takes Quarto where it is installed.")] = Renderer.auto,
+) -> None:
+    """Render the report from the published results and nothing else.
+
+    Example: `meanface report`.
+    """
+    from analysis import paths
+    from analysis.report import render
+
+    site = render(results or paths.results_folder(), output or paths.site_folder(), renderer=renderer.value)
+    typer.echo(f"Report: {site / 'index.html'}")

@@ -1,0 +1,145 @@
+"""Duplicates and splits: no person and no picture may be in two splits.
+
+Knows the manifest's identities, hashes and aligned pixels; knows nothing of where images come from.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
+
+SPLITS = ("train", "validation", "test")
+NEAR_BITS = 3  # of 64: perceptual hashes this close are compared pixel by pixel
+NEAR_DIFFERENCE = 8.0  # mean absolute difference in 8-bit steps below which two pictures are near duplicates
+
+
+def duplicate_pairs(manifest: pd.DataFrame, faces: Any) -> pd.DataFrame:
+    """Pairs of images that show the same picture.
+
+    Exact duplicates share their file's hash. Near duplicates have perceptual hashes within 3 of 64 bits *and*
+    aligned pixels that differ by less than 8 of 255 steps on average: aligned portraits are alike enough for their
+    hashes alone to accuse innocent pairs.
+
+    Parameters
+    ----------
+    manifest
+        With ``hash``, ``phash`` (hexadecimal) and ``status``; only "ok" rows are compared.
+    faces
+        uint8 (image, y, x, channel), rows as in the manifest; read only for near-duplicate candidates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``first``, ``second`` (row numbers, first < second) and ``kind`` ("exact" or "near").
+    """
+    rows = np.flatnonzero(manifest["status"].to_numpy() == "ok")
+    codes = np.array([int(code, 16) for code in manifest["phash"].iloc[rows]], dtype=np.uint64)
+    pairs = set()
+    # Two codes within 3 bits agree in at least one of four 16-bit bands (pigeonhole).
+    for band in range(4):
+        key = (codes >> np.uint64(16 * band)) & np.uint64(0xFFFF)
+        order = np.argsort(key, kind="stable")
+        edges = np.flatnonzero(np.diff(key[order])) + 1
+        for bucket in np.split(order, edges):
+            if len(bucket) < 2:
+                continue
+            near = np.bitwise_count(codes[bucket, None] ^ codes[None, bucket]) <= NEAR_BITS
+            for i, j in zip(*np.nonzero(np.triu(near, 1)), strict=True):
+                pairs.add(tuple(sorted((int(rows[bucket[i]]), int(rows[bucket[j]])))))
+    hashes = manifest["hash"].to_numpy()
+    found = []
+    for first, second in sorted(pairs):
+        if hashes[first] == hashes[second]:
+            found.append((first, second, "exact"))
+        else:
+            difference = np.abs(np.asarray(faces[first], np.int16) - np.asarray(faces[second], np.int16))
+            if difference.mean() < NEAR_DIFFERENCE:
+                found.append((first, second, "near"))
+    return pd.DataFrame(found, columns=["first", "second", "kind"])
+
+
+def _groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+    """Number of the group of each row: rows that share an identity or a picture are in one group."""
+    size = len(manifest)
+    links = [pairs[["first", "second"]].to_numpy(dtype=np.int64).reshape(-1, 2)]
+    if "identity" in manifest and manifest["identity"].notna().any():
+        known = manifest["identity"].dropna()
+        first = known.groupby(known).transform(lambda group: group.index[0])
+        links.append(np.column_stack([known.index, first]).astype(np.int64))
+    edges = np.concatenate(links)
+    graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(size, size))
+    return connected_components(graph, directed=False)[1]
+
+
+def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give every image a split that shares no person and no picture with another split.
+
+    Where the source has splits of its own they stand, and of a person or picture in two of them only the images in
+    the later one (test before validation before train) stay: the others become "excluded", with the reason. Where
+    the source has none, people are drawn 70 : 10 : 20 into train, validation and test, stratified by label.
+
+    Parameters
+    ----------
+    manifest
+        As from ingest: ``image_id, label, split, identity, hash, phash, status, reason``, index 0 to n - 1.
+    faces
+        uint8 (image, y, x, channel), rows as in the manifest.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    manifest : pandas.DataFrame
+        Copy with ``split``, ``status``, ``reason`` resolved and ``near_duplicate_of`` (image_id) added.
+    conflicts : dict
+        ``exact`` and ``near`` duplicate pairs, ``identities_across_splits``, ``duplicates_across_splits`` (pairs)
+        and ``excluded`` images.
+    """
+    manifest = manifest.copy()
+    pairs = duplicate_pairs(manifest, faces)
+    manifest["near_duplicate_of"] = pd.Series(pd.NA, index=manifest.index, dtype="string")
+    later = pairs.drop_duplicates("second")
+    manifest.loc[later["second"], "near_duplicate_of"] = manifest["image_id"].iloc[later["first"]].to_numpy()
+    groups = _groups(manifest, pairs)
+    usable = (manifest["status"] == "ok").to_numpy()
+    conflicts = {
+        "exact": int((pairs["kind"] == "exact").sum()),
+        "near": int((pairs["kind"] == "near").sum()),
+        "identities_across_splits": 0,
+        "duplicates_across_splits": 0,
+        "excluded": 0,
+    }
+    if manifest["split"].isna().all():
+        manifest["split"] = _draw_splits(manifest["label"], groups, usable, seed)
+        return manifest, conflicts
+
+    split = manifest["split"].to_numpy()
+    if "identity" in manifest:
+        spread = manifest[usable & manifest["identity"].notna()].groupby("identity")["split"].nunique()
+        conflicts["identities_across_splits"] = int((spread > 1).sum())
+    conflicts["duplicates_across_splits"] = int((split[pairs["first"]] != split[pairs["second"]]).sum())
+    rank = manifest["split"].map(SPLITS.index).where(usable, -1)
+    highest = rank.groupby(groups).transform("max")
+    excluded = (usable & (rank < highest)).to_numpy()
+    manifest.loc[excluded, "status"] = "excluded"
+    manifest.loc[excluded, "reason"] = [
+        f"the same person or picture is also in {SPLITS[int(value)]}" for value in highest[excluded]
+    ]
+    conflicts["excluded"] = int(excluded.sum())
+    return manifest, conflicts
+
+
+def _draw_splits(labels: pd.Series, groups: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:
+    split = np.full(len(labels), "train", dtype=object)
+    rows = np.flatnonzero(usable)
+    if len(np.unique(groups[rows])) < 10:  # too few people for ten folds: all of them train
+        return split
+    folds = StratifiedGroupKFold(n_splits=10, shuffle=True, random_state=seed)
+    drawn = folds.split(rows, labels.iloc[rows], groups[rows])
+    for fold, (_, chosen) in enumerate(drawn):
+        if fold < 3:
+            split[rows[chosen]] = "validation" if fold == 2 else "test"
+    return split
