@@ -1,0 +1,76 @@
+# `make serve` is all it takes: it sets up .venv and starts meanface. Stamps in .venv remember what is installed.
+
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE := $(VENV)/.installed-serve
+ALL := $(VENV)/.installed-all
+DEMO_HOME := $(CURDIR)/runs/demo-home
+DEMO_EPOCHS ?= 3
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help serve report demo test lint lock clean
+
+help: ## show this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+serve: $(SERVE) ## install what serving needs and start it (HOST and PORT from the environment)
+	$(BIN)/meanface serve $(ARGS)
+
+report: $(SERVE) ## render the report from the published results into _site/
+	$(BIN)/meanface report $(ARGS)
+
+demo: export MEANFACE_HOME = $(DEMO_HOME)
+demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEMO_EPOCHS=3)
+	$(BIN)/meanface fetch demo
+	$(BIN)/meanface ingest demo
+	$(BIN)/meanface study demo
+	$(BIN)/meanface train demo --epochs $(DEMO_EPOCHS)
+	$(BIN)/meanface evaluate demo
+	$(BIN)/meanface publish demo
+	$(BIN)/meanface report
+	@echo "The report is $(DEMO_HOME)/_site/index.html; show it with MEANFACE_HOME=$(DEMO_HOME) $(BIN)/meanface serve"
+
+test: $(ALL) ## run the tests (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(ALL) ## check format, style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versions)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --all-extras \
+		--no-annotate --no-header --no-emit-index-url --quiet $(ARGS) pyproject.toml -o requirements.lock
+
+clean: ## remove what can be made again, but not .venv, data or runs
+	rm -rf _site site/assets/bokeh build .quarto meanface.egg-info $(DEMO_HOME)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "meanface needs Python 3.11 or newer, and found none:" \
+		"install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "meanface needs Python 3.11" \
+		"or newer, but $(PYTHON) is not: name another, make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment:" \
+		"install its venv module (on Debian and Ubuntu: apt install python3-venv) and run make again" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# A virtual environment starts with the pip of its Python, which may be too old for an editable install.
+$(SERVE): $(BIN)/python pyproject.toml requirements.lock
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1"
+	$(BIN)/python -m pip install -c requirements.lock -e .
+	@touch $@
+
+$(ALL): $(BIN)/python pyproject.toml requirements.lock
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1"
+	$(BIN)/python -m pip install -c requirements.lock -e ".[train,dev]"
+	@touch $(SERVE) $@
