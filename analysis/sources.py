@@ -27,9 +27,9 @@ import stat
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -98,17 +98,18 @@ EXPECTED = (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_IMAGE = re.compile(r"\.(?:jpe?g|png|webp)$", re.IGNORECASE)
-_KAGGLE = re.compile(r"(?:^|/)(train|validation|test)/(male|female)/[^/]+$", re.IGNORECASE)
-_CELEBA = re.compile(r"(?:^|/)\d{6}\.[^/.]+$")
-_UTKFACE_LIKE = re.compile(r"(?:^|/)\d+_[\d_]*\d{8,}[^/]*$")
-_UTKFACE = re.compile(r"(?:^|/)(\d{1,3})_([01])_([0-4])_\d{8,}[^/\d][^/]*$")
-_TABLES = {
-    "attributes": re.compile(r"list_attr_celeba\.(?:csv|txt)$", re.IGNORECASE),
-    "partition": re.compile(r"list_eval_partition\.(?:csv|txt)$", re.IGNORECASE),
-    "identity": re.compile(r"identity_celeba\.(?:csv|txt)$", re.IGNORECASE),
+# Patterns of RE2, for paths inside a source.
+_IMAGE = r"(?i)\.(?:jpe?g|png|webp)$"
+_LAYOUTS: dict[Kind, str] = {
+    "kaggle": r"(?i)(?:^|/)(?P<split>train|validation|test)/(?P<label>male|female)/[^/]+$",
+    "utkface": r"(?:^|/)(?P<age>\d{1,3})_(?P<label>[01])_(?P<race>[0-4])_\d{8,}[^/\d][^/]*$",
+    "celeba": r"(?:^|/)(?P<number>\d{6})\.[^/.]+$",
 }
-
+_TABLES = {
+    "attributes": r"(?i)(?:^|/)list_attr_celeba\.(?:csv|txt)$",
+    "partition": r"(?i)(?:^|/)list_eval_partition\.(?:csv|txt)$",
+    "identity": r"(?i)(?:^|/)identity_celeba\.(?:csv|txt)$",
+}
 _FETCH = {"demo": "demo", "celeba": "kaggle --name celeba"}  # how the data sets with a known origin are brought
 
 _log = logging.getLogger(__name__)
@@ -119,8 +120,8 @@ class _Store(Protocol):
 
     path: Path
 
-    def entries(self) -> list[tuple[str, int, str]]:
-        """Path inside the store, size in bytes and token of every file that is not hidden."""
+    def entries(self) -> pa.Table:
+        """``source_path``, ``bytes`` and ``token`` of every file that is not hidden, in no order."""
 
     def read(self, name: str) -> bytes:
         """Content of one file."""
@@ -153,17 +154,17 @@ class _Zip:
                     raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
             return self._archive
 
-    def entries(self) -> list[tuple[str, int, str]]:
+    def entries(self) -> pa.Table:
         found = []
         for info in self._open().infolist():
             name = info.filename
-            if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or name[1:2] == ":":
+            if name[0] in "/\\" or name[1:2] == ":" or (".." in name and ".." in re.split(r"[/\\]", name)):
                 raise UserError(f"{self.path} is refused: its entry {name!r} points outside the archive")
             if info.flag_bits & 1:
                 raise UserError(f"{self.path} is encrypted: unpack it and give the folder instead")
-            if not info.is_dir() and not _hidden(name):
+            if name[-1] != "/" and not _hidden(name):
                 found.append((name, info.file_size, f"{info.CRC:08x}"))
-        return found
+        return _entries(self.path, found)
 
     def read(self, name: str) -> bytes:
         archive = self._open()
@@ -183,8 +184,8 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def entries(self) -> list[tuple[str, int, str]]:
-        return list(self._walk(str(self.path), ""))
+    def entries(self) -> pa.Table:
+        return _entries(self.path, list(self._walk(str(self.path), "")))
 
     def _walk(self, folder: str, prefix: str) -> Iterator[tuple[str, int, str]]:
         with os.scandir(folder) as entries:
@@ -282,8 +283,7 @@ def register(path: Path, name: str, metadata: Sequence[Path] = ()) -> Path:
         If the name is no name, nothing is at a path, a zip is damaged, or no layout fits.
     """
     _check_name(name)
-    store = _locate(Path(path).expanduser().resolve())
-    entries = store.entries()
+    store, entries = _locate(Path(path).expanduser().resolve())
     kind = _kind_of(store, entries)
     if kind == "utkface" and metadata:
         raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
@@ -391,45 +391,68 @@ def _store(path: Path) -> _Store:
     return _Folder(path) if path.is_dir() else _Zip(path)
 
 
-def _locate(path: Path) -> _Store:
-    """Return the zip or the folder that holds the images: ``path``, or the one zip of images inside it."""
+def _entries(path: Path, found: Sequence[tuple[str, int, str]]) -> pa.Table:
+    names, sizes, tokens = zip(*found, strict=True) if found else ((), (), ())
+    try:
+        return pa.table(
+            {
+                "source_path": pa.array(names, pa.string()),
+                "bytes": pa.array(sizes, pa.int64()),
+                "token": pa.array(tokens, pa.string()),
+            }
+        )
+    except UnicodeEncodeError:
+        raise UserError(f"a file name in {path} is not UTF-8: rename it") from None
+
+
+def _matching(entries: pa.Table, pattern: str) -> pa.Table:
+    return entries.filter(pc.match_substring_regex(entries["source_path"], pattern))
+
+
+def _names(entries: pa.Table, pattern: str) -> list[str]:
+    return sorted(_matching(entries, pattern)["source_path"].to_pylist())
+
+
+def _locate(path: Path) -> tuple[_Store, pa.Table]:
+    """Return the zip or the folder that holds the images, ``path`` or the one zip of images in it, and its files."""
     if not path.exists():
         raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")
     store = _store(path)
-    if isinstance(store, _Zip):
-        return store
     entries = store.entries()
-    if any(_IMAGE.search(name) for name, _, _ in entries):
-        return store
-    archives = [_Zip(path / name) for name, _, _ in entries if name.lower().endswith(".zip")]
-    archives = [each for each in archives if any(_IMAGE.search(name) for name, _, _ in each.entries())]
-    if len(archives) > 1:
-        names = ", ".join(each.path.name for each in archives)
+    if isinstance(store, _Zip) or len(_matching(entries, _IMAGE)):
+        return store, entries
+    archives = [_Zip(path / name) for name in _names(entries, r"(?i)\.zip$")]
+    found = [(each, each.entries()) for each in archives]
+    found = [(each, inside) for each, inside in found if len(_matching(inside, _IMAGE))]
+    if len(found) > 1:
+        names = ", ".join(each.path.name for each, _ in found)
         raise UserError(f"{path} holds several archives of images ({names}): give one of them")
-    if not archives:
+    if not found:
         raise UserError(f"{path} holds no images: {EXPECTED}")
-    return archives[0]
+    return found[0]
 
 
-def _kind_of(store: _Store, entries: Iterable[tuple[str, int, str]]) -> Kind:
+def _kind_of(store: _Store, entries: pa.Table) -> Kind:
     """Return the layout that most of the image files follow."""
-    names = [name for name, _, _ in entries if _IMAGE.search(name)]
-    if not names:
+    images = _matching(entries, _IMAGE)
+    if not len(images):
         raise UserError(f"{store.path} holds no images: {EXPECTED}")
-    patterns: dict[Kind, re.Pattern[str]] = {"kaggle": _KAGGLE, "utkface": _UTKFACE, "celeba": _CELEBA}
-    fits: dict[Kind, int] = {
-        kind: sum(pattern.search(name) is not None for name in names) for kind, pattern in patterns.items()
-    }
-    if fits["kaggle"]:  # its files are named as CelebA's, so both fit
-        fits["celeba"] = 0
-    kind: Kind = max(fits, key=lambda each: fits[each])
+    fits = {kind: len(_matching(images, pattern)) for kind, pattern in _LAYOUTS.items()}
+    kind = max(fits, key=lambda each: fits[each])  # the Kaggle layout's files are named as CelebA's: it comes first
     if not fits[kind]:
-        raise UserError(f"{store.path} has no layout that is known here (it holds {names[0]!r}): {EXPECTED}")
+        example = images["source_path"][0].as_py()
+        raise UserError(f"{store.path} has no layout that is known here (it holds {example!r}): {EXPECTED}")
     return kind
 
 
-def _is_table(name: str) -> bool:
-    return any(pattern.fullmatch(PurePosixPath(name).name) for pattern in _TABLES.values())
+def _tables_in(entries: pa.Table) -> dict[str, str]:
+    """Path of each of CelebA's tables among ``entries``; the first in the alphabet of several."""
+    found = {table: _names(entries, pattern) for table, pattern in _TABLES.items()}
+    return {table: names[0] for table, names in found.items() if names}
+
+
+def _table_of(path: Path) -> str | None:
+    return next((table for table, pattern in _TABLES.items() if re.search(pattern, path.name)), None)
 
 
 def _containers(given: Sequence[Path]) -> list[Path]:
@@ -439,11 +462,11 @@ def _containers(given: Sequence[Path]) -> list[Path]:
         if not path.exists():
             raise UserError(f"nothing is at {path}: give list_attr_celeba.csv, or a folder or zip that holds it")
         if path.is_dir():
-            here = sorted(path / name for name, _, _ in _Folder(path).entries() if _is_table(name))
+            here = [path / name for name in _tables_in(_Folder(path).entries()).values()]
         elif path.suffix.lower() == ".zip":
-            here = [path] if any(_is_table(name) for name, _, _ in _Zip(path).entries()) else []
+            here = [path] if _tables_in(_Zip(path).entries()) else []
         else:
-            here = [path] if _is_table(path.name) else []
+            here = [path] if _table_of(path) else []
         if not here:
             expected = "list_attr_celeba.csv, list_eval_partition.csv or identity_CelebA.txt"
             raise UserError(f"{path} is no metadata of CelebA: expected {expected}")
@@ -451,8 +474,8 @@ def _containers(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _inside(store: _Store, entries: Iterable[tuple[str, int, str]]) -> list[Path]:
-    names = sorted(name for name, _, _ in entries if _is_table(name))
+def _inside(store: _Store, entries: pa.Table) -> list[Path]:
+    names = _tables_in(entries).values()
     if isinstance(store, _Folder):
         return [store.path / name for name in names]
     return [store.path] if names else []
@@ -460,20 +483,19 @@ def _inside(store: _Store, entries: Iterable[tuple[str, int, str]]) -> list[Path
 
 def _beside(path: Path) -> list[Path]:
     neighbours = sorted(each for each in path.parent.iterdir() if each.is_file() and each != path)
-    files = [each for each in neighbours if _is_table(each.name)]
+    files = [each for each in neighbours if _table_of(each)]
     zips = [each for each in neighbours if "metadata" in each.name.lower() and zipfile.is_zipfile(each)]
-    return files or [each for each in zips if any(_is_table(name) for name, _, _ in _Zip(each).entries())]
+    return files or [each for each in zips if _tables_in(_Zip(each).entries())]
 
 
-def _build(name: str, kind: Kind, store: _Store, entries: list[tuple[str, int, str]], tables: Sequence[Path]) -> Source:
+def _build(name: str, kind: Kind, store: _Store, entries: pa.Table, tables: Sequence[Path]) -> Source:
     """Put images and metadata together."""
-    found = sorted(entry for entry in entries if _IMAGE.search(entry[0]))
+    found = _matching(entries, _IMAGE).sort_by("source_path")
+    images, kept_out = _rows(found, kind)
     notes: list[str] = []
-    rows, kept_out = _utkface_rows(found) if kind == "utkface" else _celeba_rows(found, kind)
     if kept_out:
         example = kept_out[0]
         notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
-    images = pd.DataFrame(rows).astype({"bytes": "int64"})
     contents = _read_tables(tables)
     metadata = None
     if kind != "utkface":
@@ -483,8 +505,9 @@ def _build(name: str, kind: Kind, store: _Store, entries: list[tuple[str, int, s
         raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
 
     digest = hashlib.sha256()
-    for row in found:
-        digest.update(f"{row[0]}\0{row[1]}\0{row[2]}\n".encode("utf-8", "surrogateescape"))
+    facts = found.set_column(1, "bytes", found["bytes"].cast(pa.string()))
+    for column in facts.columns:
+        digest.update("\n".join(column.to_pylist()).encode() + b"\0")
     for table, (_, content) in sorted(contents.items()):
         digest.update(table.encode() + hashlib.sha256(content).digest())
 
@@ -504,72 +527,59 @@ def _build(name: str, kind: Kind, store: _Store, entries: list[tuple[str, int, s
     )
 
 
-def _columns(
-    found: Sequence[tuple[str, int, str]],
-    *,
-    label: Sequence[str | None],
-    split: Sequence[str | None],
-    age: Sequence[int | None],
-    race: Sequence[str | None],
-) -> dict[str, Any]:
-    """Columns of ``Source.images`` in their order, before metadata is joined."""
-    return {
-        "image_id": pd.Series([name.rsplit("/", 1)[-1] for name, _, _ in found], dtype="str"),
-        "label": pd.Series(label, dtype="str"),
-        "split": pd.array(split, dtype="string"),
-        "identity": pd.array([None] * len(found), dtype="Int64"),
-        "age": pd.array(age, dtype="Int64"),
-        "race": pd.array(race, dtype="string"),
-        "source_path": pd.Series([name for name, _, _ in found], dtype="str"),
-        "bytes": [size for _, size, _ in found],
-        "token": pd.Series([token for _, _, token in found], dtype="str"),
-    }
+def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
+    """What paths alone tell of the images: the columns of ``Source.images``, and the paths that do not fit."""
+    parts = pc.extract_regex(found["source_path"], _LAYOUTS[kind])
+    fits = pc.is_valid(parts)
+    if kind == "utkface":
+        age = pc.cast(pc.struct_field(parts, "age"), pa.int64())
+        fits = pc.and_(fits, pc.fill_null(pc.and_(pc.greater_equal(age, 1), pc.less_equal(age, 116)), False))
+    kept_out = found.filter(pc.invert(fits))["source_path"].to_pylist()
+    found, parts = found.filter(fits), parts.filter(fits)
+    path = found["source_path"].to_pandas().astype("str")
 
+    def part(field: str) -> pd.Series:
+        return pc.utf8_lower(pc.struct_field(parts, field)).to_pandas().astype("str")
 
-def _celeba_rows(found: Sequence[tuple[str, int, str]], kind: Kind) -> tuple[dict[str, Any], list[str]]:
-    pattern = _KAGGLE if kind == "kaggle" else _CELEBA
-    matches = [(entry, pattern.search(entry[0])) for entry in found]
-    kept_out = [entry[0] for entry, match in matches if match is None]
-    kept = [(entry, match) for entry, match in matches if match is not None]
-    unknown: list[str | None] = [None] * len(kept)
-    named = kind == "kaggle"
-    rows = _columns(
-        [entry for entry, _ in kept],
-        label=[match[2].lower() for _, match in kept] if named else unknown,
-        split=[match[1].lower() for _, match in kept] if named else unknown,
-        age=[None] * len(kept),
-        race=unknown,
+    unknown = pd.Series([pd.NA] * len(path), dtype="string")
+    label, split, age_, race = unknown.astype("str"), unknown, unknown.astype("Int64"), unknown
+    if kind == "kaggle":
+        label, split = part("label"), part("split").astype("string")
+    if kind == "utkface":
+        label = part("label").map(dict(zip("01", UTKFACE_LABELS, strict=True))).astype("str")
+        race = part("race").map(dict(zip("01234", UTKFACE_RACES, strict=True))).astype("string")
+        age_ = part("age").astype("Int64")
+    images = pd.DataFrame(
+        {
+            "image_id": pc.replace_substring_regex(found["source_path"], r"^.*/", "").to_pandas().astype("str"),
+            "label": label,
+            "split": split,
+            "identity": unknown.astype("Int64"),
+            "age": age_,
+            "race": race,
+            "source_path": path,
+            "bytes": found["bytes"].to_pandas(),
+            "token": found["token"].to_pandas().astype("str"),
+        }
     )
-    return rows, kept_out
-
-
-def _utkface_rows(found: Sequence[tuple[str, int, str]]) -> tuple[dict[str, Any], list[str]]:
-    kept, ages, labels, races, kept_out = [], [], [], [], []
-    for entry in found:
-        match = _UTKFACE.search(entry[0])
-        if match is None or not 1 <= int(match[1]) <= 116:
-            kept_out.append(entry[0])
-            continue
-        kept.append(entry)
-        ages.append(int(match[1]))
-        labels.append(UTKFACE_LABELS[int(match[2])])
-        races.append(UTKFACE_RACES[int(match[3])])
-    return _columns(kept, label=labels, split=[None] * len(kept), age=ages, race=races), kept_out
+    return images, kept_out
 
 
 def _read_tables(containers: Sequence[Path]) -> dict[str, tuple[str, bytes]]:
     """Name and content of each metadata table; the first of several wins."""
     tables: dict[str, tuple[str, bytes]] = {}
     for path in containers:
-        store: _Store = _Zip(path) if path.suffix.lower() == ".zip" else _Folder(path.parent)
-        names = [name for name, _, _ in store.entries()] if isinstance(store, _Zip) else [path.name]
-        for name in sorted(names):
-            for table, pattern in _TABLES.items():
-                if table not in tables and pattern.fullmatch(PurePosixPath(name).name):
-                    try:
-                        tables[table] = (f"{path}", store.read(name))
-                    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-                        raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None
+        if path.suffix.lower() == ".zip":
+            store: _Store = _Zip(path)
+            here = _tables_in(store.entries())
+        else:
+            store, here = _Folder(path.parent), {_table_of(path) or "": path.name}
+        for table, name in here.items():
+            if table not in tables:
+                try:
+                    tables[table] = (f"{path}", store.read(name))
+                except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+                    raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None
     return tables
 
 
@@ -583,7 +593,7 @@ def _parse(where: str, content: bytes, columns: Sequence[str] | None) -> pa.Tabl
     first = content[: content.find(b"\n")] if b"\n" in content else content
     try:
         if b"," in first:
-            headless = columns is not None and _IMAGE.search(first.split(b",")[0].decode())
+            headless = columns is not None and re.search(_IMAGE, first.split(b",")[0].decode())
             options = csv.ReadOptions(column_names=list(columns) if columns and headless else None)
             table = csv.read_csv(pa.BufferReader(content), options)
             return table if columns is None else table.rename_columns(list(columns))
