@@ -1,7 +1,9 @@
 # `make serve` is all it takes: it sets up .venv and starts meanface. Stamps in .venv remember what is installed.
 
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
-	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+# The first Python from 3.11 on that TensorFlow has wheels for; failing that, a newer one, which serves but cannot train.
+PYTHON ?= $(shell for newest in 13 99; do for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(not 11 <= sys.version_info.minor <= '$$newest')' 2>/dev/null && echo $$each && exit; \
+	done; done)
 VENV := .venv
 BIN := $(VENV)/bin
 SERVE := $(VENV)/.installed-serve
