@@ -15,7 +15,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve report demo test lint lock clean
+.PHONY: help setup serve report demo test lint lock clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -23,6 +23,8 @@ help: ## show this list
 
 serve: $(SERVE) ## install what serving needs and start it (HOST and PORT from the environment)
 	$(BIN)/meanface serve $(ARGS)
+
+setup: $(ALL) ## install what training and testing need, too, into .venv
 
 report: $(SERVE) ## render the report from the published results into _site/
 	$(BIN)/meanface report $(ARGS)
