@@ -421,3 +421,14 @@ def test_a_missing_demo_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(sources.paths, "PROJECT", tmp_path)
     with pytest.raises(UserError, match=r"demo-faces\.zip is missing"):
         sources.demo_source()
+
+
+def test_the_shipped_demo_faces_open_with_all_their_metadata() -> None:
+    register(sources.demo_source(), "demo")
+    source = open_source("demo")
+    assert source.notes == ()
+    assert set(CELEBA_ATTRIBUTES) <= set(source.images)
+    assert source.images[["identity", "split", *CELEBA_ATTRIBUTES]].notna().all(axis=None)
+    assert set(zip(source.images["label"], source.images["split"], strict=True)) == {
+        (label, split) for label in ("female", "male") for split in ("train", "validation", "test")
+    }
