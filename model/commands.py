@@ -1,0 +1,104 @@
+"""The ``meanface`` commands of this room: train, evaluate, predict. Knows the command line, not the work."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+class CropOption(StrEnum):
+    """How faces are found in a photo."""
+
+    detect = "detect"
+    none = "none"
+
+
+@app.command(rich_help_panel="Model")
+def train(
+    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
+    run: Annotated[str | None, typer.Option(help="Name of the run; default: the first data set's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training split.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Faces a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak of the schedule.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+) -> None:
+    """Train the network; started again after being killed, it goes on after the last whole epoch.
+
+    Example: `meanface train celeba --epochs 32`.
+    """
+    import os
+
+    from analysis.errors import UserError
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from model.train import Training
+        from model.train import train as fit
+    except ModuleNotFoundError as error:
+        raise UserError(f'training needs {error.name}: run `pip install "meanface[train]"` or `make setup`') from error
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    run = run or names[0]
+    history = fit(names, run, Training(seed=seed, **{key: value for key, value in given.items() if value is not None}))
+    last = history.iloc[-1]
+    typer.echo(
+        f"{run}: {len(history)} epochs, validation accuracy {last['val_accuracy']:.2%}. Next: meanface evaluate {run}"
+    )
+
+
+@app.command(rich_help_panel="Model")
+def evaluate(
+    run: Annotated[str, typer.Argument(help="A trained run.")],
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+) -> None:
+    """Measure a trained run on its train, validation and test splits; calibrate it on validation.
+
+    Example: `meanface evaluate celeba`.
+    """
+    from model.evaluate import evaluate as judge
+
+    result = judge(run, seed=seed)
+    for split, found in result["splits"].items():
+        low, high = found["accuracy_interval"]
+        typer.echo(
+            f"{split:<11}{found['accuracy']:.2%} of {found['images']:,} right (95 % interval {low:.2%} to {high:.2%}); "
+            f"{found['decided']['coverage']:.1%} decided, of those {found['decided']['accuracy'] or 0:.2%} right"
+        )
+    typer.echo(f"Next: meanface publish {run}")
+
+
+@app.command(rich_help_panel="Model")
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.", metavar="PATH...")],
+    output: Annotated[
+        Path | None, typer.Option(help="File to write: .csv, .parquet or .jsonl; default: CSV on stdout.")
+    ] = None,
+    crop: Annotated[
+        CropOption, typer.Option(help="`none` takes each photo as one face in CelebA's frame already.")
+    ] = CropOption.detect,
+    model: Annotated[Path | None, typer.Option(help="Folder of a model; default: the published one.")] = None,
+) -> None:
+    """Predict perceived gender from photos, one row a face: female, male or uncertain.
+
+    Example: `meanface predict portraits/ --output predictions.csv`.
+    """
+    import sys
+
+    from model.batch import check_output, find_photos, predict_paths, write_table
+    from model.predict import Predictor
+
+    if output:
+        check_output(output)
+    found = find_photos(photos)
+    predictor = Predictor.load(model, threads=1)
+    table = predict_paths(found, predictor, crop=crop.value, progress=len(found) > 20)
+    if output:
+        write_table(table, output)
+        scored = table.loc[table["error"].isna(), "file"].nunique()
+        typer.echo(f"{output}: {scored:,} of {len(found):,} photos scored, {table['p_male'].notna().sum():,} faces")
+    else:
+        table.to_csv(sys.stdout, index=False)
+    if table["p_male"].isna().all():
+        raise typer.Exit(2)

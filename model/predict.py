@@ -1,0 +1,225 @@
+"""Predictor: the one class that the API, the explorer, the command line and batch scoring call.
+
+Knows the serving file and its card; never imports TensorFlow. The label it predicts is perceived gender as CelebA's
+annotators judged it; "uncertain" is an answer, and no answer overrides what people say of themselves.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+
+from analysis.errors import UserError
+from analysis.results import published
+from model.faces import Crop, FaceCrop, NoFaceError, PhotoError, faces_in_photo
+
+__all__ = ["FacePrediction", "NoFaceError", "PhotoError", "Predictor", "window"]
+
+_BATCH = 64
+
+
+def window(faces: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Part of the frame that the network sees: centred across, a fifth of the spare rows below.
+
+    Parameters
+    ----------
+    faces
+        (n, 109, 89, 3), faces in the frame.
+    height, width
+        Size of the part in pixels, at most the frame's.
+
+    Returns
+    -------
+    numpy.ndarray
+        View, (n, height, width, 3).
+    """
+    top, left = window_corner(faces.shape[1], faces.shape[2], height, width)
+    return faces[:, top : top + height, left : left + width]
+
+
+def window_corner(frame_height: int, frame_width: int, height: int, width: int) -> tuple[int, int]:
+    """Row and column of the window's first pixel in the frame; chins matter more than what is above the hair."""
+    return round((frame_height - height) * 0.8), (frame_width - width) // 2
+
+
+@dataclass(frozen=True)
+class FacePrediction:
+    """What is said of one face.
+
+    Attributes
+    ----------
+    face
+        Number in the photo; 0 is the largest.
+    x, y, width, height
+        Box in pixels of the upright photo.
+    label
+        "female", "male" or "uncertain": perceived gender.
+    p_male
+        Calibrated probability in [0, 1] that an annotator would say "male".
+    """
+
+    face: int
+    x: int
+    y: int
+    width: int
+    height: int
+    label: str
+    p_male: float
+
+
+class Predictor:
+    """Predicts perceived gender from faces and photos; safe to call from many threads.
+
+    Parameters
+    ----------
+    session
+        ONNX Runtime session of the serving file: float32 (n, height, width, 3) RGB in [0, 255] -> logits (n, 1).
+    card
+        What ``model.json`` holds.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, card: dict[str, Any]) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self.card = card
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, threads: int = 0) -> Self:
+        """Open a serving file and verify its checksum.
+
+        Parameters
+        ----------
+        folder
+            Folder with ``model.json`` and the file it names; default: the published model.
+        threads
+            Threads of one prediction; 0 takes one a core.
+
+        Raises
+        ------
+        UserError
+            If there is no model, or its file is not the one that its card describes.
+        """
+        folder = folder or published().model_folder
+        path = folder / "model.json"
+        if not path.exists():
+            raise UserError(
+                f"no model in {folder}: run `meanface train` and `meanface evaluate`, or `meanface publish`"
+            )
+        card = json.loads(path.read_text("utf-8"))
+        file = folder / card["file"]
+        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
+            raise UserError(f"{file} is not the file that model.json describes: publish the run again")
+        return cls(_session(file, threads), card)
+
+    def logits(self, faces: np.ndarray) -> np.ndarray:
+        """Uncalibrated scores.
+
+        Parameters
+        ----------
+        faces
+            uint8 (n, 109, 89, 3), RGB, faces in the frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (n,): positive for "male".
+
+        Raises
+        ------
+        ValueError
+            If the array has another shape or dtype.
+        """
+        frame = tuple(self.card["input"]["frame"])
+        if faces.ndim != 4 or faces.shape[1:] != (*frame, 3) or faces.dtype != np.uint8:
+            raise ValueError(f"faces must be uint8 (n, {frame[0]}, {frame[1]}, 3), got {faces.dtype} {faces.shape}")
+        seen = window(faces, self.card["input"]["height"], self.card["input"]["width"])
+        parts = [
+            self._session.run(None, {self._input: seen[start : start + _BATCH].astype(np.float32)})[0][:, 0]
+            for start in range(0, len(seen), _BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+    def predict_faces(self, faces: np.ndarray) -> np.ndarray:
+        """Calibrated probability of "male" for aligned faces.
+
+        Parameters
+        ----------
+        faces
+            uint8 (n, 109, 89, 3), RGB, faces in the frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (n,) in [0, 1].
+        """
+        return calibrated(self.logits(faces), self.card["temperature"])
+
+    def decide(self, p_male: float) -> str:
+        """Say "female", "male", or "uncertain" inside the band that was chosen on the validation split."""
+        return decision(p_male, self.card["band"])
+
+    def predict_photo(self, data: bytes, *, crop: Crop = "detect") -> list[FacePrediction]:
+        """Find every face in a photo and predict each.
+
+        Parameters
+        ----------
+        data
+            Encoded photo, kept in memory only.
+        crop
+            "detect" finds and aligns faces; "none" takes the photo as one face in CelebA's frame already.
+
+        Returns
+        -------
+        list of FacePrediction
+            Largest face first; never empty.
+
+        Raises
+        ------
+        PhotoError
+            If the photo cannot be read.
+        NoFaceError
+            If there is no face in it.
+        """
+        crops: list[FaceCrop] = faces_in_photo(data, crop)
+        scores = self.predict_faces(np.stack([face.pixels for face in crops]))
+        return [
+            FacePrediction(number, *face.box, self.decide(float(p)), float(p))
+            for number, (face, p) in enumerate(zip(crops, scores, strict=True))
+        ]
+
+
+def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Probability of "male" after temperature scaling.
+
+    Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Parameters
+    ----------
+    logits
+        float (n,).
+    temperature
+        Above 1 softens.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (n,) in [0, 1].
+    """
+    return (1 / (1 + np.exp(-np.asarray(logits, np.float64) / temperature))).astype(np.float32)
+
+
+def decision(p_male: float, band: dict[str, float]) -> str:
+    """Say "uncertain" strictly between the ends of the band, else the more probable label."""
+    if band["low"] < p_male < band["high"]:
+        return "uncertain"
+    return "male" if p_male >= 0.5 else "female"
