@@ -1,0 +1,300 @@
+"""A small complete run with made-up numbers: what tests of pages, figures and the API read."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis.results import Results
+from analysis.sources import CELEBA_ATTRIBUTES
+
+LABELS = ["female", "male"]
+IMAGES = {"train": (480, 320), "validation": (60, 40), "test": (60, 40)}
+HEIGHT, WIDTH = 109, 89
+FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
+
+
+def write_results(folder: Path) -> Results:
+    """Write every file of a run except ``model.onnx``, the same each time; needs no data set and no model."""
+    rng = np.random.default_rng(20)
+    (folder / "study").mkdir(parents=True)
+    (folder / "model").mkdir()
+    _write_study(folder / "study", rng)
+    _write_model(folder / "model", rng)
+    _json(
+        folder / "run.json",
+        {
+            "run": "synthetic",
+            "created": "2025-01-02T03:04:05+00:00",
+            "code": {"version": "0.1.0", "commit": None},
+            "data": {"synthetic": {"fingerprint": FINGERPRINT, "images": 1000}},
+            "steps": {
+                "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0},
+                "train": {"datasets": ["synthetic"], "epochs": 12, "seed": 0},
+                "evaluate": {"seed": 0},
+            },
+            "versions": {"python": "3.11", "numpy": np.__version__},
+        },
+    )
+    return Results(folder)
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+
+def _write_study(folder: Path, rng: np.random.Generator) -> None:
+    _json(
+        folder / "study.json",
+        {
+            "dataset": "synthetic",
+            "fingerprint": FINGERPRINT,
+            "images": 1000,
+            "identities": 500,
+            "metadata_images": 5000,
+            "status": {"ok": 1000, "broken": 1, "no_face": 2, "excluded": 3},
+            "aligned_by": {"landmarks": 990, "source": 10},
+            "duplicates": {"exact": 1, "near": 4, "across_splits": 0},
+            "identities_across_splits": 0,
+            "frame": {"height": HEIGHT, "width": WIDTH},
+        },
+    )
+    labels = pd.DataFrame(
+        [(label, split, n[i], n[i] // 2) for split, n in IMAGES.items() for i, label in enumerate(LABELS)],
+        columns=["label", "split", "images", "identities"],
+    )
+    labels.astype({"identities": "Int64"}).to_parquet(folder / "labels.parquet", index=False)
+    _attributes(rng).to_parquet(folder / "attributes.parquet", index=False)
+    _quality().to_parquet(folder / "quality.parquet", index=False)
+    faces = _faces()
+    with zipfile.ZipFile(folder / "average_faces.zarr.zip", "w") as archive:
+        store = folder / "average_faces.zarr"
+        faces.to_zarr(store, mode="w", zarr_format=2, consolidated=False)
+        for member in sorted(store.rglob("*")):
+            if member.is_file():
+                archive.write(member, member.relative_to(store))
+        shutil.rmtree(store)
+    edges = np.linspace(0.06, 0.26, 41)
+    chance = 0.06 + rng.gamma(6, 0.012, 1000).clip(0, 0.2)
+    size = np.abs(faces["effect"].to_numpy())
+    critical = float(np.quantile(chance, 0.95))
+    _json(
+        folder / "hypothesis.json",
+        {
+            "statement": "Men and women have gender-specific facial features that differentiate them.",
+            "verdict": "supported",
+            "p_value": 1 / 1001,
+            "alpha": 0.05,
+            "permutations": 1000,
+            "control_permutations": 200,
+            "unit": "identity",
+            "identities": {"female": 300, "male": 200},
+            "mixed_label_identities": 0,
+            "max_abs_g": float(size.max()),
+            "critical_abs_g": critical,
+            "area_significant": float((size > critical).mean()),
+            "mean_abs_g": float(size.mean()),
+            "mean_abs_g_interval": [float(size.mean()) - 0.02, float(size.mean()) + 0.02],
+            "mean_abs_g_by_chance": 0.04,
+            "null_max_abs_g": {
+                "bin_left": edges[:-1].tolist(),
+                "bin_right": edges[1:].tolist(),
+                "count": np.histogram(chance, edges)[0].tolist(),
+            },
+            "controls": {
+                "shuffled_labels": {"p_value": 0.61, "max_abs_g": 0.12},
+                "within_female": {"p_value": 0.34, "max_abs_g": 0.15},
+                "within_male": {"p_value": 0.22, "max_abs_g": 0.17},
+            },
+            "nearest_average": {"accuracy": 0.64, "interval": [0.55, 0.73], "images": 100, "split": "test"},
+        },
+    )
+
+
+def _attributes(rng: np.random.Generator) -> pd.DataFrame:
+    names = [name for name in CELEBA_ATTRIBUTES if name != "Male"]
+    rows = []
+    for scope, sizes in (("images", (600, 400)), ("metadata", (3000, 2000))):
+        for name, pair in zip(names, rng.uniform(0.02, 0.95, (len(names), 2)), strict=True):
+            for label, images, share in zip(LABELS, sizes, pair, strict=True):
+                positives = round(images * share)
+                prevalence = positives / images
+                half = 1.96 * np.sqrt(prevalence * (1 - prevalence) / images)
+                low, high = max(0.0, prevalence - half), min(1.0, prevalence + half)
+                rows.append((scope, name, label, images, positives, prevalence, low, high))
+    columns = ["scope", "attribute", "label", "images", "positives", "prevalence", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _quality() -> pd.DataFrame:
+    measures = {
+        "brightness": ("mean luma, 0 to 1", 0.2, 0.8, 0.5, 0.1),
+        "contrast": ("standard deviation of luma, 0 to 1", 0.1, 0.35, 0.2, 0.04),
+        "sharpness": ("log10 of the variance of the Laplacian", 2.0, 3.4, 2.7, 0.2),
+    }
+    tables = []
+    for measure, (unit, low, high, centre, width) in measures.items():
+        edges = np.linspace(low, high, 41)
+        middle = (edges[:-1] + edges[1:]) / 2
+        for label, n, shift in (("female", 600, 0.2), ("male", 400, -0.2)):
+            weight = np.exp(-(((middle - centre) / width - shift) ** 2) / 2)
+            images = np.floor(n * weight / weight.sum()).astype(int)
+            images[np.argmax(images)] += n - images.sum()
+            facts = {"label": label, "measure": measure, "unit": unit}
+            tables.append(pd.DataFrame({**facts, "bin_left": edges[:-1], "bin_right": edges[1:], "images": images}))
+    for label, n in (("female", 600), ("male", 400)):
+        facts = {"label": label, "measure": "width", "unit": "pixels"}
+        tables.append(pd.DataFrame({**facts, "bin_left": [88.5], "bin_right": [89.5], "images": [n]}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _faces() -> xr.Dataset:
+    """Smooth ovals with eyes and a mouth: nobody, but upright and face-like."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
+
+    def spot(row: float, column: float, height: float, width: float) -> np.ndarray:
+        return np.exp(-(((y - row) / height) ** 2 + ((x - column) / width) ** 2) / 2)
+
+    features = spot(48, 30, 4, 7) + spot(48, 59, 4, 7) + 0.8 * spot(82, 44, 3, 10)
+    tone = 0.35 + 0.4 * spot(58, 44, 34, 24) - 0.3 * features
+    jaw = spot(90, 44, 10, 26) - 0.5 * spot(20, 44, 12, 30)
+    mean = np.stack([np.stack([tone * c + s * jaw for c in (1.0, 0.85, 0.75)], -1) for s in (0.04, -0.04)])
+    spread = np.broadcast_to(0.12 + 0.1 * (1 - spot(58, 44, 40, 30))[..., None], mean.shape)
+    count = np.array([600, 400])
+    dims = ("label", "y", "x", "channel")
+    return xr.Dataset(
+        {
+            "mean": (dims, mean.clip(0, 1).astype(np.float32)),
+            "spread": (dims, spread.astype(np.float32)),
+            "sem": (dims, (spread / np.sqrt(count)[:, None, None, None]).astype(np.float32)),
+            "count": ("label", count),
+            "effect": (("y", "x"), (-0.6 * jaw).astype(np.float32)),
+        },
+        coords={"label": LABELS, "channel": ["R", "G", "B"]},
+    )
+
+
+def _write_model(folder: Path, rng: np.random.Generator) -> None:
+    band = {"low": 0.3, "high": 0.7}
+    tables = []
+    for split, sizes in IMAGES.items():
+        for label, n in zip(LABELS, sizes, strict=True):
+            logit = rng.normal(2.5 if label == "male" else -2.5, 1.7, n)
+            facts = {"dataset": "synthetic", "split": split, "label": label}
+            tables.append(pd.DataFrame({**facts, "p_male": 1 / (1 + np.exp(-logit))}))
+    scored = pd.concat(tables, ignore_index=True)
+    scored.insert(0, "image_id", [f"{i:06d}.jpg" for i in range(len(scored))])
+    p = scored["p_male"]
+    scored["decision"] = np.select([p <= band["low"], p >= band["high"]], LABELS, "uncertain")
+    scored.to_parquet(folder / "predictions.parquet", index=False)
+    splits = {split: _split(scored[scored["split"] == split]) for split in IMAGES}
+    _json(
+        folder / "metrics.json",
+        {
+            "datasets": ["synthetic"],
+            "splits": splits,
+            "temperature": 1.2,
+            "band": band,
+            "right_share_wanted": 0.99,
+            "parameters": 123456,
+            "input": {"height": 80, "width": 80},
+            "serving_bytes": 500000,
+        },
+    )
+    _json(
+        folder / "model.json",
+        {
+            "file": "model.onnx",
+            "sha256": hashlib.sha256(b"").hexdigest(),
+            "input": {"height": 80, "width": 80, "frame": [HEIGHT, WIDTH]},
+            "parameters": 123456,
+            "temperature": 1.2,
+            "band": band,
+            "labels": LABELS,
+            "run": "synthetic",
+            "test_accuracy": splits["test"]["accuracy"],
+        },
+    )
+    epoch = np.arange(1, 13)
+    history = {
+        "epoch": epoch,
+        "loss": 0.08 + 0.6 * np.exp(-epoch / 3),
+        "accuracy": 0.97 - 0.35 * np.exp(-epoch / 3),
+        "val_loss": 0.14 + 0.5 * np.exp(-epoch / 3) + 0.004 * (epoch - 8).clip(0),
+        "val_accuracy": 0.945 - 0.3 * np.exp(-epoch / 3) - 0.001 * (epoch - 8).clip(0),
+        "learning_rate": 1e-3 * 0.8**epoch,
+    }
+    pd.DataFrame(history).to_parquet(folder / "history.parquet", index=False)
+
+
+def _split(scored: pd.DataFrame) -> dict[str, Any]:
+    p, male = scored["p_male"].to_numpy(), (scored["label"] == "male").to_numpy()
+    guess = p >= 0.5
+    right = guess == male
+    matrix = [[int((guess[male == t] == g).sum()) for g in (False, True)] for t in (False, True)]
+    decided = (scored["decision"] != "uncertain").to_numpy()
+    accuracy, half = float(right.mean()), 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / len(right))
+    order = np.argsort(-p)
+    false_rate = np.concatenate([[0], np.cumsum(~male[order]) / (~male).sum()])
+    true_rate = np.concatenate([[0], np.cumsum(male[order]) / male.sum()])
+    bins = _bins(p, male)
+    filled = [b for b in bins if b["images"]]
+    clipped = p.clip(1e-9, 1 - 1e-9)
+    return {
+        "images": len(scored),
+        "accuracy": accuracy,
+        "accuracy_interval": [accuracy - half, min(1.0, accuracy + half)],
+        "balanced_accuracy": float(np.mean([matrix[i][i] / sum(matrix[i]) for i in (0, 1)])),
+        "roc_auc": float(np.trapezoid(true_rate, false_rate)),
+        "log_loss": float(-np.mean(np.log(np.where(male, clipped, 1 - clipped)))),
+        "brier": float(np.mean((p - male) ** 2)),
+        "confusion": {"labels": LABELS, "matrix": matrix},
+        "report": _report(matrix, accuracy),
+        "calibration": {
+            "ece": sum(b["images"] * abs(b["confidence"] - b["share_male"]) for b in filled) / len(p),
+            "bins": bins,
+        },
+        "roc": {"false_positive_rate": false_rate.tolist(), "true_positive_rate": true_rate.tolist()},
+        "decided": {
+            "coverage": float(decided.mean()),
+            "accuracy": float(right[decided].mean()),
+            "uncertain": int((~decided).sum()),
+        },
+    }
+
+
+def _bins(p: np.ndarray, male: np.ndarray) -> list[dict[str, Any]]:
+    rows = []
+    for i in range(15):
+        inside = np.minimum((p * 15).astype(int), 14) == i
+        n = int(inside.sum())
+        confidence = float(p[inside].mean()) if n else None
+        share = float(male[inside].mean()) if n else None
+        rows.append({"left": i / 15, "right": (i + 1) / 15, "images": n, "confidence": confidence, "share_male": share})
+    return rows
+
+
+def _report(matrix: list[list[int]], accuracy: float) -> dict[str, Any]:
+    """What scikit-learn's classification_report gives, without loading it."""
+    counts = np.array(matrix, dtype=float)
+    recall, precision = np.diag(counts) / counts.sum(axis=1), np.diag(counts) / counts.sum(axis=0)
+    table = np.array([precision, recall, 2 * precision * recall / (precision + recall)])
+    support = counts.sum(axis=1)
+    columns = {
+        "female": (table[:, 0], support[0]),
+        "male": (table[:, 1], support[1]),
+        "macro avg": (table.mean(axis=1), support.sum()),
+        "weighted avg": (table @ support / support.sum(), support.sum()),
+    }
+    keys = ("precision", "recall", "f1-score")
+    rows: dict[str, Any] = {
+        name: dict(zip(keys, map(float, values), strict=True)) | {"support": float(n)}
+        for name, (values, n) in columns.items()
+    }
+    return rows | {"accuracy": accuracy}
