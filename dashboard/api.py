@@ -1,0 +1,221 @@
+"""The REST API: photos in, perceived gender out.
+
+Knows HTTP and the scorer; knows nothing of pages. ``/api/v1`` is the API; ``POST /predict`` stays for a client that
+knows no third answer, and ``/healthz`` tells whether the model is loaded.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.problems import NO_STORE, Problem, documented
+from dashboard.scoring import NotReadyError, Scorer
+from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
+from model.faces import Crop, NoFaceError, PhotoError
+from model.predict import FacePrediction
+
+DESCRIPTION = f"""\
+Predicts **perceived gender** from photos: what CelebA's annotators would have said of a face, not who somebody is.
+`uncertain` is an answer, and no answer overrides what people say of themselves.
+
+Photos are looked at in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos a
+request, {MAX_FILE_BYTES // 2**20} MB each; JPEG, PNG, WebP, BMP, TIFF or GIF. Errors are RFC 9457 problem details.
+"""
+
+Label = Literal["female", "male", "uncertain"]
+
+
+class Face(BaseModel):
+    """One face of a photo, and what is said of it."""
+
+    face: int = Field(description="Number of the face in the photo; 0 is the largest.", examples=[0])
+    x: int = Field(description="Left edge of the face's box, in pixels of the upright photo.", examples=[412])
+    y: int = Field(description="Top edge of the box, in pixels.", examples=[188])
+    width: int = Field(description="Width of the box, in pixels.", examples=[240])
+    height: int = Field(description="Height of the box, in pixels.", examples=[318])
+    label: Label = Field(description="Perceived gender, or `uncertain` where the model abstains.", examples=["female"])
+    p_male: float = Field(
+        ge=0, le=1, description='Calibrated probability that an annotator would say "male".', examples=[0.031]
+    )
+
+
+class FileResult(BaseModel):
+    """What came of one file: its faces, or why there are none."""
+
+    file: str = Field(description="Name of the file as it was sent.", examples=["portrait.jpg"])
+    error: str | None = Field(description="Why the file could not be scored; null if it was.", examples=[None])
+    faces: list[Face] = Field(description="Every face found, largest first.")
+
+
+class ModelSummary(BaseModel):
+    """Which model answered, and how good it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    run: str = Field(description="Name of the run that the model comes from.", examples=["celeba"])
+    test_accuracy: float | None = Field(
+        None, ge=0, le=1, description="Share of the test split's faces labelled as the annotators did.", examples=[0.97]
+    )
+    labels: list[str] = Field(description="The two labels it tells apart.", examples=[["female", "male"]])
+    band: dict[str, float] = Field(
+        description="`p_male` strictly between `low` and `high` is `uncertain`.", examples=[{"low": 0.2, "high": 0.8}]
+    )
+
+
+class ModelCard(ModelSummary):
+    """What is known of the model."""
+
+    model_config = ConfigDict(extra="allow")
+
+    input: dict[str, Any] = Field(
+        description="Pixels that the network sees (`height`, `width`) of the aligned `frame`.",
+        examples=[{"height": 80, "width": 80, "frame": [109, 89]}],
+    )
+    temperature: float = Field(description="Calibration: scores are divided by it.", examples=[1.3])
+    sha256: str = Field(description="Checksum of the serving file.")
+    meaning: str = Field(
+        "Perceived gender as CelebA's annotators judged it from a photo; not identity.",
+        description="What the labels mean.",
+    )
+
+
+class Predictions(BaseModel):
+    """Answer to a request in which at least one photo was scored."""
+
+    model: ModelSummary
+    results: list[FileResult] = Field(description="One entry a file, in the order sent.")
+
+
+class Gender(BaseModel):
+    """Answer of the legacy endpoint."""
+
+    gender: Literal["female", "male"] = Field(
+        description="The more probable perceived gender of the largest face.", examples=["female"]
+    )
+
+
+class Health(BaseModel):
+    """The server is up and the model is loaded."""
+
+    status: Literal["ok"]
+    run: str = Field(description="Name of the run that is served.", examples=["celeba"])
+
+
+def _form(many: bool) -> dict[str, Any]:
+    """Describe the multipart body, which is read as a stream and so not declared by parameters."""
+    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    told = "a photo"
+    if many:
+        photo, told = {"type": "array", "items": photo, "maxItems": MAX_FILES}, f"one photo, or up to {MAX_FILES}"
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: {**photo, "description": told}}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def router(scorer: Scorer) -> APIRouter:
+    """Make the API's routes over a scorer."""
+    routes = APIRouter()
+
+    @routes.post(
+        "/api/v1/predict",
+        tags=["prediction"],
+        summary="Perceived gender of every face in one or more photos",
+        response_description="At least one photo was scored.",
+        responses=documented(400, 413, 415, 422, 503),
+        openapi_extra=_form(many=True),
+    )
+    async def predict(
+        request: Request,
+        response: Response,
+        crop: Annotated[
+            Crop,
+            Query(
+                description="`detect` finds and aligns every face; `none` takes the whole photo as one face that is "
+                "in CelebA's aligned frame already."
+            ),
+        ] = "detect",
+    ) -> Predictions:
+        """Find every face in each photo and predict its perceived gender.
+
+        The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
+        400 (no photo, more than 32, or no complete form), 413 (too large), 415 (not a photo that can be read) or
+        422 (no face found), with the reason of each file under `results`.
+        """
+        response.headers.update(NO_STORE)
+        card = _predictor_card(scorer)
+        results, failures = [], []
+        async for upload in read_uploads(request):
+            try:
+                faces = await _score(scorer, upload, crop)
+                results.append(FileResult(file=upload.name, error=None, faces=[Face(**asdict(face)) for face in faces]))
+            except Problem as failure:
+                failures.append(failure)
+                results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
+        if len(failures) == len(results):
+            raise _no_photo_scored(failures, results)
+        return Predictions(model=ModelSummary(**card), results=results)
+
+    @routes.get("/api/v1/model", tags=["model"], summary="The model card", responses=documented(503))
+    async def model() -> ModelCard:
+        """Tell what is known of the model that answers: where it comes from, how good it is, when it abstains."""
+        return ModelCard(**_predictor_card(scorer))
+
+    @routes.post(
+        "/predict",
+        tags=["legacy"],
+        summary="Perceived gender of the largest face in one photo",
+        responses=documented(400, 413, 415, 422, 503),
+        openapi_extra=_form(many=False),
+    )
+    async def predict_one(request: Request, response: Response) -> Gender:
+        """Predict the largest face of a photo for clients that know two answers only.
+
+        The more probable label is given even where `/api/v1/predict` would say `uncertain`: prefer that one.
+        """
+        response.headers.update(NO_STORE)
+        _predictor_card(scorer)
+        answers = [await _score(scorer, upload, "detect") async for upload in _only_one(request)]
+        return Gender(gender="male" if answers[0][0].p_male >= 0.5 else "female")
+
+    @routes.get("/healthz", tags=["service"], summary="Whether the model is loaded", responses=documented(503))
+    async def healthz(response: Response) -> Health:
+        """Answer 200 once photos can be scored, 503 before."""
+        response.headers.update(NO_STORE)
+        return Health(status="ok", run=_predictor_card(scorer)["run"])
+
+    return routes
+
+
+def _predictor_card(scorer: Scorer) -> dict[str, Any]:
+    try:
+        return scorer.predictor.card
+    except NotReadyError as error:
+        raise Problem(503, str(error)) from None
+
+
+async def _score(scorer: Scorer, upload: Upload, crop: Crop) -> list[FacePrediction]:
+    if upload.too_large:
+        raise Problem(413, f"the file is over {MAX_FILE_BYTES // 2**20} MB: send a smaller photo")
+    try:
+        return await scorer.score(bytes(upload.data), crop)
+    except NoFaceError as error:
+        raise Problem(422, str(error)) from None
+    except PhotoError as error:
+        raise Problem(415, str(error)) from None
+
+
+async def _only_one(request: Request) -> Any:
+    taken = 0
+    async for upload in read_uploads(request):
+        taken += 1
+        if taken > 1:
+            raise Problem(400, "more than one photo: send them to /api/v1/predict")
+        yield upload
+
+
+def _no_photo_scored(failures: list[Problem], results: list[FileResult]) -> Problem:
+    """Take the status of the photo that came closest to being scored."""
+    status = max(failures, key=lambda failure: (415, 413, 422).index(failure.status)).status
+    detail = failures[0].detail if len(failures) == 1 else f"none of the {len(failures)} photos could be scored"
+    return Problem(status, detail, results=[result.model_dump() for result in results])

@@ -1,0 +1,115 @@
+"""One ASGI app: the report at /, the explorer at /explore, the API at /api.
+
+Knows how the three are put together; each of them is made elsewhere. Everything that a page loads comes from this
+server, fonts and the API's documentation included.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from panel.io.fastapi import add_applications
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from analysis.results import Results
+from dashboard import api, explorer, problems, sessions
+from dashboard.origins import SameOriginWebSockets
+from dashboard.pages import PAGES
+from dashboard.scoring import Scorer
+from model.predict import Predictor
+
+
+class _Site:
+    """The rendered report, which answers whatever nothing else answers.
+
+    It is the router's default rather than a mount at "/", which would answer a GET of the API's POST routes too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = StaticFiles(directory=folder, html=True, check_dir=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+        else:
+            await self._files(scope, receive, send)
+
+
+def create_app(
+    results: Path, site: Path, predictor: Predictor | None = None, *, allowed_origins: Collection[str] = ()
+) -> FastAPI:
+    """Make the app that serves a run.
+
+    Parameters
+    ----------
+    results
+        Folder of the published run.
+    site
+        Folder of the rendered report; may appear later.
+    predictor
+        The loaded model; by default it is loaded from ``results`` when the app starts, and until then /healthz and
+        the API answer 503.
+    allowed_origins
+        Origins besides the server's own that may open sessions of the explorer; see `SameOriginWebSockets`.
+
+    Returns
+    -------
+    fastapi.FastAPI
+        To be run by an ASGI server in one process: sessions live in its memory.
+    """
+    scorer = Scorer(lambda: predictor or Predictor.load(results / "model", threads=1))
+    if predictor is not None:
+        scorer.load()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(asyncio.to_thread(scorer.load))
+        yield
+        await loading
+
+    app = FastAPIOffline(
+        title="meanface",
+        version=version("meanface"),
+        description=api.DESCRIPTION,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        static_url="/api/assets",
+        swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
+        swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0, "tryItOutEnabled": True},
+        lifespan=lifespan,
+    )
+    problems.install(app, site)
+    app.include_router(api.router(scorer))
+    explorer.configure(Results(results), scorer=scorer)
+    titles = {page.path: f"{page.title} - meanface" for page in PAGES}
+    add_applications(dict(explorer.APPS), app=app, title=titles)
+    for route in app.router.routes:
+        if getattr(route, "path", None) in explorer.APPS:
+            route.include_in_schema = False  # type: ignore[attr-defined]
+    sessions.install()
+    app.router.default = _Site(site)
+    app.add_middleware(SameOriginWebSockets, allowed=allowed_origins)
+    _document_problems(app)
+    return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put the schema that error responses refer to into OpenAPI, and take FastAPI's own error out."""
+    make = app.openapi
+
+    def openapi() -> dict:
+        document = make()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["ProblemDetails"] = problems.ProblemDetails.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,156 @@
+"""Reads uploaded photos from a request, one after the other, in memory only.
+
+Knows multipart bodies and their limits; knows nothing of what is in a photo. Starlette's own form parser writes parts
+over a megabyte to a temporary file, and gives out files only when the whole body is there; here nothing touches the
+disk, and a file can be dropped as soon as it was looked at.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from dashboard.problems import Problem
+
+MAX_FILE_BYTES = 10 * 2**20
+MAX_FILES = 32
+MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 2**20  # a megabyte for what surrounds the files
+FIELD = "file"
+
+
+@dataclass
+class Upload:
+    """An uploaded file.
+
+    Attributes
+    ----------
+    name
+        File name as the client gave it, without folders; "" if it gave none.
+    data
+        Its bytes; empty where it is too large.
+    too_large
+        Whether it has more than `MAX_FILE_BYTES`.
+    """
+
+    name: str
+    data: bytearray = field(default_factory=bytearray, repr=False)
+    too_large: bool = False
+
+    def take(self, part: bytes) -> None:
+        """Keep a part of the file, as long as the whole is not too large."""
+        if self.too_large or len(self.data) + len(part) > MAX_FILE_BYTES:
+            self.too_large = True
+            self.data.clear()
+        else:
+            self.data += part
+
+
+class _Parts:
+    """Collects the parser's callbacks; ``complete`` holds the uploads that ended since it was last emptied."""
+
+    def __init__(self) -> None:
+        self.complete: list[Upload] = []
+        self.ended = False
+        self._upload: Upload | None = None
+        self._header = b""
+        self._value = b""
+        self._disposition = b""
+
+    def callbacks(self) -> dict[str, object]:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._all,
+        }
+
+    def _begin(self) -> None:
+        self._upload, self._disposition = None, b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header = self._value = b""
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if options.get(b"name", b"").decode("utf-8", "replace") == FIELD:
+            name = options.get(b"filename", b"").decode("utf-8", "replace")
+            self._upload = Upload(name.replace("\\", "/").rsplit("/", 1)[-1])
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._upload:
+            self._upload.take(data[start:end])
+
+    def _end(self) -> None:
+        if self._upload:
+            self.complete.append(self._upload)
+        self._upload = None
+
+    def _all(self) -> None:
+        self.ended = True
+
+
+async def read_uploads(request: Request) -> AsyncIterator[Upload]:
+    """Give out the files of the field ``file`` as they arrive.
+
+    Parameters
+    ----------
+    request
+        A multipart/form-data request whose body was not read yet.
+
+    Yields
+    ------
+    Upload
+        In the order of the body; at most `MAX_FILES`.
+
+    Raises
+    ------
+    Problem
+        400 if the body is no complete multipart form, has no file or too many; 413 if it is longer than
+        `MAX_BODY_BYTES`; 415 if its media type is another.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
+        raise Problem(415, f"send the photos as multipart/form-data, each in a field named `{FIELD}`")
+    if not (boundary := options.get(b"boundary")):
+        raise Problem(400, "the Content-Type names no boundary: let the HTTP client set it")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+        raise _body_too_large()
+    parts, taken, found = _Parts(), 0, 0
+    parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+    async for chunk in request.stream():
+        taken += len(chunk)
+        if taken > MAX_BODY_BYTES:
+            raise _body_too_large()
+        try:
+            parser.write(chunk)
+        except FormParserError as error:
+            raise Problem(400, "the body is not a valid multipart form") from error
+        for upload in parts.complete:
+            found += 1
+            if found > MAX_FILES:
+                raise Problem(400, f"more than {MAX_FILES} files: send them in several requests")
+            yield upload
+        parts.complete.clear()
+    if taken and not parts.ended:
+        raise Problem(400, "the multipart form is cut short")
+    if not found:
+        raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`")
+
+
+def _body_too_large() -> Problem:
+    return Problem(413, f"the request is over {MAX_BODY_BYTES // 2**20} MB: send fewer or smaller photos")

@@ -1,0 +1,51 @@
+"""Stands in for the model: a predictor without a network, and plain pictures that it answers to."""
+
+import io
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from analysis.photo import decode_photo
+from model.faces import NoFaceError
+from model.predict import FacePrediction
+
+
+class FakePredictor:
+    """Answers as `model.predict.Predictor` does: the brighter a photo, the more "male"; a black one has no face."""
+
+    card: ClassVar = {
+        "run": "synthetic",
+        "test_accuracy": 0.97,
+        "labels": ["female", "male"],
+        "band": {"low": 0.4, "high": 0.6},
+        "temperature": 1.0,
+        "sha256": "0" * 64,
+        "input": {"height": 80, "width": 80, "frame": [109, 89]},
+    }
+
+    def decide(self, p_male):
+        if self.card["band"]["low"] < p_male < self.card["band"]["high"]:
+            return "uncertain"
+        return "male" if p_male >= 0.5 else "female"
+
+    def predict_photo(self, data, *, crop="detect"):
+        photo = decode_photo(data)
+        p_male = round(float(photo.mean() / 255), 2)
+        if p_male == 0:
+            raise NoFaceError("no face found: send a photo in which a face is upright and in full view")
+        height, width = photo.shape[:2]
+        return [FacePrediction(0, 0, 0, width, height, self.decide(p_male), p_male)]
+
+
+def photo(brightness, *, size=(64, 48), kind="PNG"):
+    """Encode a plain picture, or noise where ``brightness`` is None."""
+    pixels = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    if brightness is not None:
+        pixels[:] = brightness
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, kind)
+    return encoded.getvalue()
+
+
+FEMALE, MALE, UNCERTAIN, NO_FACE = photo(40), photo(220), photo(130), photo(0)
