@@ -32,8 +32,11 @@ def run_folder(run: str) -> Path:
 def results_folder() -> Path:
     """The published run: what the report, the explorer and the API read.
 
-    A home without a published run of its own falls back on the one that the project ships.
+    ``MEANFACE_RESULTS`` names another one, for the pages while `analysis.report.render` draws them. A home without
+    a published run of its own falls back on the one that the project ships.
     """
+    if named := os.environ.get("MEANFACE_RESULTS"):
+        return Path(named)
     own = home() / "results"
     return own if (own / "run.json").exists() else PROJECT / "results"
 

@@ -110,7 +110,11 @@ def train(names: list[str], run: str, training: Training) -> pd.DataFrame:
     shown = window(validation.pixels, architecture.height, architecture.width)
     for epoch in range(len(history), training.epochs):
         fitted = network.fit(
-            _batches(train_split, architecture, training, epoch), initial_epoch=epoch, epochs=epoch + 1, verbose=1
+            _batches(train_split, architecture, training, epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=1,
         ).history
         scores = network.evaluate(shown, targets, batch_size=256, verbose=0, return_dict=True)
         prefix = "male_" if architecture.attributes else ""

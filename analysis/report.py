@@ -1,0 +1,169 @@
+"""Renders the report: Quarto where it is installed, else the embedded renderer; one set of pages for both.
+
+Knows pages, results and renderers; owns no number and draws nothing. The embedded renderer executes each page's Python
+cells with nbclient and lets smalldocs build the same ``_quarto.yml`` project.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import jupytext
+import nbformat
+import yaml
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from smalldocs.config import BuildError, ConfigError
+from smalldocs.notebook import to_markdown
+from smalldocs.site import build
+from tqdm import tqdm
+
+from analysis import paths
+from analysis.errors import UserError
+
+_SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # what a renderer needs of the project
+_DRAWN_BY = ("answers.py", "results.py", "figures")  # of this room: what the pages call
+_STAMP = "rendered.json"  # in the site: what it was rendered from
+_AT_ONCE = 2  # pages executed at the same time, each in a kernel of its own
+_TIMEOUT = 300  # seconds a cell may take
+
+
+def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "embedded"] = "auto") -> Path:
+    """Render the report from a published run and nothing else.
+
+    Parameters
+    ----------
+    results
+        Folder of the run.
+    output
+        Folder of the site; replaced as a whole once all pages are rendered, left alone if one fails.
+    renderer
+        "auto" takes Quarto where it is on the path.
+
+    Returns
+    -------
+    pathlib.Path
+        ``output``.
+
+    Raises
+    ------
+    UserError
+        If there is no run, Quarto is asked for and not installed, or a page fails: its name and the error's last line.
+    """
+    if not (results / "run.json").exists():
+        raise UserError(f"no published run in {results}: make one with `meanface publish RUN`")
+    quarto = shutil.which("quarto")
+    if renderer == "quarto" and not quarto:
+        raise UserError("Quarto is not installed: get it from quarto.org, or leave out `--renderer quarto`")
+    fingerprint = _fingerprint(results)
+    with tempfile.TemporaryDirectory(prefix="meanface-report-") as scratch:
+        project = Path(scratch) / "project"
+        for name in _SOURCES:
+            source, target = paths.PROJECT / name, project / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+        if quarto and renderer != "embedded":
+            _render_with_quarto(quarto, project, results)
+        else:
+            _render_embedded(project, results)
+        site = project / "_site"
+        (site / _STAMP).write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
+        with paths.replacing(output.resolve()) as new:
+            shutil.copytree(site, new)
+    return output
+
+
+def is_stale(results: Path, output: Path) -> bool:
+    """Whether the site in ``output`` is missing or was rendered from other results, pages or figures."""
+    stamp = output / _STAMP
+    if not stamp.exists():
+        return True
+    return json.loads(stamp.read_text("utf-8")).get("fingerprint") != _fingerprint(results)
+
+
+def _fingerprint(results: Path) -> str:
+    """Of everything that the site is made from, but for the weights, which it does not show."""
+    digest = hashlib.sha256()
+    roots = [results, *(paths.PROJECT / name for name in _SOURCES)]
+    roots += [Path(__file__).parent / name for name in (*_DRAWN_BY, "report.py")]
+    for root in roots:
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for file in files:
+            ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
+            if file.is_file() and not ignored:
+                digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in ("bokeh", "holoviews", "smalldocs"))
+
+
+def _environment(results: Path) -> dict[str, str]:
+    # The pages find results and packages by these; Quarto runs cells with the Python that QUARTO_PYTHON names.
+    python_path = os.pathsep.join(filter(None, [str(paths.PROJECT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "MEANFACE_RESULTS": str(results.resolve()),
+        "QUARTO_PYTHON": sys.executable,
+        "PYTHONPATH": python_path,
+    }
+
+
+def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
+    done = subprocess.run(
+        [quarto, "render", str(project)], env=_environment(results), stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        raise UserError(f"Quarto could not render the report: {lines[-1].strip()}")
+
+
+def _render_embedded(project: Path, results: Path) -> None:
+    configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
+    pages = [project / name for name in configuration["project"]["render"]]
+    asyncio.run(_execute_all(pages, configuration.get("execute", {}), _environment(results)))
+    try:
+        build(project, quiet=True)
+    except (BuildError, ConfigError) as error:
+        raise UserError(f"the report could not be built: {error}") from error
+    home = configuration["project"]["render"][0].replace(".qmd", ".html")
+    # Quarto makes the same redirect: its pages lie in a folder, too.
+    (project / "_site" / "index.html").write_text(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>meanface</title>'
+        f'<meta http-equiv="refresh" content="0;URL={home}"></head><body><a href="{home}">meanface</a></body></html>\n',
+        encoding="utf-8",
+    )
+
+
+async def _execute_all(pages: list[Path], execute: dict[str, Any], environment: dict[str, str]) -> None:
+    gate = asyncio.Semaphore(_AT_ONCE)
+    with tqdm(total=len(pages), desc="Rendering the report", unit="page") as progress:
+
+        async def one(page: Path) -> None:
+            async with gate:
+                await _execute(page, execute, environment)
+            progress.update()
+
+        await asyncio.gather(*(one(page) for page in pages))
+
+
+async def _execute(page: Path, execute: dict[str, Any], environment: dict[str, str]) -> None:
+    """Run a page's cells and put their outputs into its text, as Quarto would before it builds the page."""
+    # As Rmd: jupytext reads a .qmd by its own name only with Quarto installed.
+    notebook = jupytext.reads(page.read_text("utf-8"), fmt="Rmd")
+    # No folders of kernels: the only kernel left is the one of this very interpreter.
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT, resources={"metadata": {"path": str(page.parent)}})
+    try:
+        await client.async_execute(env=environment)
+    except CellExecutionError as error:
+        raise UserError(f"page {page.name} fails: {error.ename}: {str(error.evalue).splitlines()[0]}") from error
+    meta, body = to_markdown(nbformat.writes(notebook), execute)
+    front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
+    page.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")

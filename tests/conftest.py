@@ -1,0 +1,39 @@
+"""Fixtures that many rooms share: a scratch home, and the demo faces walked through the steps once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home: data, runs and results of the test lie here."""
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the demo faces are ingested; read only."""
+    folder = tmp_path_factory.mktemp("demo-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEANFACE_HOME", str(folder))
+        from analysis.ingest import ingest
+        from analysis.sources import demo_source, register
+
+        register(demo_source(), "demo")
+        ingest("demo", progress=False)
+    return folder
+
+
+@pytest.fixture
+def demo(demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`demo_home` as the home of this test."""
+    monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
+    return demo_home
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -1,0 +1,184 @@
+"""Training that is killed goes on and ends alike; evaluation chooses on validation and only there."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import paths
+from analysis.errors import UserError
+from analysis.results import Results
+from analysis.sources import demo_source, register
+from model.evaluate import calibration, choose_band, evaluate, fit_temperature, split_metrics
+from model.predict import calibrated
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def small():
+    from model.architecture import Architecture
+    from model.train import Training
+
+    return Training(epochs=2, batch_size=64, architecture=Architecture(height=40, width=40, filters=(4, 8)))
+
+
+@pytest.fixture(scope="module")
+def trained(demo_home: Path, small) -> Path:
+    from model.train import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEANFACE_HOME", str(demo_home))
+        train(["demo"], "whole", small)
+        evaluate("whole")
+        return paths.run_folder("whole")
+
+
+def test_training_leaves_weights_history_and_serving_file(trained: Path) -> None:
+    history = pd.read_parquet(trained / "model/history.parquet")
+    assert history["epoch"].tolist() == [1, 2]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
+    assert (trained / "model/model.keras").exists()
+    assert not (trained / "checkpoint").exists()
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_result(
+    trained: Path, demo: Path, small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model import train as module
+
+    real = module._save
+
+    def killed(*arguments):
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(["demo"], "killed", small)
+    monkeypatch.setattr(module, "_save", real)
+    history = module.train(["demo"], "killed", small)
+    whole = pd.read_parquet(trained / "model/history.parquet")
+    pd.testing.assert_frame_equal(history, whole, rtol=1e-3)
+    evaluate("killed")
+    ours = Results(paths.run_folder("killed")).predictions["p_male"]
+    np.testing.assert_allclose(ours, Results(trained).predictions["p_male"], atol=1e-3)
+
+
+def test_other_configuration_starts_anew(demo: Path, small, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from model import train as module
+
+    real = module._save
+
+    def killed(*arguments):
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(["demo"], "changed", small)
+    monkeypatch.setattr(module, "_save", real)
+    assert len(module.train(["demo"], "changed", replace(small, epochs=1, seed=5))) == 1
+
+
+def test_evaluation_reports_every_split_and_calibrates_the_card(trained: Path) -> None:
+    metrics = Results(trained).metrics
+    assert {split: found["images"] for split, found in metrics["splits"].items()} == {
+        "train": 280, "validation": 60, "test": 60,
+    }  # fmt: skip
+    card = json.loads((trained / "model/model.json").read_text())
+    assert card["temperature"] == metrics["temperature"]
+    assert card["band"] == metrics["band"]
+    predictions = Results(trained).predictions
+    assert list(predictions.columns) == ["image_id", "dataset", "split", "label", "p_male", "decision"]
+    assert len(predictions) == 400
+
+
+def test_splits_share_no_image(trained: Path) -> None:
+    predictions = Results(trained).predictions
+    assert predictions.groupby(["dataset", "image_id"])["split"].nunique().max() == 1
+
+
+def test_test_split_chooses_nothing(trained: Path) -> None:
+    metrics, predictions = Results(trained).metrics, Results(trained).predictions
+    validation = predictions[predictions["split"] == "validation"]
+    band = choose_band(validation["p_male"].to_numpy(), (validation["label"] == "male").to_numpy())
+    assert band == metrics["band"]
+
+
+def test_data_ingested_anew_is_not_scored_with_an_old_model(trained: Path, demo: Path) -> None:
+    record = json.loads((trained / "run.json").read_text())
+    record["steps"]["train"]["data"]["demo"] = "another"
+    other = paths.run_folder("other")
+    (other / "model").mkdir(parents=True)
+    (other / "model/model.json").write_text((trained / "model/model.json").read_text())
+    (other / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="ingested anew"):
+        evaluate("other")
+
+
+def test_untrained_run_and_missing_data_say_what_to_run(home: Path, small) -> None:
+    from model.train import train
+
+    with pytest.raises(UserError, match="meanface train"):
+        evaluate("nothing")
+    register(demo_source(), "demo")
+    with pytest.raises(UserError, match="meanface ingest demo"):
+        train(["demo"], "run", small)
+
+
+def test_confusion_matrix_has_annotated_rows_and_predicted_columns() -> None:
+    scored = pd.DataFrame(
+        {
+            "label": ["female"] * 5 + ["male"] * 3,
+            "p_male": [0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.1],
+            "decision": ["female"] * 4 + ["male"] * 3 + ["female"],
+        }
+    )
+    found = split_metrics(scored)
+    assert found["confusion"] == {"labels": ["female", "male"], "matrix": [[4, 1], [1, 2]]}
+    assert found["accuracy"] == 6 / 8
+    assert found["report"]["female"]["support"] == 5
+    assert found["report"]["male"]["recall"] == pytest.approx(2 / 3)
+    assert found["accuracy_interval"][0] < 0.75 < found["accuracy_interval"][1]
+
+
+def test_temperature_is_found_again(rng: np.random.Generator) -> None:
+    logits = rng.normal(0, 2, 20_000)
+    male = rng.uniform(size=20_000) < calibrated(logits, 1.0)
+    assert fit_temperature(logits * 3, male) == pytest.approx(3, rel=0.05)
+
+
+def test_calibration_error_of_honest_and_overconfident_scores(rng: np.random.Generator) -> None:
+    p = rng.uniform(size=20_000)
+    male = rng.uniform(size=20_000) < p
+    honest = calibration(p, male)
+    assert honest["ece"] < 0.015
+    assert sum(each["images"] for each in honest["bins"]) == 20_000
+    assert len(honest["bins"]) == 15
+    assert calibration(np.where(p > 0.5, 1.0, 0.0), male)["ece"] > 0.2
+
+
+def test_band_is_the_narrowest_that_is_right_often_enough() -> None:
+    p = np.array([0.01] * 60 + [0.4] * 10 + [0.6] * 10 + [0.99] * 60)
+    male = np.array([False] * 60 + [True, False] * 5 + [True, False] * 5 + [True] * 60)
+    band = choose_band(p, male)
+    assert 0.01 <= band["low"] < 0.4
+    assert 0.6 < band["high"] <= 0.99
+    assert choose_band(p[male == (p > 0.5)], male[male == (p > 0.5)]) == {"low": 0.5, "high": 0.5}
+    assert choose_band(np.array([0.9] * 4), np.array([False] * 4)) == {"low": 0.0, "high": 1.0}
+
+
+def test_augmentation_depends_on_its_seed_alone(rng: np.random.Generator) -> None:
+    from model.augment import augment
+
+    faces = tf.constant(rng.integers(0, 256, (6, 109, 89, 3)).astype(np.uint8))
+    first = augment(faces, tf.constant([1, 2]), 80, 80).numpy()
+    assert first.shape == (6, 80, 80, 3)
+    assert 0 <= first.min() <= first.max() <= 255
+    np.testing.assert_array_equal(first, augment(faces, tf.constant([1, 2]), 80, 80).numpy())
+    assert np.abs(first - augment(faces, tf.constant([1, 3]), 80, 80).numpy()).mean() > 1
