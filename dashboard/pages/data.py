@@ -1,0 +1,144 @@
+"""The page on the data: how many faces, what else is known of them, and how good the pictures are."""
+
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from analysis.errors import UserError
+from analysis.figures import attributes, labels, quality
+from dashboard import frame
+
+
+class DataPage(frame.ExplorerPage):
+    """Labels and splits, attributes by scope and name, and picture quality by measure."""
+
+    scope = param.Selector(
+        objects={"Faces studied": "images", "Whole attribute file": "metadata"}, doc="Faces that are counted."
+    )
+    search = param.String(doc="Part of an attribute's name; empty for all.")
+    top = param.Selector(
+        default=15, objects={"Top 10": 10, "Top 15": 15, "Top 25": 25, "All": 40}, doc="Attributes shown at most."
+    )
+    measure = param.Selector(
+        objects={"Brightness": "brightness", "Contrast": "contrast", "Sharpness": "sharpness", "Width": "width"},
+        doc="Measure of picture quality.",
+    )
+
+    path = "/explore"
+    title = "Data"
+    lead = "What was studied: how many faces each label has, what else is known of them, and how good the pictures are."
+    in_url = ("scope", "search", "top", "measure")
+
+    def attributes(self) -> pd.DataFrame:
+        """Select the attributes of the scope whose name fits, those with the widest gap between the labels.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `Results.attributes`; at most ``top`` attributes.
+
+        Raises
+        ------
+        UserError
+            If there are none.
+        """
+        found = self.results.attributes
+        found = found[found["scope"] == self.scope]
+        if found.empty:
+            raise UserError("this run has no attributes of these faces: choose the other scope")
+        plain = found["attribute"].str.replace("_", " ")
+        wanted = self.search.strip().replace("_", " ")
+        found = found[plain.str.contains(wanted, case=False, regex=False)]
+        if found.empty:
+            raise UserError(f"no attribute is called “{self.search.strip()}”: try another word, such as hair")
+        ranges = found.groupby("attribute")["prevalence"].agg(lambda shares: shares.max() - shares.min())
+        return found[found["attribute"].isin(ranges.nlargest(self.top).index)]
+
+    @param.depends("scope", "search", "top")
+    def _attributes(self) -> Any:
+        def make() -> Any:
+            found = self.attributes()
+            return frame.figure(
+                attributes.attribute_prevalence(found, self.scope),
+                attributes.attribute_prevalence_reading(found, self.scope),
+            )
+
+        return frame.attempt(make)
+
+    @param.depends("measure")
+    def _quality(self) -> Any:
+        return frame.attempt(
+            lambda: frame.figure(
+                quality.quality_histogram(self.results.quality, self.measure),
+                quality.quality_histogram_reading(self.results.quality, self.measure),
+            )
+        )
+
+    def _facts(self) -> Any:
+        study = self.results.study
+        duplicates = study["duplicates"]
+        people = study["identities"]
+        return frame.facts(
+            {
+                "Faces studied": f"{study['images']:,}",
+                "People": f"{people:,}" if people else "not known",
+                "Attribute rows": f"{study['metadata_images']:,}" if study["metadata_images"] else "none",
+                "Left out": (
+                    f"{study['status']['broken'] + study['status']['no_face'] + study['status']['excluded']:,}",
+                    "broken, without a face, or excluded",
+                ),
+                "Duplicates": (
+                    f"{duplicates['exact'] + duplicates['near']:,}",
+                    f"{duplicates['across_splits']} across splits",
+                ),
+            }
+        )
+
+    def _labels(self) -> Any:
+        found = self.results.labels
+        return frame.figure(labels.label_counts(found), labels.label_counts_reading(found))
+
+    def content(self) -> list[Any]:
+        """Give the counts, then labels, attributes and picture quality."""
+        return [
+            frame.attempt(self._facts),
+            frame.section(
+                "Labels and splits",
+                frame.attempt(self._labels),
+                about="The label is how CelebA's annotators perceived a face.",
+            ),
+            frame.section(
+                "Attributes",
+                frame.controls(
+                    pmui.RadioButtonGroup.from_param(
+                        self.param.scope, label="Faces counted", description="", size="small", margin=0
+                    ),
+                    pmui.TextInput.from_param(
+                        self.param.search,
+                        label="Search attributes",
+                        description="",
+                        size="small",
+                        width=220,
+                        margin=0,
+                    ),
+                    pmui.Select.from_param(
+                        self.param.top, label="Show", description="", size="small", width=120, margin=0
+                    ),
+                ),
+                pn.panel(self._attributes, sizing_mode="stretch_width"),
+                about="Ordered by how far the two labels lie apart.",
+            ),
+            frame.section(
+                "Picture quality",
+                frame.controls(
+                    pmui.RadioButtonGroup.from_param(
+                        self.param.measure, label="", description="", size="small", margin=0
+                    )
+                ),
+                pn.panel(self._quality, sizing_mode="stretch_width"),
+                about="Where the labels were photographed differently, a model may learn that instead of faces.",
+            ),
+        ]

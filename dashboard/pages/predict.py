@@ -1,0 +1,351 @@
+"""The live predictor: photos from the visitor, a row for each face, a report to take away.
+
+Knows the scorer and the session's rows; photos are in this session's memory while they are scored, small crops of
+them while the page is open.
+"""
+
+import base64
+import io
+import zipfile
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from functools import cache, partial
+from html import escape
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+from analysis.figures.style import LABEL_COLOURS
+from PIL import Image, ImageDraw
+
+from analysis.errors import UserError
+from analysis.photo import decode_photo
+from analysis.sources import demo_source
+from dashboard import frame
+from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
+from model.batch import COLUMNS
+from model.predict import FacePrediction
+
+CARE = """
+The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing of
+who somebody is and never overrides what people say of themselves. *Uncertain* is an answer, given where the model
+could only guess.
+
+**Photos stay in memory.** They are scored and dropped, never stored or logged; small crops of them stay in this page
+until it is closed or cleared.
+"""
+_SAMPLES_AT_ONCE = 8
+_CHUNK = 4 * 2**20  # bytes of a websocket message; servers refuse those over 16 MB
+_THUMBNAIL = 128  # pixels, shown at half the size
+_BOX_COLOUR = "#ffffff"
+
+_PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
+
+_TABLE_CSS = """
+td.file { max-width: 15rem; overflow-wrap: anywhere; }
+td.photo { width: 64px; }
+img { display: block; width: 64px; height: 64px; object-fit: cover; border-radius: 10px; }
+.label { display: inline-flex; align-items: center; gap: 8px; font-weight: 600; white-space: nowrap; }
+.label::before { content: ""; width: 12px; height: 12px; border-radius: 50%; background: var(--colour);
+  box-shadow: 0 0 0 1px color-mix(in srgb, currentColor 45%, transparent); }
+.error { color: var(--mui-palette-error-main, #b3261e); }
+.scale { display: inline-block; position: relative; width: 72px; height: 6px; border-radius: 3px; margin-left: 10px;
+  vertical-align: middle; background: color-mix(in srgb, currentColor 18%, transparent); }
+.scale i { position: absolute; top: -3px; width: 4px; height: 12px; margin-left: -2px; border-radius: 2px;
+  background: currentColor; }
+@media (max-width: 700px) {
+  thead { display: none; }
+  table, tbody { display: block; }
+  tr { display: grid; grid-template-columns: 64px 1fr; gap: 2px 14px; padding: 12px 0;
+    border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+  tr.failed { grid-template-columns: 1fr; }
+  tr.failed td { grid-column: 1; }
+  td { border: 0; padding: 0; grid-column: 2; }
+  td.photo { grid-column: 1; grid-row: 1 / span 5; }
+  td[data-name]::before { content: attr(data-name) ": "; opacity: .78; }
+  td.file { max-width: none; font-weight: 600; }
+  td.minor, td:empty { display: none; }
+}
+"""
+
+
+class PhotoInput(pmui.FileInput):
+    """A file input that hands photos over and keeps none.
+
+    Panel's own keeps the bytes as its value, and with that a copy in the session's document.
+
+    Parameters
+    ----------
+    take
+        Called with the file name and bytes of each photo of an upload.
+    **params
+        Of `panel_material_ui.FileInput`.
+    """
+
+    def __init__(self, take: Callable[[list[tuple[str, bytes]]], Awaitable[None]], **params: Any) -> None:
+        super().__init__(multiple=True, max_file_size=MAX_FILE_BYTES, chunk_size=_CHUNK, **params)
+        self._take = take
+
+    def _process_chunk(self, msg: dict[str, Any]) -> None:
+        # What the browser checks is checked again here, so that no other client can fill the memory.
+        if len(self._buffer) > MAX_FILES:
+            return
+        partial_file = self._file_buffer.get(msg["name"], {"chunks": {}})
+        if sum(map(len, partial_file["chunks"].values())) > MAX_FILE_BYTES:
+            return
+        super()._process_chunk(msg)
+
+    def _update_file(self, filename: Any, mime_type: Any, value: Any) -> None:
+        self._file_buffer.clear()
+        if value:
+            pn.state.execute(partial(self._take, list(zip(filename, value, strict=True))))
+
+
+class PredictPage(frame.ExplorerPage):
+    """Scores the photos that a visitor gives."""
+
+    crop = param.Selector(
+        default="detect",
+        objects={"Find every face": "detect", "Photo is one aligned face": "none"},
+        doc="How faces are found; see `Predictor.predict_photo`.",
+    )
+    rows = param.List(default=[], doc="A dict a face, with the report's columns and `thumbnail`.")
+    done = param.Integer(default=0, bounds=(0, None), doc="Photos scored of the batch that is worked on.")
+    total = param.Integer(default=0, bounds=(0, None), doc="Photos of the batch; 0 while none is worked on.")
+    message = param.String(default="", doc="What went wrong with a batch as a whole.")
+
+    path = "/explore/predict"
+    title = "Predict"
+    lead = "Give one or more photos and see what the model says of every face in them."
+    in_url = ("crop",)
+
+    async def score(self, photos: list[tuple[str, bytes]]) -> None:
+        """Score photos one after the other and add their rows as they come.
+
+        Parameters
+        ----------
+        photos
+            File name and bytes of each photo.
+        """
+        if self.total:
+            self.message = "The last photos are still being scored: try again in a moment."
+            return
+        if len(photos) > MAX_FILES:
+            self.message = f"These are too many photos at once: give up to {MAX_FILES}."
+            return
+        self.param.update(message="", done=0, total=len(photos))
+        try:
+            for name, data in photos:
+                self.rows = [*self.rows, *await self._rows(name, data)]
+                self.done += 1
+        finally:
+            self.total = 0
+
+    async def _rows(self, name: str, data: bytes) -> list[dict[str, Any]]:
+        if len(data) > MAX_FILE_BYTES:
+            return [{"file": name, "error": f"the file is over {MAX_FILE_BYTES // 2**20} MB: give a smaller photo"}]
+        try:
+            faces = await self.shared.scorer.score(data, self.crop)
+            crops = await self.shared.scorer.run(partial(thumbnails, data, faces))
+        except UserError as error:
+            return [{"file": name, "error": str(error)}]
+        return [{"file": name, **asdict(face), "thumbnail": crop} for face, crop in zip(faces, crops, strict=True)]
+
+    def report(self) -> pd.DataFrame:
+        """Give the rows as a table: ``file, face, x, y, width, height, label, p_male, error``."""
+        whole = dict.fromkeys(("face", "x", "y", "width", "height"), "Int64")
+        return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype(whole)
+
+    def clear(self) -> None:
+        """Forget every row and crop."""
+        self.param.update(rows=[], message="")
+
+    def content(self) -> list[Any]:
+        """Give the care note, the ways to bring photos, and what came of them."""
+        return [
+            frame.notice(CARE),
+            frame.section("Your photos", self._controls(), self._progress, self._problem, about=self._about()),
+            self._results,
+        ]
+
+    def _about(self) -> str:
+        try:
+            card = self.shared.scorer.predictor.card
+        except UserError as error:
+            return f"**There is nothing to predict with yet:** {error}."
+        band, accuracy = card["band"], card.get("test_accuracy")
+        agrees = f" It agrees with the annotators on {accuracy:.1%} of the test faces." if accuracy else ""
+        return (
+            f"The model is of run `{card['run']}`.{agrees} It says *uncertain* where its probability of “male” is "
+            f"between {band['low']:.2f} and {band['high']:.2f}."
+        )
+
+    def _controls(self) -> Any:
+        invitation = f"Choose photos, or drop up to {MAX_FILES} here (10 MB each)"
+        busy = self.param.total.rx() > 0
+        upload = PhotoInput(
+            self.score,
+            label=invitation,
+            uploaded_label=invitation,
+            accept="image/*",
+            variant="outlined",
+            disabled=busy,
+            sizing_mode="stretch_width",
+            margin=0,
+            sx={"minHeight": "120px", "border": "2px dashed", "fontSize": "1rem"},
+        )
+        crop = pmui.RadioButtonGroup.from_param(self.param.crop, label="", description="", margin=0)
+        return pn.Column(
+            upload,
+            frame.controls(crop, *self._samples(busy)),
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "16px"},
+        )
+
+    def _samples(self, busy: Any) -> list[Any]:
+        try:
+            found = samples()
+        except UserError:
+            return []  # an installation without the demo faces predicts all the same
+
+        async def try_some(event: param.parameterized.Event) -> None:
+            await self.score(list(found[:_SAMPLES_AT_ONCE]))
+
+        return [
+            pmui.Button(label="Try sample faces", icon="face", on_click=try_some, disabled=busy, **_PLAIN),
+            pmui.FileDownload(
+                callback=lambda: io.BytesIO(sample_pack()),
+                filename="meanface-samples.zip",
+                label=f"Sample pack ({len(found)} composites)",
+                **_PLAIN,
+            ),
+        ]
+
+    @param.depends("done", "total")
+    def _progress(self) -> Any:
+        if not self.total:
+            return None
+        return pn.Column(
+            frame.text(f"Scored {self.done} of {self.total} ..."),
+            pmui.LinearProgress(
+                variant="determinate", value=100 * self.done // self.total, sizing_mode="stretch_width", margin=0
+            ),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+
+    @param.depends("message")
+    def _problem(self) -> Any:
+        return frame.notice(self.message, severity="error") if self.message else None
+
+    @param.depends("rows")
+    def _results(self) -> Any:
+        if not self.rows:
+            return None
+        return frame.section(
+            "Results",
+            frame.table(results_table(self.rows), css=_TABLE_CSS),
+            frame.controls(
+                pmui.FileDownload(
+                    callback=lambda: io.StringIO(self.report().to_csv(index=False)),
+                    filename="predictions.csv",
+                    label="Report as CSV",
+                    **_PLAIN,
+                ),
+                pmui.Button(label="Clear", icon="delete", on_click=lambda event: self.clear(), **_PLAIN),
+            ),
+        )
+
+
+def thumbnails(data: bytes, faces: list[FacePrediction]) -> list[str]:
+    """Cut a small picture of each face, its box drawn and some room around it, as data URLs.
+
+    Parameters
+    ----------
+    data
+        Encoded photo.
+    faces
+        Faces that were found in it.
+    """
+    photo = Image.fromarray(decode_photo(data))
+    return [_thumbnail(photo, face) for face in faces]
+
+
+def _thumbnail(photo: Image.Image, face: FacePrediction) -> str:
+    side = 1.3 * max(face.width, face.height, 1)
+    left, top = round(face.x + (face.width - side) / 2), round(face.y + (face.height - side) / 2)
+    small = photo.crop((left, top, left + round(side), top + round(side))).resize((_THUMBNAIL, _THUMBNAIL))
+    scale = _THUMBNAIL / side
+    x, y = (face.x - left) * scale, (face.y - top) * scale
+    box = (x, y, x + face.width * scale, y + face.height * scale)
+    ImageDraw.Draw(small).rectangle(box, outline=_BOX_COLOUR, width=3)
+    encoded = io.BytesIO()
+    small.save(encoded, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+
+
+def results_table(rows: list[dict[str, Any]]) -> str:
+    """Set rows as the inside of an HTML table, each cell named so that a narrow window can show rows as cards."""
+    heads = ("", "File", "Face", "x", "y", "Width", "Height", "Perceived gender", "p(male)", "Error")
+    lines = []
+    for row in rows:
+        file = f'<td class="file">{escape(row["file"])}</td>'
+        if row.get("error"):
+            lines.append(
+                f'<tr class="failed"><td></td>{file}<td class="minor" colspan="7"></td>'
+                f'<td class="error">{escape(row["error"])}</td></tr>'
+            )
+            continue
+        numbers = "".join(
+            f'<td class="number{"" if name == "face" else " minor"}" data-name="{name}">{row[name]}</td>'
+            for name in ("face", "x", "y", "width", "height")
+        )
+        label, p_male = row["label"], row["p_male"]
+        lines.append(
+            f'<tr><td class="photo"><img src="{row["thumbnail"]}" alt="Face {row["face"]}"></td>{file}{numbers}'
+            f'<td><span class="label" style="--colour:{LABEL_COLOURS[label]}">{label}</span></td>'
+            f'<td data-name="p(male)">{p_male:.3f}<span class="scale"><i style="left:{p_male:.1%}"></i></span></td>'
+            "<td></td></tr>"
+        )
+    numeric = {"Face", "x", "y", "Width", "Height"}
+    head = "".join(f'<th scope="col"{" class=number" if name in numeric else ""}>{name}</th>' for name in heads)
+    return f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+
+
+@cache
+def samples() -> tuple[tuple[str, bytes], ...]:
+    """Read the test faces of the shipped demo faces: file name and bytes of each composite, the labels in turn.
+
+    Raises
+    ------
+    UserError
+        If this installation lacks them.
+    """
+    by_label: dict[str, list[tuple[str, bytes]]] = {}
+    with zipfile.ZipFile(demo_source()) as archive:
+        for name in sorted(archive.namelist()):
+            path = PurePosixPath(name)
+            if "Test" in path.parts and path.suffix == ".jpg":
+                label = path.parent.name.lower()
+                by_label.setdefault(label, []).append((f"{label}-{path.name}", archive.read(name)))
+    return tuple(face for pair in zip(*by_label.values(), strict=False) for face in pair)
+
+
+@cache
+def sample_pack() -> bytes:
+    """Pack the sample faces into a zip; each file's name begins with its label.
+
+    Raises
+    ------
+    UserError
+        If this installation lacks them.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as pack:  # stored: JPEGs do not get smaller
+        for name, data in samples():
+            pack.writestr(zipfile.ZipInfo(name), data)
+    return packed.getvalue()
