@@ -105,7 +105,7 @@ class Health(BaseModel):
 
 def _form(many: bool) -> dict[str, Any]:
     """Describe the multipart body, which is read as a stream and so not declared by parameters."""
-    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    photo: dict[str, Any] = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     told = "a photo"
     if many:
         photo, told = {"type": "array", "items": photo, "maxItems": MAX_FILES}, f"one photo, or up to {MAX_FILES}"

@@ -7,7 +7,7 @@ are decoded at a time than there are cores: each may take 150 MB.
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -43,6 +43,10 @@ class Scorer:
             self._predictor = self._load()
         except UserError as error:
             self._reason = str(error)
+
+    def start_loading(self) -> Future[None]:
+        """Load the model in a thread, unless it is loaded."""
+        return self._pool.submit(self.load if self._predictor is None else lambda: None)
 
     @property
     def predictor(self) -> Predictor:

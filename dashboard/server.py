@@ -4,25 +4,30 @@ Knows how the three are put together; each of them is made elsewhere. Everything
 server, fonts and the API's documentation included.
 """
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+import logging
+from collections.abc import AsyncIterator, Callable, Collection
 from importlib.metadata import version
 from pathlib import Path
 
+import panel_material_ui as pmui
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from panel.io.fastapi import add_applications
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from analysis.results import Results
 from dashboard import api, explorer, problems, sessions
+from dashboard.frame import notice
 from dashboard.origins import SameOriginWebSockets
 from dashboard.pages import PAGES
 from dashboard.scoring import Scorer
 from model.predict import Predictor
+
+_log = logging.getLogger(__name__)
 
 
 class _Site:
@@ -32,11 +37,14 @@ class _Site:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
+        elif not self._folder.is_dir():
+            raise HTTPException(404)
         else:
             await self._files(scope, receive, send)
 
@@ -68,10 +76,9 @@ def create_app(
         scorer.load()
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(asyncio.to_thread(scorer.load))
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.loading = scorer.start_loading()
         yield
-        await loading
 
     app = FastAPIOffline(
         title="meanface",
@@ -89,7 +96,9 @@ def create_app(
     app.include_router(api.router(scorer))
     explorer.configure(Results(results), scorer=scorer)
     titles = {page.path: f"{page.title} - meanface" for page in PAGES}
-    add_applications(dict(explorer.APPS), app=app, title=titles)
+    app.state.explorer = add_applications(
+        {path: _guarded(make) for path, make in explorer.APPS.items()}, app=app, title=titles
+    )
     for route in app.router.routes:
         if getattr(route, "path", None) in explorer.APPS:
             route.include_in_schema = False  # type: ignore[attr-defined]
@@ -98,6 +107,20 @@ def create_app(
     app.add_middleware(SameOriginWebSockets, allowed=allowed_origins)
     _document_problems(app)
     return app
+
+
+def _guarded(make: Callable[[], pmui.Page]) -> Callable[[], pmui.Page]:
+    """Say that a page failed, where Panel would show its visitor the stack trace."""
+
+    def page() -> pmui.Page:
+        try:
+            return make()
+        except Exception:
+            _log.exception("a page of the explorer failed")
+            told = "This page failed; the server's log says why. The other pages may work."
+            return pmui.Page(title="meanface", site_url="/explore", main=[notice(told, severity="error")])
+
+    return page
 
 
 def _document_problems(app: FastAPI) -> None:

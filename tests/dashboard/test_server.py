@@ -1,0 +1,115 @@
+"""One process: report, explorer and API side by side, and sessions that end."""
+
+import logging
+import re
+
+import pytest
+from fakes import FakePredictor
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from dashboard import explorer, server, sessions
+
+PAGES = ("/explore", "/explore/faces", "/explore/hypothesis", "/explore/metrics", "/explore/predict", "/explore/api")
+BROWSER = {"accept": "text/html"}
+
+
+def token(client, path="/explore"):
+    return re.search(r'"token":"([^"]+)"', client.get(path).text)[1]
+
+
+def test_the_report_is_at_the_root(client):
+    assert "the report" in client.get("/").text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_of_the_explorer_is_served_and_loads_from_this_server_alone(client, path):
+    page = client.get(path)
+    assert page.status_code == 200
+    assert 'data-theme-managed="true"' in page.text  # it is in the frame
+    loaded = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', page.text)
+    assert loaded
+    assert not [url for url in loaded if url.startswith(("http:", "https:", "//"))]
+
+
+def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):
+    for_people = client.get("/nowhere", headers=BROWSER)
+    assert for_people.status_code == 404
+    assert "Nothing is here" in for_people.text
+    (site / "404.html").write_text("the site's own 404")
+    assert client.get("/nowhere", headers=BROWSER).text == "the site's own 404"
+    (site / "404.html").unlink()
+    assert client.get("/nowhere").json()["status"] == 404
+    assert client.get("/api/nowhere", headers=BROWSER).headers["content-type"] == "application/problem+json"
+
+
+def test_explorer_and_api_work_before_the_report_is_rendered(results, tmp_path):
+    opened = TestClient(server.create_app(results.folder, tmp_path / "later", FakePredictor()))
+    assert opened.get("/").status_code == 404
+    assert opened.get("/explore").status_code == 200
+    assert opened.get("/healthz").status_code == 200
+
+
+def test_the_model_is_loaded_when_the_app_starts(results, site, monkeypatch):
+    monkeypatch.setattr(server.Predictor, "load", lambda folder, threads: FakePredictor())
+    with TestClient(server.create_app(results.folder, site)) as opened:
+        opened.app.state.loading.result()
+        assert opened.get("/healthz").status_code == 200
+
+
+def test_a_missing_model_is_told_in_one_line(tmp_path, site):
+    with TestClient(server.create_app(tmp_path, site)) as opened:
+        opened.app.state.loading.result()
+        assert "meanface" in opened.get("/healthz").json()["detail"]
+
+
+def test_a_page_that_fails_shows_no_stack_trace(results, site, monkeypatch, caplog):
+    def fail():
+        raise RuntimeError("inner detail")
+
+    monkeypatch.setitem(explorer.APPS, "/explore", fail)
+    opened = TestClient(server.create_app(results.folder, site, FakePredictor()))
+    page = opened.get("/explore")
+    assert page.status_code == 200
+    assert "Traceback" not in page.text
+    assert "inner detail" in caplog.text
+
+
+def test_a_session_ends_when_its_browser_leaves(client):
+    contexts = client.app.state.explorer._applications
+    known = set(contexts["/explore"]._sessions)
+    given = token(client)
+    (session,) = [held for name, held in contexts["/explore"]._sessions.items() if name not in known]
+    with client.websocket_connect("/explore/ws", subprotocols=["bokeh", given]) as socket:
+        assert "ACK" in socket.receive_text()
+        assert session.connection_count == 1
+    assert session.connection_count == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "let_in"),
+    [("http://testserver", True), (None, True), ("http://proxy.example", True), ("https://elsewhere.example", False)],
+)
+def test_only_pages_of_this_server_and_named_origins_open_sessions(results, site, origin, let_in):
+    app = server.create_app(results.folder, site, FakePredictor(), allowed_origins=["proxy.example"])
+    opened = TestClient(app)
+    headers = {"origin": origin} if origin else {}
+    given = token(opened)
+
+    def connect():
+        with opened.websocket_connect("/explore/ws", subprotocols=["bokeh", given], headers=headers) as socket:
+            assert "ACK" in socket.receive_text()
+
+    if let_in:
+        connect()
+    else:
+        with pytest.raises(WebSocketDisconnect):
+            connect()
+
+
+def test_a_message_that_cannot_be_read_is_logged_without_its_content(caplog):
+    sessions.install()
+    log = logging.getLogger("bokeh_fastapi.handler")
+    log.error("Unhandled exception receiving a message: %r: %r", ValueError("x"), b"bytes of a photo")
+    assert "Unhandled exception receiving a message" in caplog.text
+    assert "bytes of a photo" not in caplog.text
