@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import jupytext
 import nbformat
+import traitlets
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -153,13 +154,26 @@ async def _execute_all(pages: list[Path], execute: dict[str, Any], environment: 
         await asyncio.gather(*(one(page) for page in pages))
 
 
+class _ThisPython(AsyncKernelManager):
+    """Starts kernels of this very interpreter, whatever kernels are installed elsewhere on the machine."""
+
+    @traitlets.default("kernel_spec_manager")
+    def _no_other_kernels(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
 async def _execute(page: Path, execute: dict[str, Any], environment: dict[str, str]) -> None:
     """Run a page's cells and put their outputs into its text, as Quarto would before it builds the page."""
     # As Rmd: jupytext reads a .qmd by its own name only with Quarto installed.
     notebook = jupytext.reads(page.read_text("utf-8"), fmt="Rmd")
-    # No folders of kernels: the only kernel left is the one of this very interpreter.
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT, resources={"metadata": {"path": str(page.parent)}})
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=_ThisPython,
+        kernel_name="python3",
+        timeout=_TIMEOUT,
+        extra_arguments=["--log-level=40"],
+        resources={"metadata": {"path": str(page.parent)}},
+    )
     try:
         await client.async_execute(env=environment)
     except CellExecutionError as error:

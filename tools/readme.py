@@ -1,0 +1,58 @@
+"""Write the numbers of the published run into README.md, between the two markers there.
+
+Usage: ``python tools/readme.py``; with ``--check`` it only says, by its exit code, whether they are up to date.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from analysis.answers import percent
+from analysis.results import Results
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", re.DOTALL)
+
+
+def numbers(results: Results) -> str:
+    """The table of the README's first screen, in Markdown."""
+    test, found, metrics = results.metrics["splits"]["test"], results.hypothesis, results.metrics
+    low, high = test["accuracy_interval"]
+    rows = [
+        (
+            f"Accuracy on {test['images']:,} photos of people never seen",
+            f"**{percent(test['accuracy'])}** (95 % interval {percent(low)} to {percent(high)})",
+        ),
+        (
+            "Decided, the rest being “uncertain”",
+            f"{percent(test['decided']['coverage'])}, of which {percent(test['decided']['accuracy'])} rightly",
+        ),
+        ("Calibration error", f"{test['calibration']['ece']:.3f}"),
+        ("Model", f"{metrics['parameters']:,} parameters, {metrics['serving_bytes'] / 1e6:.1f} MB"),
+        (
+            "Do the average faces differ?",
+            f"**{found['verdict']}**: largest Hedges’ g {found['max_abs_g']:.2f}, p = {found['p_value']:.4f} over "
+            f"{sum(found['identities'].values()):,} people",
+        ),
+        (
+            "The nearer average face alone is right for",
+            f"{percent(found['nearest_average']['accuracy'])} of unseen faces",
+        ),
+    ]
+    return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+
+
+def main() -> int:
+    """Rewrite the README, or check it."""
+    readme = ROOT / "README.md"
+    old = readme.read_text(encoding="utf-8")
+    table = "\n" + numbers(Results(ROOT / "results")) + "\n"
+    new = MARKERS.sub(lambda match: match[1] + table + match[2], old)
+    if "--check" in sys.argv[1:]:
+        return int(new != old)
+    readme.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
