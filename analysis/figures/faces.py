@@ -1,0 +1,214 @@
+"""Average faces, their spread and how they differ.
+
+Draws what ``average_faces`` of a run or of any subset holds; an average is a picture of nobody.
+"""
+
+import holoviews as hv
+import numpy as np
+import xarray as xr
+
+from analysis.errors import UserError
+from analysis.figures import style
+from analysis.figures.style import percent
+
+_LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
+_GAP = 6  # pixels of the face frame between two faces
+
+
+def _side_by_side(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overlay:
+    """RGB faces next to each other in one frame, which scales as a whole: a phone shows them like a desk does."""
+    height, width = faces.sizes["y"], faces.sizes["x"]
+    layers, names = [], []
+    for index, label in enumerate(faces["label"].values):
+        left = index * (width + _GAP)
+        pixels = faces.sel(label=label).transpose("y", "x", "channel").clip(0, 1).to_numpy()
+        layers.append(
+            hv.RGB((pixels * 255).round().astype(np.uint8), bounds=(left, 0, left + width, height)).opts(
+                apply_ranges=True
+            )
+        )
+        names.append((left + width / 2, f"labelled {label}\nn = {int(count.sel(label=label)):,}"))
+    total = len(layers) * (width + _GAP) - _GAP
+    return hv.Overlay(layers).opts(
+        **style.picture(
+            title,
+            # Title and names take about 90 CSS pixels of a figure that is at most 360 pixels a face wide.
+            aspect=total / (height + 90 * total / (360 * len(layers))),
+            max_width=360 * len(layers),
+            xaxis="bottom",
+            yaxis=None,
+            xlabel="",
+            xticks=names,
+            show_legend=False,
+            backend_opts={"xaxis.major_label_text_font_size": "13px", "xaxis.major_label_text_line_height": 1.4},
+        )
+    )
+
+
+def average_faces(faces: xr.Dataset) -> hv.Overlay:
+    """Average face of each label, side by side.
+
+    Parameters
+    ----------
+    faces
+        ``mean`` in [0, 1] (label, y, x, channel) and ``count`` (label).
+    """
+    return _side_by_side(faces["mean"], faces["count"], "What does the average face look like?")
+
+
+def average_faces_reading(faces: xr.Dataset) -> str:
+    """How many faces were averaged, and which average is lighter."""
+    parts = [f"{int(faces['count'].sel(label=label)):,} labelled {label}" for label in faces["label"].values]
+    opening = f"Averages of {' and '.join(parts)} faces, pixel by pixel"
+    if not {"female", "male"} <= set(faces["label"].values):
+        return f"{opening}."
+    difference = float(_luma_difference(faces).mean())
+    return (
+        f"{opening}; over the whole picture the average labelled male is {abs(difference):.1f} of 255 steps "
+        f"{'lighter' if difference > 0 else 'darker'}."
+    )
+
+
+def spread_faces(faces: xr.Dataset) -> hv.Overlay:
+    """Standard deviation of the faces of each label, side by side on one scale: the lighter, the more faces vary.
+
+    Parameters
+    ----------
+    faces
+        ``spread`` in [0, 1] (label, y, x, channel) and ``count`` (label).
+    """
+    return _side_by_side(faces["spread"] / float(faces["spread"].max()), faces["count"], "Where do faces vary most?")
+
+
+def spread_faces_reading(faces: xr.Dataset) -> str:
+    """How far faces stray from their average, in the middle of the picture and at its rim."""
+    spread = 255 * faces["spread"].mean("channel")
+    height, width = spread.sizes["y"], spread.sizes["x"]
+    middle = spread.isel(y=slice(height // 4, -(height // 4)), x=slice(width // 4, -(width // 4)))
+    inner = float(middle.mean())
+    outer = float((spread.sum() - middle.sum()) / (spread.size - middle.size))
+    parts = " and ".join(f"{float(spread.sel(label=label).mean()):.0f} ({label})" for label in spread["label"].values)
+    place = "hair and background vary more than features" if outer > inner else "features vary more than the rim"
+    return (
+        f"Faces stray from their average by {parts} of 255 steps, standard deviation; {inner:.0f} in the middle of the "
+        f"picture, {outer:.0f} around it: {place}."
+    )
+
+
+def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
+    """Luma of the average labelled male minus female, in 8-bit steps."""
+    if not {"female", "male"} <= set(faces["label"].values):
+        raise UserError("a difference needs faces of both labels: choose a larger subset")
+    luma = 255 * (faces["mean"] * _LUMA).sum("channel")
+    return luma.sel(label="male") - luma.sel(label="female")
+
+
+def _map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
+    height, width = values.shape
+    shown = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
+    return shown.opts(
+        **style.picture(
+            title,
+            aspect=0.66,
+            max_width=440,
+            xaxis=None,
+            yaxis=None,
+            cmap=style.DIVERGING,
+            clim=(-limit, limit),
+            clipping_colors={"NaN": "#8A889447"},
+            colorbar=True,
+            colorbar_position="bottom",
+            colorbar_opts={
+                "title": f"{name} ({unit})",
+                "title_text_font": style.FONT,
+                "title_text_font_size": "13px",
+                "title_text_font_style": "normal",
+                "title_text_color": style.INK,
+                "major_label_text_font": style.FONT,
+                "major_label_text_font_size": "12px",
+                "major_label_text_color": style.INK,
+                "major_tick_line_color": None,
+                "background_fill_alpha": 0,
+                "bar_line_color": None,
+                "height": 12,
+                "padding": 6,
+            },
+            tools=["hover"],
+            hover_tooltips=[("across, down", "$x{0}, $y{0}"), (name, "@image{+0.00}")],
+        )
+    )
+
+
+def difference_map(faces: xr.Dataset) -> hv.Image:
+    """Luma of the average labelled male minus that of the average labelled female, zero in the middle of the scale.
+
+    Parameters
+    ----------
+    faces
+        ``mean`` in [0, 1] (label, y, x, channel).
+
+    Raises
+    ------
+    UserError
+        If a label is missing.
+    """
+    values = _luma_difference(faces).to_numpy()
+    limit = float(max(1.0, np.abs(values).max()))
+    return _map(values, "Where is the male average lighter?", "Luma, male − female", "8-bit steps", limit)
+
+
+def difference_map_reading(faces: xr.Dataset) -> str:
+    """Where the averages differ most.
+
+    Raises
+    ------
+    UserError
+        If a label is missing.
+    """
+    difference = _luma_difference(faces).to_numpy()
+    largest = difference.flat[np.abs(difference).argmax()]
+    return (
+        f"The averages differ most in the {_place(difference)}, where the one labelled male is {abs(largest):.0f} of "
+        f"255 steps {'lighter' if largest > 0 else 'darker'}; over all pixels they are {np.abs(difference).mean():.1f} "
+        "steps apart on average."
+    )
+
+
+def _place(values: np.ndarray) -> str:
+    """Ninth of the picture with the largest absolute value, in words."""
+    y, x = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
+    row = ("top", "middle", "bottom")[int(3 * y / values.shape[0])]
+    column = ("left", "centre", "right")[int(3 * x / values.shape[1])]
+    return f"{row} {column}"
+
+
+def effect_map(faces: xr.Dataset, critical: float | None = None) -> hv.Image:
+    """Hedges' g of lightness, male minus female, zero in the middle of the scale.
+
+    Parameters
+    ----------
+    faces
+        ``effect`` (y, x).
+    critical
+        If given, pixels whose abs(g) is not above it are grey: chance gives as much.
+    """
+    effect = faces["effect"].to_numpy()
+    limit = float(max(0.1, np.abs(effect).max()))
+    shown = effect if critical is None else np.where(np.abs(effect) > critical, effect, np.nan)
+    return _map(shown, "How large is the difference?", "Hedges’ g, male − female", "standard deviations", limit)
+
+
+def effect_map_reading(faces: xr.Dataset, critical: float | None = None) -> str:
+    """Range of the effect and, with ``critical``, the area beyond chance."""
+    effect = faces["effect"].to_numpy()
+    opening = (
+        f"Hedges’ g runs from {effect.min():+.2f} to {effect.max():+.2f}, largest in the {_place(effect)}; "
+        f"positive (indigo) is lighter where labelled male"
+    ).replace("-", "−")
+    if critical is None:
+        return f"{opening}."
+    area = float((np.abs(effect) > critical).mean())
+    return (
+        f"{opening}. In {percent(area, 0)} of the picture |g| is above {critical:.2f}, which chance exceeds anywhere "
+        "in only 5 % of relabellings; the rest is grey."
+    )

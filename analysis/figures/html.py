@@ -1,0 +1,31 @@
+"""A figure as HTML that both renderers of the report show alike.
+
+Knows nothing of what is drawn. The page must have loaded BokehJS of the installed version; nothing is fetched.
+"""
+
+from html import escape
+
+import holoviews as hv
+from bokeh.embed import components
+from IPython.display import HTML
+
+import analysis.figures.style  # noqa: F401 - makes Bokeh the backend
+
+
+def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
+    """Wrap a figure as ``<figure>`` with its caption.
+
+    Parameters
+    ----------
+    figure
+        Made by a function of this package.
+    caption
+        Shown beneath; plain text.
+    alt
+        What the figure shows, for those who cannot see it; plain text.
+    """
+    script, div = components(hv.renderer("bokeh").get_plot(figure).state)
+    return HTML(
+        f'<figure class="chart"><div role="img" aria-label="{escape(alt, quote=True)}">{div}</div>'
+        f"{script}<figcaption>{escape(caption)}</figcaption></figure>"
+    )

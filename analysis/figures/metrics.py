@@ -1,0 +1,301 @@
+"""How well the model does: mistakes, ranking, honesty of its probabilities, and when it is uncertain."""
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import pandas as pd
+
+from analysis.figures import style
+from analysis.figures.style import LABEL_COLOURS, percent
+
+LABELS = ["female", "male"]
+
+
+def _split(metrics: dict[str, Any], split: str) -> dict[str, Any]:
+    return metrics["splits"][split]
+
+
+def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
+    """Counts and row shares: rows are the annotators' labels, columns the model's.
+
+    Parameters
+    ----------
+    metrics
+        ``metrics.json``.
+    split
+        "train", "validation" or "test".
+    """
+    matrix = np.array(_split(metrics, split)["confusion"]["matrix"])
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    cells, counts, parts = [], [], []
+    for row, annotated in enumerate(LABELS):
+        for column, predicted in enumerate(LABELS):
+            n, share, y = int(matrix[row, column]), float(shares[row, column]), 1 - row
+            cells.append((column + 0.01, y + 0.01, column + 0.99, y + 0.99, share, annotated, predicted, f"{n:,}"))
+            colour = "#ffffff" if share > 0.5 else "#25232E"
+            counts.append((column + 0.5, y + 0.5, f"{n:,}", colour))
+            parts.append((column + 0.5, y + 0.5, f"{percent(share)} of {annotated}", colour))
+    heat = hv.Rectangles(cells, vdims=["share", "annotated", "predicted", "n"]).opts(
+        color="share",
+        cmap=style.SEQUENTIAL,
+        clim=(0, 1),
+        line_color=None,
+        tools=["hover"],
+        hover_tooltips=[
+            ("annotated", "@annotated"),
+            ("predicted", "@predicted"),
+            ("images", "@n"),
+            ("share of the row", "@share{0.00 %}"),
+        ],
+    )
+    text = [
+        hv.Labels(counts, vdims=["text", "colour"]).opts(
+            **style.words("colour", 22, text_font_style="bold", text_baseline="bottom", text_align="center")
+        ),
+        hv.Labels(parts, vdims=["text", "colour"]).opts(
+            **style.words("colour", 13, text_baseline="top", text_align="center")
+        ),
+    ]
+    ticks = [(0.5, "female"), (1.5, "male")]
+    return hv.Overlay([heat, *text]).opts(
+        **style.chart(
+            "How often is each label mistaken?",
+            height=340,
+            max_width=560,
+            xlabel=f"Predicted label ({split} split, images)",
+            ylabel="Annotated label",
+            xticks=ticks,
+            yticks=[(0.5, "male"), (1.5, "female")],
+            xlim=(0, 2),
+            ylim=(0, 2),
+            show_legend=False,
+            backend_opts={
+                "xaxis.major_label_text_font_size": "13px",
+                "yaxis.major_label_text_font_size": "13px",
+                "yaxis.major_label_orientation": "vertical",
+            },
+        )
+    )
+
+
+def confusion_matrix_reading(metrics: dict[str, Any], split: str) -> str:
+    """Mistakes of either kind."""
+    matrix = np.array(_split(metrics, split)["confusion"]["matrix"])
+    wrong = matrix[0, 1], matrix[1, 0]
+    rates = [n / max(total, 1) for n, total in zip(wrong, matrix.sum(axis=1), strict=True)]
+    return (
+        f"Of {matrix.sum():,} {split} images {matrix.trace():,} ({percent(matrix.trace() / max(matrix.sum(), 1))}) are "
+        f"predicted as annotated; {wrong[0]:,} labelled female ({percent(rates[0])}) are taken for male and "
+        f"{wrong[1]:,} labelled male ({percent(rates[1])}) for female."
+    )
+
+
+def reliability_diagram(metrics: dict[str, Any], split: str) -> hv.Overlay:
+    """Share labelled male against predicted probability, with 95 % intervals; honest probabilities lie on the line.
+
+    Parameters
+    ----------
+    metrics, split
+        As in `confusion_matrix`.
+    """
+    bins = [found for found in _split(metrics, split)["calibration"]["bins"] if found["images"]]
+    largest = max(found["images"] for found in bins)
+    bars, rows = [], []
+    for found in bins:
+        x, y, n = 100 * found["confidence"], 100 * found["share_male"], found["images"]
+        low, high = style.wilson(found["share_male"] * n, n)
+        bars.append((x, 100 * low, x, 100 * high))
+        size = 7 + 11 * (n / largest) ** 0.5
+        rows.append((x, y, size, f"{x:.1f} %", f"{y:.1f} %", f"{percent(low)} to {percent(high)}", f"{n:,}"))
+    line = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
+    intervals = hv.Segments(bars).opts(color=LABEL_COLOURS["male"], alpha=0.55, line_width=2)
+    points = hv.Points(rows, vdims=["size", "predicted", "annotated", "interval", "images"]).opts(
+        color=LABEL_COLOURS["male"],
+        size="size",
+        tools=["hover"],
+        hover_tooltips=[
+            ("mean predicted", "@predicted"),
+            ("labelled male", "@annotated"),
+            ("95 % interval", "@interval"),
+            ("images", "@images"),
+        ],
+    )
+    return hv.Overlay([line, intervals, points]).opts(
+        **style.chart(
+            "Are the probabilities honest?",
+            height=400,
+            max_width=560,
+            xlabel="Predicted probability of male (%)",
+            ylabel="Images labelled male (%)",
+            xlim=(-3, 103),
+            ylim=(-3, 103),
+            show_grid=True,
+            show_legend=False,
+        )
+    )
+
+
+def reliability_diagram_reading(metrics: dict[str, Any], split: str) -> str:
+    """Expected calibration error, in words."""
+    found = _split(metrics, split)
+    return (
+        f"On average over {found['images']:,} {split} images, the predicted probability is off by "
+        f"{100 * found['calibration']['ece']:.1f} percentage points (expected calibration error); points on the "
+        "dashed line are exactly right, and large points stand for many images."
+    )
+
+
+def roc_curve(metrics: dict[str, Any], split: str) -> hv.Overlay:
+    """Share of male found against share of female mistaken, over all thresholds.
+
+    Parameters
+    ----------
+    metrics, split
+        As in `confusion_matrix`.
+    """
+    found = _split(metrics, split)["roc"]
+    table = pd.DataFrame({key: 100 * np.array(values) for key, values in found.items()})
+    chance = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
+    area = hv.Area(table, "false_positive_rate", "true_positive_rate").opts(
+        color=LABEL_COLOURS["male"], alpha=0.12, line_color=None
+    )
+    curve = hv.Curve(table, "false_positive_rate", "true_positive_rate").opts(
+        color=LABEL_COLOURS["male"],
+        line_width=2.5,
+        tools=["hover"],
+        hover_tooltips=[
+            ("labelled female, taken for male", "@false_positive_rate{0.00} %"),
+            ("labelled male, found", "@true_positive_rate{0.00} %"),
+        ],
+    )
+    guess = hv.Labels([(97, 88, "guessing")]).opts(**style.words(text_align="right"))
+    return hv.Overlay([chance, area, curve, guess]).opts(
+        **style.chart(
+            "How well are the labels told apart?",
+            height=400,
+            max_width=560,
+            xlabel="Labelled female, taken for male (%)",
+            ylabel="Labelled male, found (%)",
+            xlim=(-2, 102),
+            ylim=(-2, 102),
+            show_grid=True,
+            show_legend=False,
+        )
+    )
+
+
+def roc_curve_reading(metrics: dict[str, Any], split: str) -> str:
+    """The area under the curve, in words."""
+    area = _split(metrics, split)["roc_auc"]
+    return (
+        f"Of one random {split} image labelled male and one labelled female, the model gives the former the higher "
+        f"score in {percent(area, 2)} of cases (area under the curve {area:.4f}; guessing gives 0.5)."
+    )
+
+
+def score_distribution(predictions: pd.DataFrame, split: str, band: dict[str, float]) -> hv.Overlay:
+    """Histogram of scores by label, the uncertain band shaded; images are counted on a logarithmic axis.
+
+    Parameters
+    ----------
+    predictions
+        ``split, label, p_male`` and more; a row an image.
+    split
+        As in `confusion_matrix`.
+    band
+        ``low`` and ``high`` in [0, 1]: scores strictly between are uncertain.
+    """
+    scored = predictions[predictions["split"] == split]
+    edges = np.linspace(0, 1, 26)
+    most, floor = 1, 0.7
+    layers: list[hv.Element] = []
+    for label in LABELS:
+        counts, _ = np.histogram(scored.loc[scored["label"] == label, "p_male"], edges)
+        most = max(most, int(counts.max()))
+        rows = [
+            (
+                100 * left,
+                floor,
+                100 * right,
+                max(count, floor),
+                label,
+                f"{100 * left:.0f} to {100 * right:.0f} %",
+                f"{count:,}",
+            )
+            for left, right, count in zip(edges[:-1], edges[1:], counts.tolist(), strict=True)
+        ]
+        layers.append(
+            hv.Rectangles(rows, vdims=["label", "score", "images"], label=label).opts(
+                color=LABEL_COLOURS[label],
+                alpha=0.6,
+                line_color=None,
+                tools=["hover"],
+                hover_tooltips=[("annotated", "@label"), ("score", "@score"), ("images", "@images")],
+            )
+        )
+        x, y = np.repeat(100 * edges, 2), [floor, *np.repeat(np.maximum(counts, floor), 2), floor]
+        layers.append(hv.Curve((x, y)).opts(color=LABEL_COLOURS[label], line_width=1.5))
+    low, high = 100 * band["low"], 100 * band["high"]
+    if high > low:
+        shade = hv.Rectangles([(low, floor, high, most * 4)], label="uncertain").opts(
+            color=LABEL_COLOURS["uncertain"], alpha=0.22, line_color=None
+        )
+        layers.insert(0, shade)
+    return hv.Overlay(layers).opts(
+        **style.chart(
+            "When is the model uncertain?",
+            height=340,
+            xlabel="Predicted probability of male (%)",
+            ylabel="Images (logarithmic)",
+            xlim=(-1, 101),
+            ylim=(floor, most * 2),
+            logy=True,
+            yformatter="%d",
+            **style.legend(columns=3),
+        )
+    )
+
+
+def score_distribution_reading(predictions: pd.DataFrame, split: str, band: dict[str, float]) -> str:
+    """How many scores fall into the band, and how the rest is."""
+    scored = predictions[predictions["split"] == split]
+    p_male = scored["p_male"]
+    uncertain = (p_male > band["low"]) & (p_male < band["high"])
+    decided = scored[~uncertain]
+    if decided.empty:
+        return f"All {len(scored):,} {split} images score inside the band and are “uncertain”."
+    right = ((decided["p_male"] >= 0.5) == (decided["label"] == "male")).mean()
+    held = (
+        f"{int(uncertain.sum()):,} of {len(scored):,} {split} images ({percent(uncertain.mean())}) score between "
+        f"{percent(band['low'])} and {percent(band['high'])} and are “uncertain”"
+    )
+    return f"{held}; of the other {len(decided):,}, {percent(right)} are predicted as annotated."
+
+
+def classification_report_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
+    """Precision, recall and F1 of each label and their averages, as text to be shown.
+
+    Parameters
+    ----------
+    metrics, split
+        As in `confusion_matrix`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: female, male, accuracy, macro average, weighted average; columns: Precision, Recall, F1, Images.
+    """
+    found = _split(metrics, split)
+    report = found["report"]
+    names = {"female": "Female", "male": "Male", "macro avg": "Macro average", "weighted avg": "Weighted average"}
+    rows = {
+        shown: [
+            *(f"{report[name][key]:.3f}" for key in ("precision", "recall", "f1-score")),
+            f"{report[name]['support']:,.0f}",
+        ]
+        for name, shown in names.items()
+    }
+    rows["Accuracy"] = ["", "", f"{found['accuracy']:.3f}", f"{found['images']:,}"]
+    order = ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["Precision", "Recall", "F1", "Images"]).loc[order]

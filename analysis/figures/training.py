@@ -1,0 +1,87 @@
+"""How accuracy and loss went while the model was trained."""
+
+from typing import Any
+
+import holoviews as hv
+import pandas as pd
+
+from analysis.figures import style
+from analysis.figures.style import percent
+
+_SPLITS = {"train": ("", style.QUIET, "dashed"), "validation": ("val_", style.LABEL_COLOURS["male"], "solid")}
+
+
+def _panel(
+    history: pd.DataFrame, measure: str, scale: float, *, title: str, xlabel: str = "", **options: Any
+) -> hv.Overlay:
+    layers = []
+    for split, (prefix, colour, dash) in _SPLITS.items():
+        values = scale * history[prefix + measure]
+        exact = [f"{v:.2f} %" if scale == 100 else f"{v:.4f}" for v in values]
+        found = pd.DataFrame({"epoch": history["epoch"], "value": values, "exact": exact, "split": split})
+        layers.append(hv.Curve(found, "epoch", "value", label=split).opts(color=colour, line_width=2.5, line_dash=dash))
+        layers.append(
+            hv.Points(found, ["epoch", "value"], ["exact", "split"]).opts(
+                color=colour,
+                size=6,
+                tools=["hover"],
+                hover_tooltips=[("epoch", "@epoch"), (measure, "@exact"), ("split", "@split")],
+            )
+        )
+    ticks = sorted({1, *range(5, int(history["epoch"].max()) + 1, 5), int(history["epoch"].max())})
+    return hv.Overlay(layers).opts(
+        **style.chart(
+            title,
+            xlabel=xlabel,
+            xticks=[t for t in ticks if t == ticks[-1] or ticks[-1] - t > 1],
+            xlim=(0.5, history["epoch"].max() + 0.5),
+            show_grid=True,
+            **options,
+        )
+    )
+
+
+def training_history(history: pd.DataFrame) -> hv.Layout:
+    """Accuracy above, loss below, of the train and validation splits after each epoch.
+
+    Parameters
+    ----------
+    history
+        ``epoch, loss, accuracy, val_loss, val_accuracy``; epochs count from 1, accuracies are in [0, 1].
+    """
+    accuracy = _panel(
+        history,
+        "accuracy",
+        100,
+        title="Did training settle?",
+        ylabel="Accuracy (%)",
+        height=260,
+        **style.legend(),
+    )
+    loss = _panel(
+        history,
+        "loss",
+        1,
+        xlabel="Epoch (passes over the train split)",
+        title="",
+        ylabel="Loss (nats an image)",
+        height=240,
+        show_legend=False,
+    )
+    return (
+        hv.Layout([accuracy, loss])
+        .cols(1)
+        .opts(sizing_mode="stretch_width", toolbar=None, shared_axes=False, merge_tools=False)
+    )
+
+
+def training_history_reading(history: pd.DataFrame) -> str:
+    """Best epoch, and how far train and validation are apart at the end."""
+    best = history.iloc[int(history["val_accuracy"].to_numpy().argmax())]
+    final = history.iloc[-1]
+    gap = 100 * (final["accuracy"] - final["val_accuracy"])
+    return (
+        f"Validation accuracy is highest after epoch {int(best['epoch'])} of {int(final['epoch'])}, at "
+        f"{percent(best['val_accuracy'])}; at the end train accuracy is {abs(gap):.1f} percentage points "
+        f"{'above' if gap >= 0 else 'below'} validation accuracy."
+    )
