@@ -6,6 +6,7 @@ handed to each page.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
 import param
+from jinja2 import Template
+from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 
 from analysis.errors import UserError
 from analysis.results import Results
@@ -77,6 +80,37 @@ summary {{ cursor: pointer; }}
   .narrow {{ display: block; }}
   .narrow .links, .narrow .away {{ flex-direction: column; flex-wrap: nowrap; margin: 0; }}
 }}
+"""
+
+# What is there before any script has run: header, links, title and lead, in the places that the page gives them.
+_SHELL = """
+{%% extends "%s" %%}
+{%% block js_resources %%}{%% endblock %%}
+{%% block loader_css %%}
+#loader { display: none !important; }
+#shell { position: fixed; inset: 0; overflow: hidden; background: #ffffff; color: #1c1b22;
+  font: 400 16px/1.6 Roboto, system-ui, sans-serif; }
+#shell .bar { height: 68px; background: %s; color: #ffffff; }
+#shell .bar b { display: block; max-width: %dpx; margin: 0 auto; padding: 0 16px; box-sizing: border-box;
+  font-size: 1.35rem; line-height: 64px; font-weight: 600; letter-spacing: -0.01em; }
+#shell .lead { max-width: %dpx; margin: 0 auto; padding: 28px 16px; box-sizing: border-box; }
+#shell h1 { font: 700 clamp(1.6rem, 1.2rem + 1.6vw, 2.2rem)/1.2 Roboto, system-ui, sans-serif;
+  letter-spacing: -0.015em; margin: 0 0 .5rem; }
+#shell p { margin: 0 0 .6rem; max-width: 74ch; }
+{%% endblock %%}
+{%% block contents %%}
+<div id="shell"><div class="bar"><b>meanface</b></div><div class="lead"><h1>{{ meta.title.split(" - ")[0] | e }}</h1>
+<p>Loading ...</p></div></div>
+{{ bokeh_js }}
+<script>
+  (function wait() {
+    const root = window.Bokeh && Bokeh.index && Bokeh.index.roots && Bokeh.index.roots[0];
+    if (root && root.is_idle) document.getElementById("shell").remove();
+    else setTimeout(wait, 50);
+  })();
+</script>
+{{ super() }}
+{%% endblock %%}
 """
 
 TEXT_CSS = f"""
@@ -180,6 +214,7 @@ class ExplorerPage(pn.viewable.Viewer):
             *self.content(),
             sizing_mode="stretch_width",
             styles={
+                "width": "100%",
                 "max-width": f"{CONTENT_WIDTH}px",
                 "margin": "0 auto",
                 "padding": "28px 16px 64px",
@@ -198,18 +233,25 @@ class ExplorerPage(pn.viewable.Viewer):
         return framed(page)
 
 
+@cache
+def _template() -> Template:
+    base = BASE_TEMPLATE
+    return base.environment.from_string(_SHELL % (base.name, ACCENT, CONTENT_WIDTH, CONTENT_WIDTH))
+
+
 def framed(page: ExplorerPage) -> pmui.Page:
     """Put a page into the frame."""
     return pmui.Page(
         title="meanface",
         site_url="/explore",
         favicon=_ICON,
-        meta=pmui.template.base.Meta(
+        meta=Meta(
             title=f"{page.title} - meanface",
             description="Explore the average faces of women and men, the study of their difference and the model.",
             icon=_ICON,
             apple_touch_icon=_ICON,
         ),
+        template=_template(),
         theme_config=THEME,
         app_bar_width=CONTENT_WIDTH,
         raw_css=[_PAGE_CSS],
@@ -288,6 +330,13 @@ def section(title: str, *parts: Any, about: str = "") -> pn.Column:
     )
 
 
+def choice(parameter: param.Parameter) -> pmui.RadioButtonGroup:
+    """Let one of a few values be chosen."""
+    return pmui.RadioButtonGroup.from_param(
+        parameter, label="", description="", margin=0, sx={"& button": {"whiteSpace": "nowrap"}}
+    )
+
+
 def controls(*widgets: Any) -> pn.FlexBox:
     """Set widgets side by side, on several lines where the window is narrow."""
     return pn.FlexBox(*widgets, gap="12px 20px", align_items="end", sizing_mode="stretch_width", margin=0)
@@ -298,6 +347,11 @@ def figure(made: hv.core.Dimensioned, reading: str = "") -> pn.Column:
     shown = pn.pane.HoloViews(made, sizing_mode="stretch_width", margin=0, linked_axes=False)
     parts = [shown, text(reading)] if reading else [shown]
     return pn.Column(*parts, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
+
+
+def later(make: Callable[[], Any]) -> pn.param.ParamFunction:
+    """Show what a method of a page makes once the page is there, so that no visitor waits for the figures to read."""
+    return pn.panel(make, defer_load=True, loading_indicator=True, sizing_mode="stretch_width")
 
 
 def attempt(make: Callable[[], Any]) -> Any:

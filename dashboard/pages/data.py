@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 import param
 
@@ -16,7 +15,7 @@ class DataPage(frame.ExplorerPage):
     """Labels and splits, attributes by scope and name, and picture quality by measure."""
 
     scope = param.Selector(
-        objects={"Faces studied": "images", "Whole attribute file": "metadata"}, doc="Faces that are counted."
+        objects={"Faces studied": "images", "All in the file": "metadata"}, doc="Faces that are counted."
     )
     search = param.String(doc="Part of an attribute's name; empty for all.")
     top = param.Selector(
@@ -107,15 +106,13 @@ class DataPage(frame.ExplorerPage):
             frame.attempt(self._facts),
             frame.section(
                 "Labels and splits",
-                frame.attempt(self._labels),
+                frame.later(lambda: frame.attempt(self._labels)),
                 about="The label is how CelebA's annotators perceived a face.",
             ),
             frame.section(
                 "Attributes",
                 frame.controls(
-                    pmui.RadioButtonGroup.from_param(
-                        self.param.scope, label="Faces counted", description="", size="small", margin=0
-                    ),
+                    frame.choice(self.param.scope),
                     pmui.TextInput.from_param(
                         self.param.search,
                         label="Search attributes",
@@ -128,17 +125,13 @@ class DataPage(frame.ExplorerPage):
                         self.param.top, label="Show", description="", size="small", width=120, margin=0
                     ),
                 ),
-                pn.panel(self._attributes, sizing_mode="stretch_width"),
+                frame.later(self._attributes),
                 about="Ordered by how far the two labels lie apart.",
             ),
             frame.section(
                 "Picture quality",
-                frame.controls(
-                    pmui.RadioButtonGroup.from_param(
-                        self.param.measure, label="", description="", size="small", margin=0
-                    )
-                ),
-                pn.panel(self._quality, sizing_mode="stretch_width"),
+                frame.controls(frame.choice(self.param.measure)),
+                frame.later(self._quality),
                 about="Where the labels were photographed differently, a model may learn that instead of faces.",
             ),
         ]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import panel as pn
-import panel_material_ui as pmui
 import param
 
 from analysis.figures import faces
@@ -45,7 +43,7 @@ class FacesPage(frame.ExplorerPage):
     def content(self) -> list[Any]:
         """Give the view that is chosen, and how many faces are in it."""
         return [
-            frame.controls(pmui.RadioButtonGroup.from_param(self.param.view, label="", description="", margin=0)),
-            pn.panel(self._figure, sizing_mode="stretch_width"),
+            frame.controls(frame.choice(self.param.view)),
+            frame.later(self._figure),
             frame.attempt(self._facts),
         ]

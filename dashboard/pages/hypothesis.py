@@ -111,10 +111,10 @@ class HypothesisPage(frame.ExplorerPage):
                         margin=(0, 0, 0, 6),
                     )
                 ),
-                pn.panel(self._effect, sizing_mode="stretch_width"),
+                frame.later(self._effect),
                 about="Hedges' g of lightness, male minus female, pixel by pixel.",
             ),
-            frame.section("What chance gives", frame.attempt(self._null)),
+            frame.section("What chance gives", frame.later(lambda: frame.attempt(self._null))),
             frame.section(
                 "Controls",
                 frame.attempt(self._controls),

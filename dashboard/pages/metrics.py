@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import panel as pn
-import panel_material_ui as pmui
 import param
 
 from analysis.figures import metrics, training
@@ -107,17 +105,16 @@ class MetricsPage(frame.ExplorerPage):
 
     def content(self) -> list[Any]:
         """Give the choice of split, then everything that is measured on it, and how the model was trained."""
-        wide = {"sizing_mode": "stretch_width"}
         return [
-            frame.controls(pmui.RadioButtonGroup.from_param(self.param.split, label="", description="", margin=0)),
-            pn.panel(self._facts, **wide),
-            frame.section("Right and wrong", pn.panel(self._confusion, **wide), pn.panel(self._report, **wide)),
+            frame.controls(frame.choice(self.param.split)),
+            frame.later(self._facts),
+            frame.section("Right and wrong", frame.later(self._confusion), frame.later(self._report)),
             frame.section(
                 "Calibration",
-                pn.panel(self._calibration, **wide),
+                frame.later(self._calibration),
                 about="Of faces with a score of 0.8, eight in ten should be labelled male.",
             ),
-            frame.section("ROC curve", pn.panel(self._roc, **wide)),
-            frame.section("Scores, and where the model abstains", pn.panel(self._scores, **wide)),
-            frame.section("Training", frame.attempt(self._training)),
+            frame.section("ROC curve", frame.later(self._roc)),
+            frame.section("Scores, and where the model abstains", frame.later(self._scores)),
+            frame.section("Training", frame.later(lambda: frame.attempt(self._training))),
         ]

@@ -18,10 +18,10 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
-from analysis.figures.style import LABEL_COLOURS
 from PIL import Image, ImageDraw
 
 from analysis.errors import UserError
+from analysis.figures.style import LABEL_COLOURS
 from analysis.photo import decode_photo
 from analysis.sources import demo_source
 from dashboard import frame
@@ -197,7 +197,7 @@ class PredictPage(frame.ExplorerPage):
             margin=0,
             sx={"minHeight": "120px", "border": "2px dashed", "fontSize": "1rem"},
         )
-        crop = pmui.RadioButtonGroup.from_param(self.param.crop, label="", description="", margin=0)
+        crop = frame.choice(self.param.crop)
         return pn.Column(
             upload,
             frame.controls(crop, *self._samples(busy)),

@@ -1,0 +1,224 @@
+"""The explorer's pages without a browser: their state, and what follows from it."""
+
+import asyncio
+import io
+import zipfile
+
+import pandas as pd
+import panel as pn
+import pytest
+from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
+
+from analysis.errors import UserError
+from analysis.results import Results
+from dashboard import explorer, frame
+from dashboard.pages import PAGES
+from dashboard.pages.api import ApiPage, examples
+from dashboard.pages.data import DataPage
+from dashboard.pages.faces import FacesPage
+from dashboard.pages.hypothesis import HypothesisPage, probability
+from dashboard.pages.metrics import MetricsPage
+from dashboard.pages.predict import PhotoInput, PredictPage, sample_pack, samples
+from dashboard.scoring import Scorer
+from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
+from model.batch import COLUMNS
+
+
+@pytest.fixture
+def shared(results, scorer):
+    return frame.Shared(results, scorer)
+
+
+def text_of(viewable):
+    """Everything that the panes under a viewable say."""
+    return "\n".join(str(pane.object) for pane in pn.panel(viewable).select(pn.pane.Markdown)) + "\n".join(
+        pane.object for pane in pn.panel(viewable).select(pn.pane.HTML)
+    )
+
+
+def score(page, photos):
+    asyncio.run(page.score(photos))
+    return page.report()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_its_results(page, shared):
+    shown = pn.panel(page(shared))
+    assert page.title in text_of(shown)
+    assert "run `meanface" not in text_of(shown)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_without_results_is_told_in_one_line_on_every_page(page, tmp_path):
+    def load():
+        raise UserError("no model here: run `meanface train`")
+
+    scorer = Scorer(load)
+    scorer.load()
+    said = text_of(page(frame.Shared(Results(tmp_path), scorer)))
+    assert page is ApiPage or "run `meanface" in said
+    assert "Traceback" not in said
+
+
+def test_apps_are_functions_at_the_addresses_of_the_navigation(results):
+    assert list(explorer.APPS) == [path for path, _ in frame.NAVIGATION]
+    explorer.configure(results)
+    assert explorer.APPS["/explore/faces"]().title == "meanface"
+
+
+def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():
+    links = frame.navigation("/explore/faces")
+    assert '<a href="/explore/faces" aria-current="page">Faces</a>' in links
+    assert links.count("aria-current") == 2  # once in the row, once in the menu of narrow windows
+    assert 'href="/"' in links and 'href="/api/docs"' in links
+
+
+def test_attributes_are_those_of_the_scope(shared):
+    for scope in ("images", "metadata"):
+        assert set(DataPage(shared, scope=scope).attributes()["scope"]) == {scope}
+
+
+def test_attributes_are_found_by_a_part_of_their_name_in_any_case(shared):
+    every = DataPage(shared, top=40).attributes()["attribute"].unique()
+    wanted = every[0]
+    found = DataPage(shared, search=wanted.replace("_", " ").upper()).attributes()
+    assert wanted in set(found["attribute"])
+    assert len(found["attribute"].unique()) < len(every)
+
+
+def test_the_top_attributes_are_those_in_which_the_labels_differ_most(results, scorer):
+    rows = [
+        {
+            "scope": "images",
+            "attribute": f"A{n:02}",
+            "label": label,
+            "prevalence": 0.5 + (n / 50 if label == "male" else 0),
+        }
+        for n in range(20)
+        for label in ("female", "male")
+    ]
+    altered = Results(results.folder)
+    altered.__dict__["attributes"] = pd.DataFrame(rows)
+    found = DataPage(frame.Shared(altered, scorer), top=10).attributes()
+    assert sorted(found["attribute"].unique()) == [f"A{n}" for n in range(10, 20)]
+
+
+def test_a_name_that_no_attribute_has_is_told(shared):
+    with pytest.raises(UserError, match="no attribute is called “beret”"):
+        DataPage(shared, search="beret").attributes()
+
+
+@pytest.mark.parametrize("view", ["average", "spread", "difference"])
+def test_each_view_of_the_faces_is_drawn_and_read(view, shared):
+    page = FacesPage(shared, view=view)
+    assert pn.panel(page._figure).select(pn.pane.HoloViews)
+    assert len(text_of(page._figure)) > 20
+
+
+def test_the_effect_map_leaves_chance_out_on_demand(shared):
+    page = HypothesisPage(shared)
+    everything = text_of(page._effect)
+    page.beyond_chance = True
+    assert text_of(page._effect) != everything
+
+
+def test_a_p_value_is_never_written_as_zero():
+    assert probability(0.0002) == "< 0.001"
+    assert probability(0.042) == "= 0.042"
+
+
+def test_another_split_has_other_metrics(shared, results):
+    page = MetricsPage(shared)
+    assert page.found() == results.metrics["splits"]["test"]
+    page.split = "validation"
+    assert page.found() == results.metrics["splits"]["validation"]
+    assert f"{results.metrics['splits']['validation']['accuracy']:.2%}" in text_of(page._facts)
+
+
+def test_several_photos_and_a_broken_one_give_a_row_each(shared):
+    table = score(
+        PredictPage(shared),
+        [("f.png", FEMALE), ("m.png", MALE), ("u.png", UNCERTAIN), ("broken.jpg", b"no"), ("none.png", NO_FACE)],
+    )
+    assert list(table.columns) == list(COLUMNS)
+    assert list(table["file"]) == ["f.png", "m.png", "u.png", "broken.jpg", "none.png"]
+    assert list(table["label"])[:3] == ["female", "male", "uncertain"]
+    assert table["error"].isna().tolist() == [True, True, True, False, False]
+    assert "no face found" in table["error"].iloc[4]
+
+
+def test_the_report_reads_back_as_csv(shared):
+    page = PredictPage(shared)
+    table = score(page, [("f, 1.png", FEMALE), ("broken.jpg", b"no")])
+    read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    assert list(read.columns) == list(COLUMNS)
+    assert read["file"].tolist() == ["f, 1.png", "broken.jpg"]
+    assert read["width"].iloc[0] == 48
+
+
+def test_rows_of_a_second_upload_follow_the_first_and_clear_forgets_all(shared):
+    page = PredictPage(shared)
+    score(page, [("first.png", FEMALE)])
+    assert list(score(page, [("second.png", MALE)])["file"]) == ["first.png", "second.png"]
+    page.clear()
+    assert page.rows == [] and page.report().empty
+
+
+def test_progress_is_told_while_photos_are_scored_and_gone_after(shared):
+    page = PredictPage(shared)
+    seen = []
+    page.param.watch(lambda event: seen.append((page.done, page.total)), "done")
+    score(page, [("f.png", FEMALE), ("m.png", MALE)])
+    assert (1, 2) in seen and (2, 2) in seen
+    assert page.total == 0
+
+
+def test_too_many_photos_are_refused_as_a_whole(shared):
+    page = PredictPage(shared)
+    score(page, [("f.png", FEMALE)] * (MAX_FILES + 1))
+    assert page.rows == [] and str(MAX_FILES) in page.message
+
+
+def test_a_photo_that_is_too_large_has_a_row_that_says_so(shared):
+    table = score(PredictPage(shared), [("large.png", b"0" * (MAX_FILE_BYTES + 1))])
+    assert "over 10 MB" in table["error"].iloc[0]
+
+
+def test_a_file_name_cannot_bring_markup_into_the_table(shared):
+    page = PredictPage(shared)
+    score(page, [("<img src=x onerror=alert(1)>.png", FEMALE), ("<b>.png", b"no")])
+    said = text_of(page._results)
+    assert "<img src=x" not in said and "<b>" not in said and "&lt;b&gt;" in said
+
+
+def test_an_upload_leaves_no_bytes_in_the_widget(monkeypatch):
+    taken = []
+
+    async def take(photos):
+        taken.extend(photos)
+
+    monkeypatch.setattr(pn.state, "execute", lambda work: asyncio.run(work()))
+    upload = PhotoInput(take)
+    for name, data in (("a.png", FEMALE), ("b.png", MALE)):
+        upload._process_chunk({"name": name, "chunk": 1, "total_chunks": 1, "mime_type": "image/png", "data": data})
+    upload._flush_buffer()
+    assert taken == [("a.png", FEMALE), ("b.png", MALE)]
+    assert upload.value is None and not upload._buffer and not upload._file_buffer
+
+
+def test_the_sample_pack_holds_the_test_faces_of_both_labels():
+    with zipfile.ZipFile(io.BytesIO(sample_pack())) as pack:
+        names = pack.namelist()
+    assert len(names) == len(samples()) > 2
+    assert {name.split("-")[0] for name in names} == {"female", "male"}
+
+
+def test_examples_are_told_apart_by_language(tmp_path):
+    (tmp_path / "predict.sh").write_text("curl ...\n")
+    (tmp_path / "predict.py").write_text("import httpx\n")
+    (tmp_path / "notes.txt").write_text("not an example")
+    assert examples(tmp_path) == {"Python": "import httpx", "curl": "curl ..."}
+
+
+def test_endpoints_are_those_of_the_api(shared):
+    assert ("POST", "/api/v1/predict") in [(method, path) for method, path, _ in ApiPage(shared).endpoints()]
