@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import panel as pn
 import param
 
 from analysis.figures import metrics, training
@@ -107,7 +108,7 @@ class MetricsPage(frame.ExplorerPage):
         """Give the choice of split, then everything that is measured on it, and how the model was trained."""
         return [
             frame.controls(frame.choice(self.param.split)),
-            frame.later(self._facts),
+            pn.panel(self._facts, sizing_mode="stretch_width"),
             frame.section("Right and wrong", frame.later(self._confusion), frame.later(self._report)),
             frame.section(
                 "Calibration",

@@ -24,6 +24,12 @@ from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
 from model.batch import COLUMNS
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Figures are made with the page, where a browser's session makes them after it."""
+    monkeypatch.setattr(frame, "later", pn.panel)
+
+
 @pytest.fixture
 def shared(results, scorer):
     return frame.Shared(results, scorer)

@@ -1,0 +1,74 @@
+"""Take the README's picture, docs/screenshot.png: sample faces, composites of nobody, on the explorer's predict page.
+
+Needs the published results, Playwright (``pip install -e .[dev]``) and a Chromium on the PATH or in CHROMIUM::
+
+    python tools/screenshots.py
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+PROJECT = Path(__file__).resolve().parent.parent
+TARGET = PROJECT / "docs" / "screenshot.png"
+SIZE = {"width": 1280, "height": 1000}
+START = 300  # seconds; the first start renders the report
+
+
+def main() -> None:
+    """Start the server, take the picture, stop the server."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("Chromium is missing: install it or set CHROMIUM")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "meanface", "serve", "--port", str(port)], cwd=PROJECT)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", server)
+        take(f"http://127.0.0.1:{port}/explore/predict", chromium)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    print(TARGET.relative_to(PROJECT))
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers with success."""
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    sys.exit(f"no answer from {address}")
+
+
+def take(address: str, chromium: str) -> None:
+    """Open the page, try the sample faces and save what there is to see."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        page.locator("#shell").wait_for(state="detached")
+        page.get_by_text("Try sample faces").click()
+        page.get_by_text("Report as CSV").wait_for()
+        page.get_by_text("Scored").wait_for(state="detached")
+        page.get_by_role("heading", name="Your photos").scroll_into_view_if_needed()
+        page.wait_for_timeout(1000)
+        TARGET.parent.mkdir(exist_ok=True)
+        page.screenshot(path=TARGET)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
