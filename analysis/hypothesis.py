@@ -249,7 +249,7 @@ def mean_effect_interval(
         for group in (male, ~male):
             size = int(group.sum())
             drawn = rng.multinomial(size, np.full(size, 1 / size), size=count).astype(np.float32)
-            sums.append((np.float32(size), drawn @ centred[group], drawn @ squares[group]))
+            sums.append((np.full((1, 1), size, np.float32), drawn @ centred[group], drawn @ squares[group]))
         means.extend(np.abs(_g_of_sums(sums[0], sums[1])).mean(axis=1).tolist())
     low, high = np.quantile(means, [0.025, 0.975])
     return max(0.0, 2 * observed - float(high)), 2 * observed - float(low)

@@ -195,7 +195,7 @@ def _ingest_parts(source: Source, work: Path, align: str, progress: bool) -> pd.
                 dtype="uint8",
                 dimension_names=("image", "y", "x", "channel"),
             )
-    faces = zarr.open_group(cube, mode="r+")["faces"]
+    faces = zarr.open_array(cube / "faces", mode="r+")
 
     def part(start: int) -> None:
         target = work / f"part-{start:09d}.parquet"
@@ -250,5 +250,5 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
 def _manifest(source: Source, records: pd.DataFrame, cube: Path, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
     manifest = pd.concat([source.images.reset_index(drop=True), records], axis=1)
     manifest = manifest.drop(columns=["token", "bytes"])
-    faces = zarr.open_group(cube, mode="r")["faces"]
+    faces = zarr.open_array(cube / "faces", mode="r")
     return resolve_splits(manifest, faces, seed=seed)

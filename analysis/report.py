@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import jupytext
 import nbformat
-import traitlets
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -35,7 +34,6 @@ from analysis.errors import UserError
 _SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # what a renderer needs of the project
 _DRAWN_BY = ("answers.py", "results.py", "figures")  # of this room: what the pages call
 _STAMP = "rendered.json"  # in the site: what it was rendered from
-_AT_ONCE = 2  # pages executed at the same time, each in a kernel of its own
 _TIMEOUT = 300  # seconds a cell may take
 
 
@@ -143,41 +141,33 @@ def _render_embedded(project: Path, results: Path) -> None:
 
 
 async def _execute_all(pages: list[Path], execute: dict[str, Any], environment: dict[str, str]) -> None:
-    gate = asyncio.Semaphore(_AT_ONCE)
-    with tqdm(total=len(pages), desc="Rendering the report", unit="page") as progress:
-
-        async def one(page: Path) -> None:
-            async with gate:
-                await _execute(page, execute, environment)
-            progress.update()
-
-        await asyncio.gather(*(one(page) for page in pages))
-
-
-class _ThisPython(AsyncKernelManager):
-    """Starts kernels of this very interpreter, whatever kernels are installed elsewhere on the machine."""
-
-    @traitlets.default("kernel_spec_manager")
-    def _no_other_kernels(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])
+    """Run the pages one after another in one kernel, cleared in between: each import is paid for once."""
+    # No folders of kernels: the only kernel left is the one of this very interpreter.
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    await manager.start_kernel(env=environment, extra_arguments=["--log-level=40"])
+    try:
+        for page in tqdm(pages, desc="Rendering the report", unit="page"):
+            await _execute(page, execute, manager)
+    finally:
+        await manager.shutdown_kernel(now=True)
 
 
-async def _execute(page: Path, execute: dict[str, Any], environment: dict[str, str]) -> None:
+async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelManager) -> None:
     """Run a page's cells and put their outputs into its text, as Quarto would before it builds the page."""
     # As Rmd: jupytext reads a .qmd by its own name only with Quarto installed.
     notebook = jupytext.reads(page.read_text("utf-8"), fmt="Rmd")
-    client = NotebookClient(
-        notebook,
-        kernel_manager_class=_ThisPython,
-        kernel_name="python3",
-        timeout=_TIMEOUT,
-        extra_arguments=["--log-level=40"],
-        resources={"metadata": {"path": str(page.parent)}},
-    )
+    # What a fresh kernel started in the page's folder would have: nothing defined, and that folder.
+    fresh = f"get_ipython().reset(new_session=True)\nimport os\nos.chdir({str(page.parent)!r})\ndel os"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(fresh))
+    client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT)
     try:
-        await client.async_execute(env=environment)
+        await client.async_execute()
     except CellExecutionError as error:
         raise UserError(f"page {page.name} fails: {error.ename}: {str(error.evalue).splitlines()[0]}") from error
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
+    del notebook.cells[0]
     meta, body = to_markdown(nbformat.writes(notebook), execute)
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
     page.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")

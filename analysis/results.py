@@ -56,7 +56,7 @@ class Results:
 
     @cached_property
     def run(self) -> dict[str, Any]:
-        """``run.json``: ``run``, ``created``, ``code``, ``data`` (name -> facts), ``steps`` (step -> configuration)."""
+        """``run.json``: ``run``, ``created``, ``code``, ``versions``, ``data`` (name -> facts) and ``steps``."""
         return self._json("run.json")
 
     @cached_property
@@ -84,9 +84,9 @@ class Results:
 
     @cached_property
     def average_faces(self) -> xr.Dataset:
-        """``mean``, ``spread`` and ``sem`` in [0, 1] (label, y, x, channel = R, G, B), ``count`` (label), ``effect`` (y, x).
+        """``mean``, ``spread``, ``sem`` in [0, 1] (label, y, x, channel), ``count`` (label) and ``effect`` (y, x).
 
-        ``effect`` is Hedges' g of CIELAB lightness, male minus female, per pixel.
+        Channels are R, G, B; ``effect`` is Hedges' g of CIELAB lightness, male minus female, per pixel.
         """
         from zarr.storage import ZipStore  # noqa: PLC0415 - reading the other results does without Zarr
 
@@ -100,7 +100,7 @@ class Results:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """``metrics.json``: ``splits`` (split -> metrics), ``temperature``, ``band``, ``parameters``, ``serving_bytes``."""
+        """``metrics.json``: ``splits`` (split -> metrics), ``sources`` (data set -> metrics), ``band`` and more."""
         return self._json("model/metrics.json")
 
     @cached_property

@@ -62,7 +62,9 @@ def record_step(run: str, step: str, configuration: dict[str, Any], *, data: dic
         Data set name -> facts with ``fingerprint`` and ``images``.
     """
     path = paths.run_folder(run) / "run.json"
-    record = json.loads(path.read_text("utf-8")) if path.exists() else {"run": run, "data": {}, "steps": {}}
+    record: dict[str, Any] = {"run": run, "data": {}, "steps": {}}
+    if path.exists():
+        record = json.loads(path.read_text("utf-8"))
     record["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     record["code"] = code_version()
     record["versions"] = _versions()

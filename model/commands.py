@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +39,7 @@ def train(
         from model.train import train as fit
     except ModuleNotFoundError as error:
         raise UserError(f'training needs {error.name}: run `pip install "meanface[train]"` or `make setup`') from error
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     run = run or names[0]
     history = fit(names, run, Training(seed=seed, **{key: value for key, value in given.items() if value is not None}))
     last = history.iloc[-1]

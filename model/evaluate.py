@@ -31,6 +31,8 @@ _CURVE_POINTS = 300
 def evaluate(run: str, *, seed: int = 0) -> dict[str, Any]:
     """Score every split of the data that a run was trained on and write what was found.
 
+    ``splits`` are those of the first data set, the one that the run studies; ``sources`` holds the test split of each.
+
     Parameters
     ----------
     run
@@ -71,7 +73,14 @@ def evaluate(run: str, *, seed: int = 0) -> dict[str, Any]:
     scored["decision"] = [decision(p, band) for p in scored["p_male"]]
     result = {
         "datasets": record["datasets"],
-        "splits": {split: split_metrics(group, seed=seed) for split, group in scored.groupby("split", sort=False)},
+        "splits": {
+            split: split_metrics(group, seed=seed)
+            for split, group in scored[scored["dataset"] == record["datasets"][0]].groupby("split", sort=False)
+        },
+        "sources": {
+            name: split_metrics(group, seed=seed)
+            for name, group in scored[scored["split"] == "test"].groupby("dataset", sort=False)
+        },
         "temperature": temperature,
         "band": band,
         "right_share_wanted": RIGHT,

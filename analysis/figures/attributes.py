@@ -76,7 +76,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
         layers.append(
             hv.Points(found, ["share", "row"], ["name", "exact", "interval", "count"], label=label).opts(
                 color=colour,
-                size=9,
+                size=8,
                 tools=["hover"],
                 hover_tooltips=[
                     ("attribute", "@name"),
@@ -88,10 +88,11 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
         )
     return hv.Overlay(layers).opts(
         **style.chart(
-            "Which attributes go with the label?",
+            "What goes with the label?",
             height=110 + 21 * len(table),
-            xlabel="Images with the attribute (% of the label)",
+            xlabel="Share of the label (%)",
             ylabel="",
+            xticks=[0, 25, 50, 75, 100],
             yticks=list(enumerate(names)),
             xlim=(-2, 102),
             ylim=(-0.8, len(table) - 0.2),

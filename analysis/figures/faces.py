@@ -32,8 +32,8 @@ def _side_by_side(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Ov
     return hv.Overlay(layers).opts(
         **style.picture(
             title,
-            # Title and names take about 90 CSS pixels of a figure that is at most 360 pixels a face wide.
-            aspect=total / (height + 90 * total / (360 * len(layers))),
+            # Title and names take about 90 CSS pixels; exact at 280 pixels a face, between a phone and a desk.
+            aspect=total / (height + 90 * total / (280 * len(layers))),
             max_width=360 * len(layers),
             xaxis="bottom",
             yaxis=None,
@@ -53,13 +53,13 @@ def average_faces(faces: xr.Dataset) -> hv.Overlay:
     faces
         ``mean`` in [0, 1] (label, y, x, channel) and ``count`` (label).
     """
-    return _side_by_side(faces["mean"], faces["count"], "What does the average face look like?")
+    return _side_by_side(faces["mean"], faces["count"], "How do the average faces look?")
 
 
 def average_faces_reading(faces: xr.Dataset) -> str:
     """How many faces were averaged, and which average is lighter."""
-    parts = [f"{int(faces['count'].sel(label=label)):,} labelled {label}" for label in faces["label"].values]
-    opening = f"Averages of {' and '.join(parts)} faces, pixel by pixel"
+    parts = [f"{int(faces['count'].sel(label=label)):,} faces labelled {label}" for label in faces["label"].values]
+    opening = f"Averages of {' and '.join(parts)}, pixel by pixel"
     if not {"female", "male"} <= set(faces["label"].values):
         return f"{opening}."
     difference = float(_luma_difference(faces).mean())
@@ -109,7 +109,7 @@ def _map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> 
     return shown.opts(
         **style.picture(
             title,
-            aspect=0.66,
+            aspect=0.71,
             max_width=440,
             xaxis=None,
             yaxis=None,
@@ -118,8 +118,8 @@ def _map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> 
             clipping_colors={"NaN": "#8A889447"},
             colorbar=True,
             colorbar_position="bottom",
+            clabel=f"{name} ({unit})",
             colorbar_opts={
-                "title": f"{name} ({unit})",
                 "title_text_font": style.FONT,
                 "title_text_font_size": "13px",
                 "title_text_font_style": "normal",
@@ -134,7 +134,7 @@ def _map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> 
                 "padding": 6,
             },
             tools=["hover"],
-            hover_tooltips=[("across, down", "$x{0}, $y{0}"), (name, "@image{+0.00}")],
+            hover_tooltips=[("pixel from left, from bottom", "$x{0}, $y{0}"), (name, "@image{+0.00}")],
         )
     )
 
@@ -154,7 +154,7 @@ def difference_map(faces: xr.Dataset) -> hv.Image:
     """
     values = _luma_difference(faces).to_numpy()
     limit = float(max(1.0, np.abs(values).max()))
-    return _map(values, "Where is the male average lighter?", "Luma, male − female", "8-bit steps", limit)
+    return _map(values, "Which parts are lighter?", "Luma, male − female", "8-bit steps", limit)
 
 
 def difference_map_reading(faces: xr.Dataset) -> str:
@@ -177,9 +177,9 @@ def difference_map_reading(faces: xr.Dataset) -> str:
 def _place(values: np.ndarray) -> str:
     """Ninth of the picture with the largest absolute value, in words."""
     y, x = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
-    row = ("top", "middle", "bottom")[int(3 * y / values.shape[0])]
+    row = ("top", "", "bottom")[int(3 * y / values.shape[0])]
     column = ("left", "centre", "right")[int(3 * x / values.shape[1])]
-    return f"{row} {column}"
+    return f"{row} {column}".strip()
 
 
 def effect_map(faces: xr.Dataset, critical: float | None = None) -> hv.Image:

@@ -46,9 +46,9 @@ def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
     ]
     return hv.Overlay([chance, *lines, *texts]).opts(
         **style.chart(
-            "Could chance give such a difference?",
+            "Could it be chance?",
             height=320,
-            xlabel="Largest |g| anywhere in the picture (standard deviations)",
+            xlabel="Largest |g| (standard deviations)",
             ylabel="Exchanges of labels",
             xlim=(0, right),
             ylim=(0, top * 1.3),

@@ -2,6 +2,7 @@
 
 import holoviews as hv
 import pandas as pd
+from bokeh.models import NumeralTickFormatter
 
 from analysis.figures import style
 from analysis.figures.style import LABEL_COLOURS, percent
@@ -18,6 +19,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
         ``label, split, images, identities``; identities may be NA.
     """
     splits = [split for split in SPLITS if split in set(labels["split"])]
+    room = 0.05 * labels["images"].max()  # between a bar and its number
     bars, numbers = [], []
     for label, shift in (("female", -0.2), ("male", 0.2)):
         rows = []
@@ -25,7 +27,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
             at, images = splits.index(found["split"]) + shift, found["images"]
             people = "not known" if pd.isna(found["identities"]) else f"{found['identities']:,}"
             rows.append((at - 0.18, 0, at + 0.18, images, label, found["split"], f"{images:,}", people))
-            numbers.append((at, images, f"{images:,}"))
+            numbers.append((at, images + room, f"{images:,}"))
         bars.append(
             hv.Rectangles(rows, vdims=["label", "split", "count", "people"], label=label).opts(
                 color=LABEL_COLOURS[label],
@@ -34,17 +36,17 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
                 hover_tooltips=[("label", "@label"), ("split", "@split"), ("images", "@count"), ("people", "@people")],
             )
         )
-    above = hv.Labels(numbers).opts(**style.words(size=12, text_baseline="bottom", text_align="center"))
+    above = hv.Labels(numbers).opts(**style.words(size=12, text_align="center"))
     return hv.Overlay([*bars, above]).opts(
         **style.chart(
-            "How many images of each label?",
+            "How many of each label?",
             height=300,
             xlabel="Split",
             ylabel="Images",
             xticks=list(enumerate(splits)),
             xlim=(-0.5, len(splits) - 0.5),
             ylim=(0, labels["images"].max() * 1.14),
-            yformatter="%d",
+            yformatter=NumeralTickFormatter(format="0,0"),
             show_grid=False,
             **style.legend(),
         )
@@ -54,9 +56,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
 def label_counts_reading(labels: pd.DataFrame) -> str:
     """How the labels are balanced."""
     totals = labels.groupby("label")["images"].sum().reindex(["female", "male"], fill_value=0)
-    people = labels["identities"].dropna()
-    of_people = f" of {int(people.sum()):,} people" if len(people) == len(labels) and len(people) else ""
     return (
         f"{totals['female']:,} images ({percent(totals['female'] / totals.sum())}) are labelled female and "
-        f"{totals['male']:,} ({percent(totals['male'] / totals.sum())}) male, {totals.sum():,}{of_people} in all."
+        f"{totals['male']:,} ({percent(totals['male'] / totals.sum())}) male, {totals.sum():,} in all."
     )

@@ -34,8 +34,8 @@ def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
             n, share, y = int(matrix[row, column]), float(shares[row, column]), 1 - row
             cells.append((column + 0.01, y + 0.01, column + 0.99, y + 0.99, share, annotated, predicted, f"{n:,}"))
             colour = "#ffffff" if share > 0.5 else "#25232E"
-            counts.append((column + 0.5, y + 0.5, f"{n:,}", colour))
-            parts.append((column + 0.5, y + 0.5, f"{percent(share)} of {annotated}", colour))
+            counts.append((column + 0.5, y + 0.57, f"{n:,}", colour))
+            parts.append((column + 0.5, y + 0.39, f"{percent(share)} of {annotated}", colour))
     heat = hv.Rectangles(cells, vdims=["share", "annotated", "predicted", "n"]).opts(
         color="share",
         cmap=style.SEQUENTIAL,
@@ -51,16 +51,14 @@ def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
     )
     text = [
         hv.Labels(counts, vdims=["text", "colour"]).opts(
-            **style.words("colour", 22, text_font_style="bold", text_baseline="bottom", text_align="center")
+            **style.words("colour", 22, text_font_style="bold", text_align="center")
         ),
-        hv.Labels(parts, vdims=["text", "colour"]).opts(
-            **style.words("colour", 13, text_baseline="top", text_align="center")
-        ),
+        hv.Labels(parts, vdims=["text", "colour"]).opts(**style.words("colour", 13, text_align="center")),
     ]
     ticks = [(0.5, "female"), (1.5, "male")]
     return hv.Overlay([heat, *text]).opts(
         **style.chart(
-            "How often is each label mistaken?",
+            "Which mistakes are made?",
             height=340,
             max_width=560,
             xlabel=f"Predicted label ({split} split, images)",
@@ -169,10 +167,10 @@ def roc_curve(metrics: dict[str, Any], split: str) -> hv.Overlay:
             ("labelled male, found", "@true_positive_rate{0.00} %"),
         ],
     )
-    guess = hv.Labels([(97, 88, "guessing")]).opts(**style.words(text_align="right"))
+    guess = hv.Labels([(63, 56, "guessing")]).opts(**style.words(text_align="left"))
     return hv.Overlay([chance, area, curve, guess]).opts(
         **style.chart(
-            "How well are the labels told apart?",
+            "Are the labels told apart?",
             height=400,
             max_width=560,
             xlabel="Labelled female, taken for male (%)",

@@ -9,10 +9,10 @@ from analysis.figures import style
 from analysis.figures.style import LABEL_COLOURS, percent
 
 _TITLES = {
-    "brightness": "Are photos of one label brighter?",
-    "contrast": "Has one label more contrast?",
-    "sharpness": "Are photos of one label sharper?",
-    "width": "Are photos of one label larger?",
+    "brightness": "Are photos equally bright?",
+    "contrast": "Is the contrast the same?",
+    "sharpness": "Are photos equally sharp?",
+    "width": "Are photos equally large?",
 }
 
 
@@ -75,13 +75,14 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
         y = [0, *np.repeat(part["share"], 2), 0]
         layers.append(hv.Curve((x, y)).opts(color=LABEL_COLOURS[label], line_width=2))
     unit = found["unit"].iloc[0]
+    gap = "\n" if len(unit) > 24 else " "  # a phone has room for about 36 characters
     left, right = found["bin_left"].min(), found["bin_right"].max()
     room = 4 * (right - left) if found["bin_left"].nunique() == 1 else 0.02 * (right - left)
     return hv.Overlay(layers).opts(
         **style.chart(
-            _TITLES.get(measure, f"Does {measure} differ by label?"),
+            _TITLES.get(measure, f"Is {measure} the same?"),
             height=300,
-            xlabel=f"{measure.capitalize()} ({unit})",
+            xlabel=f"{measure.capitalize()}{gap}({unit})",
             ylabel="Share of the label (%)",
             xlim=(left - room, right + room),
             ylim=(0, found["share"].max() * 1.08),

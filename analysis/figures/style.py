@@ -63,7 +63,7 @@ def chart(title: str, *, height: int = 340, max_width: int | None = None, **more
     Parameters
     ----------
     title
-        The question that the chart answers; at most 38 characters fit a phone.
+        The question that the chart answers; at most 30 characters fit a phone.
     height
         In CSS pixels.
     max_width

@@ -1,0 +1,77 @@
+"""How long one prediction takes, and where: python benchmarks/predict.py
+
+Prints medians of the steps of an upload (decode, detect and align, network) side by side in one run, each as a share of
+the whole, and the throughput of the network in batches against one face at a time. Uses the shipped model and the
+composite demo faces, enlarged onto a 250 x 250 canvas like a photo from a phone's contact list.
+"""
+
+import io
+import statistics
+import time
+import zipfile
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from analysis.alignment import align_face, detect_faces
+from analysis.photo import decode_photo
+from analysis.sources import demo_source
+from model.predict import Predictor
+
+REPEATS = 60
+
+
+def photos(count: int) -> list[bytes]:
+    with zipfile.ZipFile(demo_source()) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")][:count]
+        faces = [decode_photo(archive.read(name)) for name in names]
+    made = []
+    for face in faces:
+        canvas = np.full((250, 250, 3), 127, np.uint8)
+        canvas[16:234, 36:214] = face
+        buffer = io.BytesIO()
+        Image.fromarray(canvas).save(buffer, "JPEG", quality=90)
+        made.append(buffer.getvalue())
+    return made
+
+
+def milliseconds(work: Callable[[int], object], repeats: int = REPEATS) -> float:
+    times = []
+    for i in range(repeats + 5):
+        began = time.perf_counter()
+        work(i)
+        times.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(times[5:])
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    began = time.perf_counter()
+    predictor = Predictor.load(threads=1)
+    loading = time.perf_counter() - began
+    data = photos(REPEATS + 5)
+    decoded = [decode_photo(each) for each in data]
+    found = [detect_faces(each)[0] for each in decoded]
+    crops = np.stack([align_face(image, face.landmarks) for image, face in zip(decoded, found, strict=True)])
+    whole = milliseconds(lambda i: predictor.predict_photo(data[i]))
+    steps = {
+        "decode": milliseconds(lambda i: decode_photo(data[i])),
+        "detect": milliseconds(lambda i: detect_faces(decoded[i])),
+        "align": milliseconds(lambda i: align_face(decoded[i], found[i].landmarks)),
+        "network, one aligned face": milliseconds(lambda i: predictor.predict_faces(crops[i : i + 1])),
+    }
+    print(f"model loaded in {loading:.2f} s; one thread; medians of {REPEATS}")
+    print(f"{'250 x 250 photo, end to end':<28}{whole:7.2f} ms  1.00")
+    for name, value in steps.items():
+        print(f"{name:<28}{value:7.2f} ms  {value / whole:.2f}")
+    both = Predictor.load(threads=2)
+    many = np.concatenate([crops] * 16)
+    batch = len(many) / (milliseconds(lambda _: both.predict_faces(many), repeats=5) / 1e3)
+    single = 1e3 / steps["network, one aligned face"]
+    print(f"{'batches on two threads':<28}{batch:7.0f} faces a second, {batch / single:.2f} times one at a time")
+
+
+if __name__ == "__main__":
+    main()
