@@ -1,0 +1,281 @@
+"""Every figure draws from synthetic results, says what it shows, and its reading holds the numbers."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import pandas as pd
+import pytest
+from bokeh.models import ColorBar, Plot
+from synthetic import write_results
+
+from analysis.errors import UserError
+from analysis.figures import attributes, faces, hypothesis, labels, metrics, quality, style, training
+from analysis.figures.html import figure_html
+from analysis.results import Results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("figures") / "run")
+
+
+def model_of(figure: hv.core.Dimensioned) -> Any:
+    return hv.renderer("bokeh").get_plot(figure).state
+
+
+def plots_of(figure: hv.core.Dimensioned) -> list[Plot]:
+    model = model_of(figure)
+    return [model] if isinstance(model, Plot) else list(model.select({"type": Plot}))
+
+
+CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
+    "labels": lambda r: labels.label_counts(r.labels),
+    "attributes": lambda r: attributes.attribute_prevalence(r.attributes),
+    "metadata": lambda r: attributes.attribute_prevalence(r.attributes, "metadata"),
+    "brightness": lambda r: quality.quality_histogram(r.quality, "brightness"),
+    "contrast": lambda r: quality.quality_histogram(r.quality, "contrast"),
+    "sharpness": lambda r: quality.quality_histogram(r.quality, "sharpness"),
+    "width": lambda r: quality.quality_histogram(r.quality, "width"),
+    "null": lambda r: hypothesis.null_distribution(r.hypothesis),
+    "training": lambda r: training.training_history(r.history),
+    "confusion": lambda r: metrics.confusion_matrix(r.metrics, "test"),
+    "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test"),
+    "roc": lambda r: metrics.roc_curve(r.metrics, "test"),
+    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics["band"]),
+}
+PICTURES: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
+    "average": lambda r: faces.average_faces(r.average_faces),
+    "spread": lambda r: faces.spread_faces(r.average_faces),
+    "difference": lambda r: faces.difference_map(r.average_faces),
+    "effect": lambda r: faces.effect_map(r.average_faces),
+    "beyond chance": lambda r: faces.effect_map(r.average_faces, r.hypothesis["critical_abs_g"]),
+}
+FIGURES = CHARTS | PICTURES
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_offline_html_with_caption_and_alternative_text(name: str, results: Results) -> None:
+    html = figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
+    assert html.startswith("<figure") and html.endswith("</figure>")
+    assert "<figcaption>p &lt; 0.05 &amp; more</figcaption>" in html
+    assert 'aria-label="A &quot;chart&quot;"' in html
+    assert "http" not in re.sub(r"http://www\.w3\.org", "", html)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_asks_a_question_that_fits_a_phone(name: str, results: Results) -> None:
+    (title,) = filter(None, (plot.title.text for plot in plots_of(FIGURES[name](results))))
+    assert title.endswith("?")
+    assert len(title) <= 30
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
+    for plot in plots_of(FIGURES[name](results)):
+        assert plot.sizing_mode in ("stretch_width", "scale_width")
+        assert plot.background_fill_alpha == plot.border_fill_alpha == 0
+
+
+@pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion"})
+def test_measured_axis_names_its_unit(name: str, results: Results) -> None:
+    for plot in plots_of(CHARTS[name](results)):
+        said = f"{plot.below[0].axis_label} | {plot.left[0].axis_label}"
+        assert re.search(r"\(.+\)", said), said
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_chart_tells_exact_values_on_hover(name: str, results: Results) -> None:
+    for plot in plots_of(CHARTS[name](results)):
+        assert any(type(tool).__name__ == "HoverTool" for tool in plot.tools)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_keeps_the_shape_of_the_face(name: str, results: Results) -> None:
+    (plot,) = plots_of(PICTURES[name](results))
+    assert plot.match_aspect and plot.sizing_mode == "scale_width"
+    (left, bottom, right, top) = next(iter(PICTURES[name](results).traverse(lambda e: e.bounds.lbrt(), [hv.Raster])))
+    assert (right - left, top - bottom) == (89, 109)
+
+
+def test_maps_are_centred_at_zero(results: Results) -> None:
+    for name in ("difference", "effect"):
+        (plot,) = plots_of(PICTURES[name](results))
+        (bar,) = plot.select({"type": ColorBar})
+        assert bar.color_mapper.low == -bar.color_mapper.high
+        assert "(" in bar.title
+
+
+def test_picture_is_upright(results: Results) -> None:
+    drawn = faces.effect_map(results.average_faces)
+    effect = results.average_faces["effect"].to_numpy()
+    np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], effect)
+
+
+def test_pixels_within_chance_are_left_out(results: Results) -> None:
+    critical = results.hypothesis["critical_abs_g"]
+    shown = faces.effect_map(results.average_faces, critical).dimension_values("value")
+    assert np.isfinite(shown).mean() == pytest.approx(results.hypothesis["area_significant"])
+
+
+def test_label_reading_counts_images(results: Results) -> None:
+    reading = labels.label_counts_reading(results.labels)
+    assert "600 images (60.0 %) are labelled female and 400 (40.0 %) male" in reading
+    assert "1,000 in all" in reading
+
+
+def test_labels_without_identities_are_drawn(results: Results) -> None:
+    unknown = results.labels.assign(identities=pd.array([pd.NA] * len(results.labels), dtype="Int64"))
+    assert "not known" in figure_html(labels.label_counts(unknown), "", "").data
+    assert "600 images" in labels.label_counts_reading(unknown)
+
+
+def test_attributes_are_ordered_by_difference(results: Results) -> None:
+    (plot,) = plots_of(attributes.attribute_prevalence(results.attributes))
+    names = [plot.left[0].major_label_overrides[row] for row in range(39)]
+    shares = results.attributes.query("scope == 'images'").pivot(
+        index="attribute", columns="label", values="prevalence"
+    )
+    expected = (shares["male"] - shares["female"]).sort_values(kind="stable").index
+    assert names == [attributes.attribute_name(name) for name in expected]
+
+
+def test_attribute_reading_names_the_extremes(results: Results) -> None:
+    reading = attributes.attribute_prevalence_reading(results.attributes)
+    shares = results.attributes.query("scope == 'images'").pivot(
+        index="attribute", columns="label", values="prevalence"
+    )
+    difference = shares["male"] - shares["female"]
+    for extreme in (difference.idxmin(), difference.idxmax()):
+        assert attributes.attribute_name(str(extreme)) in reading
+        assert style.percent(shares.loc[extreme, "female"]) in reading
+    assert "of 39 attributes" in reading
+
+
+def test_attribute_that_one_label_lacks_is_left_out(results: Results) -> None:
+    lacking = results.attributes.query("not (attribute == 'Smiling' and label == 'male')")
+    assert "of 38 attributes" in attributes.attribute_prevalence_reading(lacking)
+    assert "Smiling" not in figure_html(attributes.attribute_prevalence(lacking), "", "").data
+
+
+def test_one_attribute_is_enough(results: Results) -> None:
+    single = results.attributes.query("attribute == 'Smiling'")
+    assert "Smiling" in figure_html(attributes.attribute_prevalence(single), "", "").data
+    assert "of 1 attributes" in attributes.attribute_prevalence_reading(single)
+
+
+def test_unknown_scope_of_attributes_is_refused(results: Results) -> None:
+    for call in (attributes.attribute_prevalence, attributes.attribute_prevalence_reading):
+        with pytest.raises(UserError, match="no attributes of its metadata"):
+            call(results.attributes.query("scope == 'images'"), "metadata")
+
+
+def test_attribute_names_read_like_words() -> None:
+    assert attributes.attribute_name("5_o_Clock_Shadow") == "5 o’clock shadow"
+    assert attributes.attribute_name("Mouth_Slightly_Open") == "Mouth slightly open"
+
+
+def test_quality_reading_compares_means(results: Results) -> None:
+    reading = quality.quality_histogram_reading(results.quality, "brightness")
+    female, male = (float(number) for number in re.findall(r"(0\.\d+) for", reading))
+    assert female > male
+    assert "overlap by" in reading
+    assert quality.quality_histogram_reading(results.quality, "width") == "All images share one width: 89 pixels."
+
+
+def test_unknown_quality_is_refused(results: Results) -> None:
+    with pytest.raises(UserError, match="brightness, contrast, sharpness, width"):
+        quality.quality_histogram(results.quality, "beauty")
+
+
+def test_face_readings_hold_counts_and_sizes(results: Results) -> None:
+    found = results.average_faces
+    assert "600 faces labelled female and 400 faces labelled male" in faces.average_faces_reading(found)
+    assert "of 255 steps" in faces.spread_faces_reading(found)
+    luma = 255 * (found["mean"] * [0.299, 0.587, 0.114]).sum("channel")
+    difference = abs(luma.sel(label="male") - luma.sel(label="female"))
+    reading = faces.difference_map_reading(found)
+    assert f"{float(difference.max()):.0f} of 255 steps" in reading
+    assert f"{float(difference.mean()):.1f} steps apart" in reading
+    critical = results.hypothesis["critical_abs_g"]
+    area = style.percent(results.hypothesis["area_significant"], 0)
+    assert f"In {area} of the picture |g| is above {critical:.2f}" in faces.effect_map_reading(found, critical)
+
+
+def test_a_single_label_has_an_average_but_no_difference(results: Results) -> None:
+    single = results.average_faces.sel(label=["female"])
+    assert "600 faces labelled female, pixel by pixel." in faces.average_faces_reading(single)
+    assert len(plots_of(faces.average_faces(single))) == 1
+    with pytest.raises(UserError, match="both labels"):
+        faces.difference_map(single)
+
+
+def test_null_reading_compares_observed_with_chance(results: Results) -> None:
+    found = results.hypothesis
+    reading = hypothesis.null_distribution_reading(found)
+    assert f"|g| = {found['max_abs_g']:.2f}" in reading
+    assert f"{found['critical_abs_g']:.2f}" in reading
+    assert "1,000 random exchanges" in reading
+
+
+@pytest.mark.parametrize("verdict", ["supported", "not supported", "inconclusive"])
+def test_verdict_sentence_follows_the_verdict(verdict: str, results: Results) -> None:
+    sentence = hypothesis.verdict_sentence(results.hypothesis | {"verdict": verdict})
+    assert sentence.startswith(verdict.capitalize())
+    assert "64.0 % of cases (95 % interval 55.0 % to 73.0 %)" in sentence
+
+
+def test_training_reading_names_the_best_epoch(results: Results) -> None:
+    reading = training.training_history_reading(results.history)
+    best = results.history.iloc[int(results.history["val_accuracy"].to_numpy().argmax())]
+    assert f"after epoch {best['epoch']:.0f} of 12, at {style.percent(best['val_accuracy'])}" in reading
+
+
+def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
+    assert len(plots_of(training.training_history(results.history.head(1)))) == 2
+
+
+def test_model_readings_hold_the_numbers(results: Results) -> None:
+    found = results.metrics["splits"]["test"]
+    (_, taken_for_male), (taken_for_female, _) = found["confusion"]["matrix"]
+    confusion = metrics.confusion_matrix_reading(results.metrics, "test")
+    assert f"({style.percent(found['accuracy'])}) are predicted as annotated" in confusion
+    assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
+    assert f"{100 * found['calibration']['ece']:.1f} percentage points" in metrics.reliability_diagram_reading(
+        results.metrics, "test"
+    )
+    assert f"{found['roc_auc']:.4f}" in metrics.roc_curve_reading(results.metrics, "test")
+    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"])
+    assert scores.startswith(f"{found['decided']['uncertain']} of 100 test images")
+    assert style.percent(found["decided"]["accuracy"]) in scores
+
+
+def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
+    for band, said in (({"low": 0.5, "high": 0.5}, "0 of 100"), ({"low": 0.0, "high": 1.0}, "All 100")):
+        assert figure_html(metrics.score_distribution(results.predictions, "test", band), "", "").data
+        assert metrics.score_distribution_reading(results.predictions, "test", band).startswith(said)
+
+
+def test_report_table_holds_precision_and_recall(results: Results) -> None:
+    table = metrics.classification_report_table(results.metrics, "test")
+    report = results.metrics["splits"]["test"]["report"]
+    assert list(table.index) == ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
+    assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
+    assert table.loc["Accuracy", "F1"] == f"{report['accuracy']:.3f}"
+    assert table.loc["Female", "Images"] == "60"
+
+
+def test_wilson_interval_is_the_textbook_one() -> None:
+    # Newcombe, Statistics in Medicine 17, 1998, table I: 81 of 263.
+    assert style.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert style.wilson(0, 10)[0] == 0
+    assert style.wilson(10, 10)[1] == pytest.approx(1)
+
+
+def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:
+    again = write_results(tmp_path / "again")
+    pd.testing.assert_frame_equal(again.predictions, results.predictions)
+    assert again.hypothesis == results.hypothesis
