@@ -189,7 +189,7 @@ class ExplorerPage(pn.viewable.Viewer):
         The page's state.
     """
 
-    shared = param.ClassSelector(class_=Shared, constant=True, precedence=-1)
+    shared: Shared = param.ClassSelector(class_=Shared, constant=True, precedence=-1)  # type: ignore[assignment]
 
     path: ClassVar[str]
     title: ClassVar[str]
@@ -254,6 +254,7 @@ def framed(page: ExplorerPage) -> pmui.Page:
         template=_template(),
         theme_config=THEME,
         app_bar_width=CONTENT_WIDTH,
+        sx={"&.mui-dark .MuiAppBar-root": {"backgroundColor": "#241b52", "backgroundImage": "none"}},
         raw_css=[_PAGE_CSS],
         main=[
             pn.pane.HTML(navigation(page.path), stylesheets=[_NAVIGATION_CSS], sizing_mode="stretch_width", margin=0),
@@ -349,9 +350,14 @@ def figure(made: hv.core.Dimensioned, reading: str = "") -> pn.Column:
     return pn.Column(*parts, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
 
 
-def later(make: Callable[[], Any]) -> pn.param.ParamFunction:
+def later(make: Callable[[], Any]) -> Any:
     """Show what a method of a page makes once the page is there, so that no visitor waits for the figures to read."""
     return pn.panel(make, defer_load=True, loading_indicator=True, sizing_mode="stretch_width")
+
+
+def nothing() -> pn.Spacer:
+    """Take no room where there is nothing to show."""
+    return pn.Spacer(width=0, height=0, margin=0)
 
 
 def attempt(make: Callable[[], Any]) -> Any:

@@ -6,6 +6,7 @@ Needs the published results, Playwright (``pip install -e .[dev]``) and a Chromi
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -62,7 +63,7 @@ def take(address: str, chromium: str) -> None:
         page.locator("#shell").wait_for(state="detached")
         page.get_by_text("Try sample faces").click()
         page.get_by_text("Report as CSV").wait_for()
-        page.get_by_text("Scored").wait_for(state="detached")
+        page.get_by_text(re.compile(r"Scored \d")).wait_for(state="detached")
         page.get_by_role("heading", name="Your photos").scroll_into_view_if_needed()
         page.wait_for_timeout(1000)
         TARGET.parent.mkdir(exist_ok=True)

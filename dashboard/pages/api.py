@@ -52,7 +52,7 @@ class ApiPage(frame.ExplorerPage):
     def endpoints(self) -> list[tuple[str, str, str]]:
         """List the API's routes: method, path and what it answers."""
         routes = [route for route in router(self.shared.scorer).routes if isinstance(route, APIRoute)]
-        return [(min(route.methods), route.path, route.summary or "") for route in routes]
+        return [(min(route.methods or ()), route.path, route.summary or "") for route in routes]
 
     def _endpoints(self) -> Any:
         rows = "".join(

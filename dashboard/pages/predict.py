@@ -7,7 +7,7 @@ them while the page is open.
 import base64
 import io
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from functools import cache, partial
 from html import escape
@@ -47,6 +47,7 @@ _PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
 _TABLE_CSS = """
 td.file { max-width: 15rem; overflow-wrap: anywhere; }
 td.photo { width: 64px; }
+td[data-name="p(male)"] { white-space: nowrap; }
 img { display: block; width: 64px; height: 64px; object-fit: cover; border-radius: 10px; }
 .label { display: inline-flex; align-items: center; gap: 8px; font-weight: 600; white-space: nowrap; }
 .label::before { content: ""; width: 12px; height: 12px; border-radius: 50%; background: var(--colour);
@@ -63,7 +64,7 @@ img { display: block; width: 64px; height: 64px; object-fit: cover; border-radiu
     border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
   tr.failed { grid-template-columns: 1fr; }
   tr.failed td { grid-column: 1; }
-  td { border: 0; padding: 0; grid-column: 2; }
+  td, td.number { border: 0; padding: 0; grid-column: 2; text-align: left; }
   td.photo { grid-column: 1; grid-row: 1 / span 5; }
   td[data-name]::before { content: attr(data-name) ": "; opacity: .78; }
   td.file { max-width: none; font-weight: 600; }
@@ -85,7 +86,7 @@ class PhotoInput(pmui.FileInput):
         Of `panel_material_ui.FileInput`.
     """
 
-    def __init__(self, take: Callable[[list[tuple[str, bytes]]], Awaitable[None]], **params: Any) -> None:
+    def __init__(self, take: Callable[[list[tuple[str, bytes]]], Coroutine[Any, Any, None]], **params: Any) -> None:
         super().__init__(multiple=True, max_file_size=MAX_FILE_BYTES, chunk_size=_CHUNK, **params)
         self._take = take
 
@@ -228,7 +229,7 @@ class PredictPage(frame.ExplorerPage):
     @param.depends("done", "total")
     def _progress(self) -> Any:
         if not self.total:
-            return None
+            return frame.nothing()
         return pn.Column(
             frame.text(f"Scored {self.done} of {self.total} ..."),
             pmui.LinearProgress(
@@ -240,12 +241,12 @@ class PredictPage(frame.ExplorerPage):
 
     @param.depends("message")
     def _problem(self) -> Any:
-        return frame.notice(self.message, severity="error") if self.message else None
+        return frame.notice(self.message, severity="error") if self.message else frame.nothing()
 
     @param.depends("rows")
     def _results(self) -> Any:
         if not self.rows:
-            return None
+            return frame.nothing()
         return frame.section(
             "Results",
             frame.table(results_table(self.rows), css=_TABLE_CSS),
