@@ -86,6 +86,7 @@ def serve(
     run = published(results)
     folder = site or paths.site_folder()
     _render_if_stale(run.folder, folder)
+    typer.echo("Starting ...")
 
     import uvicorn
 

@@ -6,7 +6,9 @@ server, fonts and the API's documentation included.
 
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -71,6 +73,7 @@ def create_app(
     fastapi.FastAPI
         To be run by an ASGI server in one process: sessions live in its memory.
     """
+    run = Results(results)
     scorer = Scorer(lambda: predictor or Predictor.load(results / "model", threads=1))
     if predictor is not None:
         scorer.load()
@@ -78,6 +81,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.loading = scorer.start_loading()
+        threading.Thread(target=_read, args=(run,), name="read", daemon=True).start()
         yield
 
     app = FastAPIOffline(
@@ -94,7 +98,7 @@ def create_app(
     )
     problems.install(app, site)
     app.include_router(api.router(scorer))
-    explorer.configure(Results(results), scorer=scorer)
+    explorer.configure(run, scorer=scorer)
     titles = {page.path: f"{page.title} - meanface" for page in PAGES}
     app.state.explorer = add_applications(
         {path: _guarded(make) for path, make in explorer.APPS.items()}, app=app, title=titles
@@ -107,6 +111,14 @@ def create_app(
     app.add_middleware(SameOriginWebSockets, allowed=allowed_origins)
     _document_problems(app)
     return app
+
+
+def _read(results: Results) -> None:
+    """Read what pages show while nobody waits for it yet; a page that lacks a file says so itself."""
+    for name, part in vars(Results).items():
+        if isinstance(part, cached_property):
+            with contextlib.suppress(Exception):
+                getattr(results, name)
 
 
 def _guarded(make: Callable[[], pmui.Page]) -> Callable[[], pmui.Page]:
