@@ -88,16 +88,17 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
         )
     return hv.Overlay(layers).opts(
         **style.chart(
-            "What goes with the label?",
+            "Which attributes differ?",
             height=110 + 21 * len(table),
             xlabel="Share of the label (%)",
             ylabel="",
             xticks=[0, 25, 50, 75, 100],
             yticks=list(enumerate(names)),
-            xlim=(-2, 102),
+            xlim=(-4, 104),
             ylim=(-0.8, len(table) - 0.2),
             show_grid=True,
-            backend_opts={"ygrid.grid_line_alpha": 0.12},
+            # The title starts above the names: a phone leaves no room for it to their right.
+            backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -6 * max(map(len, names))},
             **style.legend(),
         )
     )

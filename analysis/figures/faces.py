@@ -195,7 +195,7 @@ def effect_map(faces: xr.Dataset, critical: float | None = None) -> hv.Image:
     effect = faces["effect"].to_numpy()
     limit = float(max(0.1, np.abs(effect).max()))
     shown = effect if critical is None else np.where(np.abs(effect) > critical, effect, np.nan)
-    return _map(shown, "How large is the difference?", "Hedges’ g, male − female", "standard deviations", limit)
+    return _map(shown, "How large is the difference?", "Hedges’ g, male − female", "SD", limit)
 
 
 def effect_map_reading(faces: xr.Dataset, critical: float | None = None) -> str:

@@ -53,7 +53,7 @@ def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
         hv.Labels(counts, vdims=["text", "colour"]).opts(
             **style.words("colour", 22, text_font_style="bold", text_align="center")
         ),
-        hv.Labels(parts, vdims=["text", "colour"]).opts(**style.words("colour", 13, text_align="center")),
+        hv.Labels(parts, vdims=["text", "colour"]).opts(**style.words("colour", 12, text_align="center")),
     ]
     ticks = [(0.5, "female"), (1.5, "male")]
     return hv.Overlay([heat, *text]).opts(
@@ -121,7 +121,7 @@ def reliability_diagram(metrics: dict[str, Any], split: str) -> hv.Overlay:
     )
     return hv.Overlay([line, intervals, points]).opts(
         **style.chart(
-            "Are the probabilities honest?",
+            "Are probabilities honest?",
             height=400,
             max_width=560,
             xlabel="Predicted probability of male (%)",
@@ -242,7 +242,7 @@ def score_distribution(predictions: pd.DataFrame, split: str, band: dict[str, fl
         layers.insert(0, shade)
     return hv.Overlay(layers).opts(
         **style.chart(
-            "When is the model uncertain?",
+            "When is it uncertain?",
             height=340,
             xlabel="Predicted probability of male (%)",
             ylabel="Images (logarithmic)",

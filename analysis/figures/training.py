@@ -33,7 +33,7 @@ def _panel(
         **style.chart(
             title,
             xlabel=xlabel,
-            xticks=[t for t in ticks if t == ticks[-1] or ticks[-1] - t > 1],
+            xticks=[t for t in ticks if t == ticks[-1] or ticks[-1] - t > ticks[-1] / 10],
             xlim=(0.5, history["epoch"].max() + 0.5),
             show_grid=True,
             **options,
