@@ -22,7 +22,7 @@ import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from smalldocs.config import BuildError, ConfigError
 from smalldocs.notebook import to_markdown
 from smalldocs.site import build
@@ -84,10 +84,11 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
 
 def is_stale(results: Path, output: Path) -> bool:
     """Whether the site in ``output`` is missing or was rendered from other results, pages or figures."""
-    stamp = output / _STAMP
-    if not stamp.exists():
+    try:
+        stamp = json.loads((output / _STAMP).read_text("utf-8"))
+    except (OSError, ValueError):  # no site, or not one of ours
         return True
-    return json.loads(stamp.read_text("utf-8")).get("fingerprint") != _fingerprint(results)
+    return stamp.get("fingerprint") != _fingerprint(results)
 
 
 def _fingerprint(results: Path) -> str:
@@ -163,7 +164,12 @@ async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelMana
     try:
         await client.async_execute()
     except CellExecutionError as error:
-        raise UserError(f"page {page.name} fails: {error.ename}: {str(error.evalue).splitlines()[0]}") from error
+        said = str(error.evalue).strip().splitlines()[-1:]  # an assertion may say nothing at all
+        raise UserError(f"page {page.name} fails: {': '.join([error.ename, *said])}") from error
+    except CellTimeoutError as error:
+        raise UserError(f"page {page.name} fails: a cell takes more than {_TIMEOUT} seconds") from error
+    except DeadKernelError as error:
+        raise UserError(f"page {page.name} fails: its Python ended; is there enough memory?") from error
     finally:
         if client.kc is not None:
             client.kc.stop_channels()
