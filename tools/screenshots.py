@@ -1,10 +1,13 @@
-"""Take the README's picture, docs/screenshot.png: sample faces, composites of nobody, on the explorer's predict page.
+"""Take the README's picture, docs/screenshot.png: the report's home page beside sample faces on the predict page.
+
+The sample faces are composites, portraits of nobody.
 
 Needs the published results, Playwright (``pip install -e .[dev]``) and a Chromium on the PATH or in CHROMIUM::
 
     python tools/screenshots.py
 """
 
+import io
 import os
 import re
 import shutil
@@ -15,11 +18,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 PROJECT = Path(__file__).resolve().parent.parent
 TARGET = PROJECT / "docs" / "screenshot.png"
-SIZE = {"width": 1280, "height": 1000}
+SIZE = {"width": 1100, "height": 1250}
+GAP = 24  # pixels between the two pages
 START = 300  # seconds; the first start renders the report
 
 
@@ -34,7 +39,7 @@ def main() -> None:
     server = subprocess.Popen([sys.executable, "-m", "meanface", "serve", "--port", str(port)], cwd=PROJECT)
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz", server)
-        take(f"http://127.0.0.1:{port}/explore/predict", chromium)
+        take(f"http://127.0.0.1:{port}", chromium)
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -54,21 +59,29 @@ def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def take(address: str, chromium: str) -> None:
-    """Open the page, try the sample faces and save what there is to see."""
+    """Open the two pages, try the sample faces, and save what there is to see side by side."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.set_default_timeout(120_000)
-        page.goto(address)
+        page.goto(f"{address}/site/index.html")
+        page.locator("figure canvas").first.wait_for()
+        page.wait_for_timeout(2000)
+        report = page.screenshot()
+        page.goto(f"{address}/explore/predict")
         page.locator("#shell").wait_for(state="detached")
         page.get_by_text("Try sample faces").click()
         page.get_by_text("Report as CSV").wait_for()
         page.get_by_text(re.compile(r"Scored \d")).wait_for(state="detached")
-        page.get_by_role("heading", name="Your photos").scroll_into_view_if_needed()
-        page.wait_for_timeout(1000)
-        TARGET.parent.mkdir(exist_ok=True)
-        page.screenshot(path=TARGET)
+        page.wait_for_timeout(1500)
+        predict = page.screenshot()
         browser.close()
+    pages = [Image.open(io.BytesIO(each)) for each in (report, predict)]
+    both = Image.new("RGB", (2 * SIZE["width"] + GAP, SIZE["height"]), "#8a8894")
+    for number, each in enumerate(pages):
+        both.paste(each, (number * (SIZE["width"] + GAP), 0))
+    TARGET.parent.mkdir(exist_ok=True)
+    both.resize((both.width * 2 // 3, both.height * 2 // 3), Image.Resampling.LANCZOS).quantize(256).save(TARGET)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import httpx
 url = os.environ.get("MEANFACE_URL", "http://localhost:5006")
 with open(sys.argv[1], "rb") as photo:
     answer = httpx.post(f"{url}/api/v1/predict", files={"file": photo}, timeout=30)
-answer.raise_for_status()
+if answer.is_error:
+    sys.exit(answer.json()["detail"])
 for result in answer.json()["results"]:
     for face in result["faces"]:
         print(face["label"], face["p_male"])
