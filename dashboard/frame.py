@@ -4,11 +4,13 @@ Knows how a page looks; knows nothing of what is on it. What sessions share (the
 handed to each page.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import holoviews as hv
 import panel as pn
@@ -51,6 +53,9 @@ THEME = {
     },
 }
 CONTENT_WIDTH = 1120  # pixels
+
+_BREATH = 0.01  # seconds before a figure is drawn, in which the server answers who waits
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # who draws, in each loop
 
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Ccircle cx='12' cy='16' "
@@ -351,8 +356,28 @@ def figure(made: hv.core.Dimensioned, reading: str = "") -> pn.Column:
 
 
 def later(make: Callable[[], Any]) -> Any:
-    """Show what a method of a page makes once the page is there, so that no visitor waits for the figures to read."""
-    return pn.panel(make, defer_load=True, loading_indicator=True, sizing_mode="stretch_width")
+    """Show what a method of a page makes once the page is there, so that no visitor waits for the figures to read.
+
+    Figures are drawn one at a time, and between two of them the server answers others.
+    """
+    owner = getattr(make, "__self__", None)
+    state = owner.param.method_dependencies(make.__name__) if isinstance(owner, param.Parameterized) else []
+
+    async def in_turn(*changed: Any) -> Any:
+        async with _turn(asyncio.get_running_loop()):
+            await asyncio.sleep(_BREATH)
+            return make()
+
+    return pn.panel(
+        pn.bind(in_turn, *(each.inst.param[each.name] for each in state)),
+        defer_load=True,
+        loading_indicator=True,
+        sizing_mode="stretch_width",
+    )
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
+    return _turns.setdefault(loop, asyncio.Lock())
 
 
 def nothing() -> pn.Spacer:
