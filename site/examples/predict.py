@@ -1,4 +1,4 @@
-# python predict.py portrait.jpg
+# pip install httpx; python predict.py portrait.jpg
 import os
 import sys
 

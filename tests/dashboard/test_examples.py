@@ -1,64 +1,27 @@
-"""The examples that the report shows, run as they stand against a server on loopback."""
+"""The examples of the report, run as a reader would run them, against a server that listens."""
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import uvicorn
+from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
 
-from analysis import paths
-from analysis.sources import demo_source
-from dashboard.server import create_app
-from model.predict import Predictor
+from analysis.paths import PROJECT
 
-EXAMPLES = paths.PROJECT / "site" / "examples"
-COMMANDS = {"predict.sh": ["bash"], "predict.py": [sys.executable], "predict.mjs": ["node"]}
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the published model on a free port."""
-    site = tmp_path_factory.mktemp("site")
-    results = paths.PROJECT / "results"
-    app = create_app(results, site, Predictor.load(results / "model"))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    end = time.monotonic() + 60
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.05)
-    assert server.started
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=20)
+EXAMPLES = PROJECT / "site" / "examples"
+RUN_BY = {".sh": ["bash"], ".py": [sys.executable], ".mjs": ["node"]}
+NEEDS = {".sh": ("bash", "curl"), ".py": (), ".mjs": ("node",)}
+EVERY = sorted(EXAMPLES.iterdir())
 
 
-@pytest.fixture(scope="module")
-def composite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with zipfile.ZipFile(demo_source()) as archive:
-        name = next(name for name in archive.namelist() if "/Test/Female/" in name)
-        photo = tmp_path_factory.mktemp("photos") / "composite.jpg"
-        photo.write_bytes(archive.read(name))
-    return photo
-
-
-def run(name: str, photo: Path, address: str) -> subprocess.CompletedProcess[str]:
-    command = COMMANDS[name]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+def run(example, photo, **environment):
+    if missing := [tool for tool in NEEDS[example.suffix] if not shutil.which(tool)]:
+        pytest.skip(f"{', '.join(missing)} is not installed")
     return subprocess.run(
-        [*command, str(EXAMPLES / name), str(photo)],
-        env=os.environ | {"MEANFACE_URL": address},
+        [*RUN_BY[example.suffix], str(example), str(photo)],
+        env={**os.environ, "NO_PROXY": "*", "no_proxy": "*", **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -66,21 +29,33 @@ def run(name: str, photo: Path, address: str) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_example_tells_the_label_of_a_face(name: str, composite: Path, address: str) -> None:
-    done = run(name, composite, address)
-    assert done.returncode == 0, done.stderr
-    assert "female" in done.stdout
+@pytest.fixture
+def saved(tmp_path):
+    def save(content):
+        path = tmp_path / 'my "portrait".png'
+        path.write_bytes(content)
+        return path
+
+    return save
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_example_fails_and_says_why_where_there_is_no_photo(name: str, tmp_path: Path, address: str) -> None:
-    bad = tmp_path / "bad.jpg"
-    bad.write_text("not a photo")
-    done = run(name, bad, address)
+def test_there_is_one_example_in_each_language():
+    assert [example.name for example in EVERY] == ["predict.mjs", "predict.py", "predict.sh"]
+
+
+@pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
+def test_an_example_prints_label_and_score_of_every_face(example, live, saved):
+    for content, said in ((FEMALE, ["female", 0.16]), (MALE, ["male", 0.86]), (UNCERTAIN, ["uncertain", 0.51])):
+        done = run(example, saved(content), MEANFACE_URL=live.url)
+        assert done.returncode == 0, done.stderr
+        (line,) = done.stdout.splitlines()
+        label, p_male = line.split(" ")
+        assert [label, float(p_male)] == said
+
+
+@pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
+def test_an_example_fails_with_the_reason_where_no_face_is_found(example, live, saved):
+    done = run(example, saved(NO_FACE), MEANFACE_URL=live.url)
     assert done.returncode != 0
-    assert "not a photo that can be read" in done.stdout + done.stderr
-
-
-def test_every_example_is_run_here() -> None:
-    assert {file.name for file in EXAMPLES.iterdir()} == set(COMMANDS)
+    assert not done.stdout
+    assert "no face found" in done.stderr
