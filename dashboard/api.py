@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
-from model.faces import Crop, NoFaceError, PhotoError
+from model.faces import Crop, PhotoError
 from model.predict import FacePrediction
 
 DESCRIPTION = f"""\
@@ -139,8 +139,8 @@ def router(scorer: Scorer) -> APIRouter:
         """Find every face in each photo and predict its perceived gender.
 
         The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
-        400 (no photo, more than 32, or no complete form), 413 (too large), 415 (not a photo that can be read) or
-        422 (no face found), with the reason of each file under `results`.
+        400 (no photo, more than 32, or no complete form), 413 (too large), 415 (no multipart form) or 422 (not a photo
+        that can be read, or no face found); with the reason of each file under `results` if photos were looked at.
         """
         response.headers.update(NO_STORE)
         card = _predictor_card(scorer)
@@ -199,10 +199,8 @@ async def _score(scorer: Scorer, upload: Upload, crop: Crop) -> list[FacePredict
         raise Problem(413, f"the file is over {MAX_FILE_BYTES // 2**20} MB: send a smaller photo")
     try:
         return await scorer.score(bytes(upload.data), crop)
-    except NoFaceError as error:
+    except PhotoError as error:  # unreadable, or without a face
         raise Problem(422, str(error)) from None
-    except PhotoError as error:
-        raise Problem(415, str(error)) from None
 
 
 async def _only_one(request: Request) -> Any:
@@ -216,6 +214,6 @@ async def _only_one(request: Request) -> Any:
 
 def _no_photo_scored(failures: list[Problem], results: list[FileResult]) -> Problem:
     """Take the status of the photo that came closest to being scored."""
-    status = max(failures, key=lambda failure: (415, 413, 422).index(failure.status)).status
+    status = max(failures, key=lambda failure: (413, 422).index(failure.status)).status
     detail = failures[0].detail if len(failures) == 1 else f"none of the {len(failures)} photos could be scored"
     return Problem(status, detail, results=[result.model_dump() for result in results])

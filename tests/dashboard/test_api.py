@@ -59,9 +59,9 @@ def test_a_photo_that_fails_beside_one_that_does_not_keeps_the_status_200(client
 @pytest.mark.parametrize(
     ("content", "status", "said"),
     [
-        (b"not a photo", 415, "not a photo"),
-        (b"", 415, "empty"),
-        (photo(None, kind="JPEG")[:-400], 415, "damaged"),
+        (b"not a photo", 422, "not a photo"),
+        (b"", 422, "empty"),
+        (photo(None, kind="JPEG")[:-400], 422, "damaged"),
         (NO_FACE, 422, "no face found"),
         (b"x" * (MAX_FILE_BYTES + 1), 413, "over 10 MB"),
     ],
@@ -179,7 +179,7 @@ def test_uploads_stay_in_memory_and_out_of_the_log(client, monkeypatch, caplog):
     large = FEMALE + b"\0" * (5 * 2**20)  # Starlette's own parser would spool parts over a megabyte
     with caplog.at_level(logging.DEBUG):
         assert client.post(PREDICT, files=[("file", ("my-secret-name.png", large))]).status_code == 200
-        assert client.post(PREDICT, files=[("file", ("my-secret-name.png", b"no"))]).status_code == 415
+        assert client.post(PREDICT, files=[("file", ("my-secret-name.png", b"no"))]).status_code == 422
     ours = [record for record in caplog.records if not record.name.startswith("httpx")]
     assert ours
     assert not [record.getMessage() for record in ours if "my-secret-name" in record.getMessage()]
