@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import xarray as xr
+from tqdm import tqdm
 
 from analysis.errors import UserError
 
 
-def average_faces(faces: xr.DataArray, groups: pd.Series) -> xr.Dataset:
+def average_faces(faces: xr.DataArray, groups: pd.Series, *, progress: bool = False) -> xr.Dataset:
     """Mean, standard deviation and standard error of the faces of each group, pixel by pixel.
 
     One pass over the cube, a chunk in memory at a time; sums are exact, since they are kept in integers.
@@ -23,6 +24,8 @@ def average_faces(faces: xr.DataArray, groups: pd.Series) -> xr.Dataset:
         uint8, dims (image, y, x, channel).
     groups
         Group of each image, one value a row of ``faces``; rows without a group (NA) are left out.
+    progress
+        Whether to show a progress bar on stderr.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def average_faces(faces: xr.DataArray, groups: pd.Series) -> xr.Dataset:
     codes = pd.Categorical(groups, categories=counts.index).codes
     shape = (len(counts), *faces.shape[1:])
     total, squares = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    for start, block in blocks(faces):
+    for start, block in blocks(faces, "Averaging faces" if progress else None):
         for code in range(len(counts)):
             part = block[codes[start : start + len(block)] == code]
             total[code] += part.sum(axis=0, dtype=np.int64)
@@ -63,8 +66,12 @@ def average_faces(faces: xr.DataArray, groups: pd.Series) -> xr.Dataset:
     )
 
 
-def blocks(faces: xr.DataArray) -> Iterator[tuple[int, np.ndarray]]:
-    """Walk a face cube chunk by chunk: first row of the chunk and its pixels, uint8 (image, y, x, channel)."""
+def blocks(faces: xr.DataArray, description: str | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    """Walk a face cube chunk by chunk: first row of the chunk and its pixels, uint8 (image, y, x, channel).
+
+    With a description a progress bar of that name is shown on stderr.
+    """
     chunk = faces.chunks[0][0] if faces.chunks else 256
-    for start in range(0, faces.sizes["image"], chunk):
+    starts = range(0, faces.sizes["image"], chunk)
+    for start in tqdm(starts, desc=description, unit="chunk", disable=description is None):
         yield start, faces.isel(image=slice(start, start + chunk)).to_numpy()

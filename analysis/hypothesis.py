@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.stats import bootstrap
+from tqdm import tqdm
 
 from analysis.average_face import blocks
 from analysis.errors import UserError
@@ -64,7 +65,7 @@ class People:
     mixed: int
 
 
-def average_by_person(faces: xr.DataArray, manifest: pd.DataFrame) -> People:
+def average_by_person(faces: xr.DataArray, manifest: pd.DataFrame, *, progress: bool = False) -> People:
     """Average the photos of each person.
 
     Parameters
@@ -74,6 +75,8 @@ def average_by_person(faces: xr.DataArray, manifest: pd.DataFrame) -> People:
     manifest
         Rows as in ``faces``, with ``label``, ``status`` and, where known, ``identity``; an image without an identity
         counts as a person of its own.
+    progress
+        Whether to show a progress bar on stderr.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def average_by_person(faces: xr.DataArray, manifest: pd.DataFrame) -> People:
     of_row[used.loc[keep, "row"]] = codes
     height, width = faces.shape[1:3]
     total = np.zeros((len(names), height * width), dtype=np.float32)
-    for start, block in blocks(faces):
+    for start, block in blocks(faces, "Averaging people" if progress else None):
         people = of_row[start : start + len(block)]
         chosen = people >= 0
         if chosen.any():
@@ -180,7 +183,12 @@ class PermutationTest:
 
 
 def permutation_test(
-    images: np.ndarray, male: np.ndarray, *, permutations: int, rng: np.random.Generator
+    images: np.ndarray,
+    male: np.ndarray,
+    *,
+    permutations: int,
+    rng: np.random.Generator,
+    progress: bool = False,
 ) -> PermutationTest:
     """Exchange labels between people and compare the largest effect anywhere in the image.
 
@@ -197,6 +205,8 @@ def permutation_test(
         How many exchanges are drawn.
     rng
         Draws them.
+    progress
+        Whether to show a progress bar on stderr.
 
     Returns
     -------
@@ -205,7 +215,8 @@ def permutation_test(
     centred, squares = _centred(images)
     observed = _hedges_g(centred, squares, male[None])[0]
     maximum, mean = [], []
-    for start in range(0, permutations, _BATCH):
+    starts = range(0, permutations, _BATCH)
+    for start in tqdm(starts, desc=f"Exchanging labels, {_BATCH} times each", disable=not progress):
         count = min(_BATCH, permutations - start)
         exchanged = rng.permuted(np.broadcast_to(male, (count, len(male))), axis=1)
         size = np.abs(_hedges_g(centred, squares, exchanged))
@@ -366,6 +377,7 @@ def examine(
     control_permutations: int = 1000,
     resamples: int = 1000,
     seed: int = 0,
+    progress: bool = False,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Run the whole test: effect, permutations, controls that can fail, and the verdict.
 
@@ -385,6 +397,8 @@ def examine(
         Bootstrap resamples of the mean effect.
     seed
         Of everything that is drawn.
+    progress
+        Whether to show progress bars on stderr.
 
     Returns
     -------
@@ -394,8 +408,8 @@ def examine(
         float32 (y, x): Hedges' g of lightness, male minus female.
     """
     rng = np.random.default_rng(seed)
-    people = average_by_person(faces, manifest)
-    test = permutation_test(people.images, people.male, permutations=permutations, rng=rng)
+    people = average_by_person(faces, manifest, progress=progress)
+    test = permutation_test(people.images, people.male, permutations=permutations, rng=rng, progress=progress)
     size = np.abs(test.g)
 
     def control(images: np.ndarray, groups: np.ndarray) -> dict[str, float]:

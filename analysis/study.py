@@ -132,7 +132,7 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0) -> dict[str, Any]:
+def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progress: bool = True) -> dict[str, Any]:
     """Study an ingested data set and write the study part of a run.
 
     Parameters
@@ -145,6 +145,8 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0) -> di
         Of the hypothesis test.
     seed
         Of everything that is drawn.
+    progress
+        Whether to show progress bars on stderr.
 
     Returns
     -------
@@ -162,8 +164,8 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0) -> di
         if (usable["label"] == label).sum() < 2:
             raise UserError(f"{name!r} has fewer than two usable images labelled {label}: both labels are needed")
     metadata = open_source(name).metadata
-    averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"))
-    verdict, effect = hypothesis.examine(faces, manifest, permutations=permutations, seed=seed)
+    averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"), progress=progress)
+    verdict, effect = hypothesis.examine(faces, manifest, permutations=permutations, seed=seed, progress=progress)
     averages["effect"] = (("y", "x"), effect)
     attributes = [attribute_table(usable, "images")]
     if metadata is not None:
