@@ -216,10 +216,12 @@ def test_failing_page_is_named_and_leaves_the_old_site(
 
 
 def test_part_that_is_missing_is_named(project: Path, results: Results, tmp_path: Path) -> None:
+    configuration = project / "_quarto.yml"
+    configuration.write_text(configuration.read_text("utf-8").replace("index.qmd", "summary.qmd"), "utf-8")
     lacking = tmp_path / "lacking"
     shutil.copytree(results.folder, lacking)
-    (lacking / "study" / "hypothesis.json").unlink()
-    with pytest.raises(UserError, match=r"index.qmd.*hypothesis.json is missing: run `meanface study`"):
+    (lacking / "study" / "study.json").unlink()
+    with pytest.raises(UserError, match=r"summary.qmd.*study.json is missing: run `meanface study`"):
         report.render(lacking, tmp_path / "site", renderer="embedded")
     assert not (tmp_path / "site").exists()
 
