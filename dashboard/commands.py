@@ -119,6 +119,6 @@ def _run(config: "uvicorn.Config") -> None:
 
     import uvicorn
 
-    config.timeout_graceful_shutdown = 3  # seconds; an open explorer page never closes by itself
+    config.timeout_graceful_shutdown = 1  # second; an open explorer page never closes by itself
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

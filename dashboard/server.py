@@ -17,8 +17,10 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from panel.io.fastapi import add_applications
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from analysis.results import Results
@@ -30,6 +32,34 @@ from dashboard.scoring import Scorer
 from model.predict import Predictor
 
 _log = logging.getLogger(__name__)
+
+# Of pages, files and answers alike. Bokeh evaluates code in the page, so scripts are not restricted further.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "base-uri 'self'; frame-ancestors 'self'; object-src 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _SecurityHeaders:
+    """ASGI middleware that adds `SECURITY_HEADERS` to what has not set them itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 class _Site:
@@ -109,6 +139,8 @@ def create_app(
     sessions.install()
     app.router.default = _Site(site)
     app.add_middleware(SameOriginWebSockets, allowed=allowed_origins)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)  # pages and scripts shrink to a quarter
+    app.add_middleware(_SecurityHeaders)
     _document_problems(app)
     return app
 

@@ -1,12 +1,20 @@
 """One process: report, explorer and API side by side, and sessions that end."""
 
 import logging
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+import time
 
+import httpx
 import pytest
 from fakes import FakePredictor
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.sync.client import connect
 
 from dashboard import explorer, server, sessions
 
@@ -113,3 +121,78 @@ def test_a_message_that_cannot_be_read_is_logged_without_its_content(caplog):
     log.error("Unhandled exception receiving a message: %r: %r", ValueError("x"), b"bytes of a photo")
     assert "Unhandled exception receiving a message" in caplog.text
     assert "bytes of a photo" not in caplog.text
+
+
+def test_pages_and_scripts_are_compressed_for_those_who_take_it(client, site):
+    (site / "long.html").write_text("<!doctype html>" + "a long page " * 500)
+    packed = client.get("/long.html", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "accept-encoding" in packed.headers["vary"].lower()
+    plain = client.get("/long.html", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == packed.text
+    assert client.get("/explore", headers={"accept-encoding": "gzip"}).headers["content-encoding"] == "gzip"
+
+
+def test_a_part_of_a_file_is_sent_as_it_is(client, site):
+    (site / "film.bin").write_bytes(bytes(range(256)) * 64)
+    part = client.get("/film.bin", headers={"range": "bytes=0-4095", "accept-encoding": "gzip"})
+    assert part.status_code == 206
+    assert "content-encoding" not in part.headers
+    assert len(part.content) == 4096
+
+
+@pytest.mark.parametrize("path", ["/", "/explore", "/api/docs", "/api/v1/model", "/api/nowhere", "/nowhere"])
+def test_every_answer_forbids_guessed_types_and_frames_of_other_sites(client, path):
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+
+
+SERVED_AS_A_COMMAND = """
+import pathlib, sys
+import uvicorn
+from fakes import FakePredictor
+from dashboard.commands import _run
+from dashboard.server import create_app
+
+results, site, port = sys.argv[1:]
+app = create_app(pathlib.Path(results), pathlib.Path(site), FakePredictor())
+_run(uvicorn.Config(app, port=int(port), log_level="warning"))
+"""
+
+
+def test_ctrl_c_ends_the_server_while_an_explorer_page_is_open(results, site):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVED_AS_A_COMMAND, str(results.folder), str(site), str(port)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        page = f"http://127.0.0.1:{port}/explore"
+        until = time.monotonic() + 120
+        while True:
+            try:
+                given = re.search(r'"token":"([^"]+)"', httpx.get(page, timeout=60, trust_env=False).text)[1]
+                break
+            except httpx.TransportError:
+                assert process.poll() is None and time.monotonic() < until, "the server does not start"
+                time.sleep(0.2)
+        with connect(
+            page.replace("http", "ws", 1) + "/ws", subprotocols=["bokeh", given], origin=page[:-8], proxy=None
+        ) as opened:
+            assert "ACK" in opened.recv()
+            asked = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+            took = time.monotonic() - asked
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert took < 5  # two seconds on an idle machine; the session alone would keep it alive for ever
