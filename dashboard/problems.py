@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -93,6 +94,10 @@ def install(app: FastAPI, site: Path) -> None:
         if error.status_code == HTTPStatus.NOT_FOUND and not for_machine:
             return _missing_page(site)
         return problem_response(error.status_code, _said(request, error), headers=dict(error.headers or {}))
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_disconnect(request: Request, error: ClientDisconnect) -> Response:
+        return problem_response(400, "the client left before the request was complete")  # nobody reads it
 
     @app.exception_handler(Exception)
     async def on_failure(request: Request, error: Exception) -> Response:

@@ -64,7 +64,7 @@ def live(results, site):
     from dashboard.server import create_app
 
     server = uvicorn.Server(
-        uvicorn.Config(create_app(results.folder, site, FakePredictor()), port=0, log_level="warning")
+        uvicorn.Config(create_app(results.folder, site, FakePredictor()), port=0, log_level="warning", log_config=None)
     )
     thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)
     thread.start()

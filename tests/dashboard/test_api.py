@@ -1,13 +1,26 @@
 """The API: what it answers, what it refuses, and that photos leave no trace."""
 
+import contextlib
+import io
+import itertools
 import logging
+import select
+import socket
 import tempfile
+import threading
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN, FakePredictor, photo
 from fastapi.testclient import TestClient
+from PIL import Image
 
-from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
+from analysis.paths import PROJECT
+from analysis.sources import demo_source
+from dashboard.uploads import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES, Upload
 
 PREDICT = "/api/v1/predict"
 PROBLEM = "application/problem+json"
@@ -109,17 +122,84 @@ def test_a_body_over_the_limit_is_refused_while_it_is_read(client, monkeypatch):
     monkeypatch.setattr("dashboard.uploads.MAX_BODY_BYTES", 1000)
     assert_problem(client.post(PREDICT, files=files(b"x" * 2000)), 413, "request is over")
 
-    read = 0
 
-    def endless():
-        nonlocal read
-        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=a.png\r\n\r\n"
-        for _ in range(100):
-            read += 1
-            yield b"x" * 100
+FORM_HEAD = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+PART = b"--b\r\nContent-Disposition: form-data; name=file; filename=my-secret-name.png\r\n\r\n"
 
-    headers = {"content-type": "multipart/form-data; boundary=b"}
-    assert_problem(client.post(PREDICT, content=endless(), headers=headers), 413, "request is over")
+
+def send_in_chunks(live, chunks, length=None):
+    """Send a form's body as fast as it is taken; count the bytes and give back what was answered."""
+    framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    head = FORM_HEAD + f"Connection: close\r\n{framing}\r\n\r\n"
+    sent, answered, pending = 0, b"", head.encode()
+    with socket.create_connection((live.host, live.port), timeout=30) as line:
+        line.setblocking(False)
+        chunks = iter(chunks)
+        with contextlib.suppress(ConnectionError):  # closed after the answer
+            while pending and not select.select([line], [line], [], 30)[0]:
+                took = line.send(pending)
+                sent, pending = sent + took, pending[took:]
+                if not pending and (chunk := next(chunks, b"")):
+                    pending = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+        line.settimeout(30)
+        with contextlib.suppress(ConnectionError):
+            while part := line.recv(65536):
+                answered += part
+    return sent - len(head), answered
+
+
+def test_a_body_without_a_length_is_refused_while_it_still_comes(live, monkeypatch):
+    monkeypatch.setattr("dashboard.uploads.MAX_BODY_BYTES", 2**20)
+    whole = 200 * 2**20
+    sent, answered = send_in_chunks(live, itertools.chain([PART], itertools.repeat(bytes(2**16), whole // 2**16)))
+    assert sent < whole / 4
+    assert b" 413 " in answered.splitlines()[0]
+    assert b"request is over" in answered
+
+
+def test_a_body_that_says_it_is_too_long_is_refused_before_it_comes(live):
+    sent, answered = send_in_chunks(live, [], length=MAX_BODY_BYTES + 1)
+    assert sent == 0
+    assert b" 413 " in answered.splitlines()[0]
+
+
+def test_of_a_file_that_is_too_large_nothing_is_kept():
+    upload = Upload("large.png")
+    for _ in range(MAX_FILE_BYTES // 2**20 + 5):
+        upload.take(bytes(2**20))
+        assert len(upload.data) <= MAX_FILE_BYTES
+    assert upload.too_large and not upload.data
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_failure_of_the_server(live, caplog):
+    with caplog.at_level(logging.WARNING):
+        with socket.create_connection((live.host, live.port), timeout=30) as line:
+            line.sendall(f"{FORM_HEAD}Content-Length: 100000\r\n\r\n".encode() + PART)
+            time.sleep(0.3)
+        time.sleep(0.3)
+        assert httpx.get(f"{live.url}/healthz", trust_env=False).status_code == 200
+    assert not caplog.records
+
+
+def test_the_server_answers_others_while_it_predicts(live, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    predict_photo = FakePredictor.predict_photo
+
+    def slow(self, data, *, crop="detect"):
+        begun.set()
+        assert go_on.wait(60)
+        return predict_photo(self, data, crop=crop)
+
+    monkeypatch.setattr(FakePredictor, "predict_photo", slow)
+    with ThreadPoolExecutor(1) as others, httpx.Client(base_url=live.url, trust_env=False, timeout=60) as asking:
+        waiting = others.submit(asking.post, PREDICT, files=files(FEMALE))
+        try:
+            assert begun.wait(60)
+            assert httpx.get(f"{live.url}/healthz", trust_env=False).status_code == 200
+            assert not waiting.done()
+        finally:
+            go_on.set()
+        assert waiting.result().status_code == 200
 
 
 def test_crop_must_be_one_of_the_two(client):
@@ -201,3 +281,77 @@ def test_documentation_loads_nothing_from_elsewhere(client):
     assert "http://" not in page
     assert "https://" not in page
     assert client.get("/api/assets/swagger-ui-bundle.js").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def real(results, site):
+    """A client of the app with the published model."""
+    folder = PROJECT / "results" / "model"
+    if not (folder / "model.onnx").exists():
+        pytest.skip("no published model: run `meanface publish`")
+    from dashboard.server import create_app
+    from model.predict import Predictor
+
+    return TestClient(create_app(results.folder, site, Predictor.load(folder, threads=1)))
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    """One composite test face of each label, on a canvas with room around it."""
+    found = {}
+    with zipfile.ZipFile(demo_source()) as archive:
+        for name in sorted(archive.namelist()):
+            for label in ("female", "male"):
+                if f"/test/{label}/" in name.lower() and label not in found:
+                    canvas = Image.new("RGB", (320, 400), "lightgrey")
+                    canvas.paste(Image.open(archive.open(name)), (70, 90))
+                    found[label] = canvas
+    return found
+
+
+def encoded(image, kind="JPEG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_the_published_model_answers_for_faces_of_both_labels(real, portraits):
+    body = real.post(PREDICT, files=files(*[encoded(portraits[label]) for label in ("female", "male")])).json()
+    assert 0 <= body["results"][0]["faces"][0]["p_male"] < 0.5 < body["results"][1]["faces"][0]["p_male"] <= 1
+    for label in ("female", "male"):
+        assert real.post("/predict", files=files(encoded(portraits[label]))).json() == {"gender": label}
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(6, Image.Transpose.ROTATE_90), (3, Image.Transpose.ROTATE_180)])
+def test_a_photo_held_sideways_is_turned_upright_by_its_exif(real, portraits, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = encoded(portraits["female"], quality=95)
+    turned = encoded(portraits["female"].transpose(turn), quality=95, exif=exif)
+    first, second = (
+        result["faces"][0] for result in real.post(PREDICT, files=files(upright, turned)).json()["results"]
+    )
+    for side in ("x", "y", "width", "height"):
+        assert abs(first[side] - second[side]) <= 3
+    assert abs(first["p_male"] - second["p_male"]) < 0.1
+
+
+def test_the_largest_of_several_faces_comes_first(real, portraits):
+    group = Image.new("RGB", (700, 420), "lightgrey")
+    group.paste(portraits["female"].resize((200, 250)), (20, 100))
+    group.paste(portraits["male"], (340, 10))
+    faces = real.post(PREDICT, files=files(encoded(group))).json()["results"][0]["faces"]
+    assert [face["face"] for face in faces] == [0, 1]
+    assert faces[0]["width"] * faces[0]["height"] > faces[1]["width"] * faces[1]["height"]
+    assert faces[0]["x"] > 340 > faces[1]["x"]
+
+
+def test_a_jpeg_that_is_cut_short_is_refused_and_says_why(real, portraits):
+    whole = encoded(portraits["male"])
+    problem = assert_problem(real.post(PREDICT, files=files(whole[: len(whole) // 2])), 422, "cut short")
+    assert problem["results"][0]["faces"] == []
+
+
+def test_a_picture_without_a_face_is_not_guessed(real):
+    assert_problem(real.post(PREDICT, files=files(photo(128, size=(200, 200)))), 422, "no face found")
+    assert_problem(real.post("/predict", files=files(photo(128, size=(200, 200)))), 422, "no face found")
