@@ -75,6 +75,7 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
             _render_with_quarto(quarto, project, results)
         else:
             _render_embedded(project, results)
+        _redirect_home(project)
         site = project / "_site"
         (site / _STAMP).write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
         with paths.replacing(output.resolve()) as new:
@@ -132,10 +133,15 @@ def _render_embedded(project: Path, results: Path) -> None:
         build(project, quiet=True)
     except (BuildError, ConfigError) as error:
         raise UserError(f"the report could not be built: {error}") from error
+
+
+def _redirect_home(project: Path) -> None:
+    """Send the site's root to the first page. Quarto does so too, but names no icon, which browsers then miss."""
+    configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
     home = configuration["project"]["render"][0].replace(".qmd", ".html")
-    # Quarto makes the same redirect: its pages lie in a folder, too.
     (project / "_site" / "index.html").write_text(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>meanface</title>'
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>meanface</title>'
+        f'<link rel="icon" href="{configuration["website"]["favicon"]}">'
         f'<meta http-equiv="refresh" content="0;URL={home}"></head><body><a href="{home}">meanface</a></body></html>\n',
         encoding="utf-8",
     )

@@ -258,10 +258,10 @@ def a_quarto(folder: Path, script: str) -> None:
 def test_quarto_is_taken_where_it_is_and_told_which_python_and_results(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_quarto(tmp_path / "bin", 'mkdir _site; echo "$QUARTO_PYTHON|$MEANFACE_RESULTS" > _site/index.html')
+    a_quarto(tmp_path / "bin", 'mkdir _site; echo "$QUARTO_PYTHON|$MEANFACE_RESULTS" > _site/told.html')
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     output = report.render(results.folder, tmp_path / "site")
-    told = (output / "index.html").read_text("utf-8").strip()
+    told = (output / "told.html").read_text("utf-8").strip()
     assert told == f"{sys.executable}|{results.folder.resolve()}"
     assert not report.is_stale(results.folder, output)
 

@@ -25,11 +25,9 @@ def chromium() -> str | None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of `meanface serve` over the published results."""
-    if not (paths.PROJECT / "results" / "run.json").exists():
-        pytest.skip("no published results: run `meanface publish`")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -61,7 +59,7 @@ def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
     raise AssertionError(f"no answer from {address} in {START} s: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """A headless Chromium; missing, it is a failure on CI and a skip elsewhere."""
     path = chromium()
