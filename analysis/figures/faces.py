@@ -77,7 +77,9 @@ def spread_faces(faces: xr.Dataset) -> hv.Overlay:
     faces
         ``spread`` in [0, 1] (label, y, x, channel) and ``count`` (label).
     """
-    return _side_by_side(faces["spread"] / float(faces["spread"].max()), faces["count"], "Where do faces vary most?")
+    grey = faces["spread"].mean("channel")  # a colour of its own for each channel would look like another face
+    shown = (grey / float(grey.max())).broadcast_like(faces["spread"]).transpose(*faces["spread"].dims)
+    return _side_by_side(shown, faces["count"], "Where do faces vary most?")
 
 
 def spread_faces_reading(faces: xr.Dataset) -> str:
