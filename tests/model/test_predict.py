@@ -1,5 +1,6 @@
 """Predictor, batch scoring and their command, on a tiny network made here."""
 
+import importlib.util
 import io
 import json
 import threading
@@ -18,7 +19,8 @@ from model.batch import COLUMNS, find_photos, predict_paths, write_table
 from model.commands import app
 from model.predict import NoFaceError, Predictor, calibrated, decision, window
 
-keras = pytest.importorskip("keras")
+# Looked for, not imported: TensorFlow's logging would take hold of the stream that pytest captures while it collects.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
 
 
 @pytest.fixture(scope="module")
