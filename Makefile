@@ -52,7 +52,7 @@ lint: $(ALL) ## check format, style, types and the direction of imports
 lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versions)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --all-extras \
-		--no-annotate --no-header --no-emit-index-url --quiet $(ARGS) pyproject.toml -o requirements.lock
+		--no-annotate --no-header --quiet $(ARGS) pyproject.toml -o requirements.lock
 
 clean: ## remove what can be made again, but not .venv, data or runs
 	rm -rf _site site/assets/bokeh build .quarto meanface.egg-info $(DEMO_HOME)
