@@ -50,12 +50,12 @@ def download_archive(dataset: str, folder: Path) -> Path:
     target = folder / f"{dataset.split('/')[1]}.zip"
     if target.exists():
         return target
-    with _errors_explained(dataset), _part(target) as part:
-        api = _authenticated()
+    with _errors_explained(dataset):
+        api = _authenticated()  # before anything is made on disk
         # The package prints addresses and errors on stdout; its progress bar is on stderr.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _part(target) as part, contextlib.redirect_stdout(io.StringIO()):
             api.dataset_download_files(dataset, path=str(part), quiet=False)
-        _finish(part, target)
+            _finish(part, target)
     return target
 
 
@@ -70,11 +70,11 @@ def download_file(dataset: str, name: str, folder: Path) -> Path:
     target = folder / name
     if target.exists():
         return target
-    with _errors_explained(dataset), _part(target) as part:
+    with _errors_explained(dataset):
         api = _authenticated()
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _part(target) as part, contextlib.redirect_stdout(io.StringIO()):
             api.dataset_download_file(dataset, name, path=str(part), quiet=False)
-        _finish(part, target)
+            _finish(part, target)
     return target
 
 
