@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SERVE := $(VENV)/.installed-serve
 ALL := $(VENV)/.installed-all
 DEMO_HOME := $(CURDIR)/runs/demo-home
-DEMO_EPOCHS ?= 3
+DEMO_EPOCHS ?= 30
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -30,7 +30,7 @@ report: $(SERVE) ## render the report from the published results into _site/
 	$(BIN)/meanface report $(ARGS)
 
 demo: export MEANFACE_HOME = $(DEMO_HOME)
-demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEMO_EPOCHS=3)
+demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEMO_EPOCHS=30)
 	$(BIN)/meanface fetch demo
 	$(BIN)/meanface ingest demo
 	$(BIN)/meanface study demo
