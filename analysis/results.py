@@ -50,10 +50,6 @@ class Results:
     def _json(self, name: str) -> dict[str, Any]:
         return json.loads(self._path(name).read_text(encoding="utf-8"))
 
-    def has(self, name: str) -> bool:
-        """Whether the run holds the file ``name``, a path relative to the run's folder."""
-        return (self.folder / name).exists()
-
     @cached_property
     def run(self) -> dict[str, Any]:
         """``run.json``: ``run``, ``created``, ``code``, ``versions``, ``data`` (name -> facts) and ``steps``."""

@@ -1,4 +1,4 @@
-"""What chance gives, what was observed, and the verdict."""
+"""What chance gives, and what was observed."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import holoviews as hv
 
 from analysis.answers import p_value
 from analysis.figures import style
-from analysis.figures.style import LABEL_COLOURS, percent
+from analysis.figures.style import LABEL_COLOURS
 
 
 def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
@@ -65,20 +65,4 @@ def null_distribution_reading(hypothesis: dict[str, Any]) -> str:
         f"The largest observed effect, |g| = {observed:.2f}, is {observed / critical:.1f} times the {critical:.2f} "
         f"that 95 % of {hypothesis['permutations']:,} random exchanges of labels stay below "
         f"({p_value(hypothesis['p_value'])})."
-    )
-
-
-def verdict_sentence(hypothesis: dict[str, Any]) -> str:
-    """The verdict and what it rests on, in one sentence."""
-    people, nearest = hypothesis["identities"], hypothesis["nearest_average"]
-    opening = {
-        "supported": "Supported: the average faces differ by more than chance gives",
-        "not supported": "Not supported: the average faces differ by no more than chance gives",
-        "inconclusive": "Inconclusive: the evidence does not settle whether the average faces differ",
-    }[hypothesis["verdict"]]
-    low, high = nearest["interval"]
-    return (
-        f"{opening} ({p_value(hypothesis['p_value'])}; {people['female']:,} people labelled female, {people['male']:,} "
-        f"male), in {percent(hypothesis['area_significant'], 0)} of the picture; the nearer average tells the label of "
-        f"an unseen face in {percent(nearest['accuracy'])} of cases (95 % interval {percent(low)} to {percent(high)})."
     )

@@ -221,13 +221,6 @@ def test_null_reading_compares_observed_with_chance(results: Results) -> None:
     assert "1,000 random exchanges" in reading
 
 
-@pytest.mark.parametrize("verdict", ["supported", "not supported", "inconclusive"])
-def test_verdict_sentence_follows_the_verdict(verdict: str, results: Results) -> None:
-    sentence = hypothesis.verdict_sentence(results.hypothesis | {"verdict": verdict})
-    assert sentence.startswith(verdict.capitalize())
-    assert "64.0 % of cases (95 % interval 55.0 % to 73.0 %)" in sentence
-
-
 def test_training_reading_names_the_best_epoch(results: Results) -> None:
     reading = training.training_history_reading(results.history)
     best = results.history.iloc[int(results.history["val_accuracy"].to_numpy().argmax())]

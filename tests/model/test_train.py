@@ -46,9 +46,8 @@ def test_training_leaves_weights_history_and_serving_file(trained: Path) -> None
     assert not (trained / "checkpoint").exists()
 
 
-def test_killed_training_goes_on_and_ends_with_the_same_result(
-    trained: Path, demo: Path, small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def train_and_kill(run: str, training, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until the first epoch is saved, and no further."""
     from model import train as module
 
     real = module._save
@@ -57,11 +56,19 @@ def test_killed_training_goes_on_and_ends_with_the_same_result(
         real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        module.train(["demo"], "killed", small)
-    monkeypatch.setattr(module, "_save", real)
-    history = module.train(["demo"], "killed", small)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            module.train(["demo"], run, training)
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_result(
+    trained: Path, demo: Path, small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.train import train
+
+    train_and_kill("killed", small, monkeypatch)
+    history = train(["demo"], "killed", small)
     whole = pd.read_parquet(trained / "model/history.parquet")
     pd.testing.assert_frame_equal(history, whole, rtol=1e-3)
     evaluate("killed")
@@ -72,19 +79,10 @@ def test_killed_training_goes_on_and_ends_with_the_same_result(
 def test_other_configuration_starts_anew(demo: Path, small, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from model import train as module
+    from model.train import train
 
-    real = module._save
-
-    def killed(*arguments):
-        real(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "_save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        module.train(["demo"], "changed", small)
-    monkeypatch.setattr(module, "_save", real)
-    assert len(module.train(["demo"], "changed", replace(small, epochs=1, seed=5))) == 1
+    train_and_kill("changed", small, monkeypatch)
+    assert len(train(["demo"], "changed", replace(small, epochs=1, seed=5))) == 1
 
 
 def test_evaluation_reports_every_split_and_calibrates_the_card(trained: Path) -> None:
