@@ -28,7 +28,7 @@ from analysis.sources import Source, open_source
 from analysis.splits import resolve_splits
 
 PART = 256  # images a task, and a chunk of the cube: 7.4 MB
-_FORMAT = 1  # raised when what a manifest holds changes, so that an older one is made anew
+_FORMAT = 2  # raised when what a manifest holds changes, so that an older one is made anew
 
 
 def load_manifest(name: str) -> pd.DataFrame:
