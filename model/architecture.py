@@ -13,30 +13,35 @@ class Architecture:
     Attributes
     ----------
     height, width
-        Input in pixels.
+        Part of the frame that is seen when serving, in pixels.
     filters
-        Channels of each stage; each stage halves the image.
+        Channels of each stage; the stem leaves a quarter of the sides, each stage after the first halves them again.
     blocks
-        Residual blocks a stage.
-    attributes
-        Outputs of the auxiliary head that exists in training only; 0 leaves it out.
-    dropout
-        Share of the pooled features dropped in training, in [0, 1).
+        Residual blocks of each stage.
+    attributes, ages, races
+        Outputs of the auxiliary heads, which exist in training only; 0 leaves a head out.
     """
 
     height: int = 80
     width: int = 80
-    filters: tuple[int, ...] = (16, 32, 64, 128)
-    blocks: int = 1
+    filters: tuple[int, ...] = (48, 96, 192)
+    blocks: tuple[int, ...] = (1, 2, 1)
     attributes: int = 0
-    dropout: float = 0.0
+    ages: int = 0
+    races: int = 0
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Auxiliary heads: name -> outputs."""
+        heads = {"attributes": self.attributes, "age": self.ages, "race": self.races}
+        return {name: outputs for name, outputs in heads.items() if outputs}
 
 
 def build(architecture: Architecture, seed: int = 0) -> keras.Model:
-    """Make the network.
+    """Make the network as it is trained: for pictures of any size, with its auxiliary heads.
 
     A residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
-    ECCV 2016). Its stem folds 2 x 2 pixels into channels, as cheap as a pooling layer but without loss.
+    ECCV 2016), pooled over the whole picture at the end, so that it can be trained on small pictures first.
 
     Parameters
     ----------
@@ -48,24 +53,35 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
     Returns
     -------
     keras.Model
-        float32 (n, height, width, 3) RGB in [0, 255] -> {"male": logits (n, 1), "attributes": logits (n, a)}; without
-        auxiliary head only the former.
+        float32 (n, h, w, 3) RGB in [0, 255] -> {"male": logits (n, 1), head: logits (n, outputs), ...}.
     """
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
-    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-    x = layers.Conv2D(architecture.filters[0], 4, strides=2, padding="same", use_bias=False)(x)
-    for stage, filters in enumerate(architecture.filters):
-        for block in range(architecture.blocks):
-            x = _residual(x, filters, stride=2 if stage and not block else 1)
-    x = _activation(x)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    if architecture.dropout:
-        x = layers.Dropout(architecture.dropout, seed=seed)(x)
+    inputs = keras.Input((None, None, 3), name="faces")
+    x = _features(inputs, architecture)
     outputs = {"male": layers.Dense(1, name="male")(x)}
-    if architecture.attributes:
-        outputs["attributes"] = layers.Dense(architecture.attributes, name="attributes")(x)
+    outputs |= {name: layers.Dense(size, name=name)(x) for name, size in architecture.heads.items()}
     return keras.Model(inputs, outputs, name="meanface")
+
+
+def serving_network(network: keras.Model, architecture: Architecture) -> keras.Model:
+    """The part that is served, at its one size: float32 (n, height, width, 3) -> "male" logits (n, 1)."""
+    inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
+    served = keras.Model(inputs, layers.Dense(1, name="male")(_features(inputs, architecture)), name="meanface")
+    kept = len(served.weights) - 2
+    served.set_weights(network.get_weights()[:kept] + network.get_layer("male").get_weights())
+    return served
+
+
+def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
+    """Pooled features (n, last filters)."""
+    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    # Two convolutions of stride 2, narrow at first: most of the time of a small network goes into large pictures.
+    x = layers.Conv2D(architecture.filters[0] // 2, 4, strides=2, padding="same", use_bias=False)(x)
+    x = layers.Conv2D(architecture.filters[0], 3, strides=2, padding="same", use_bias=False)(_activation(x))
+    for stage, (filters, blocks) in enumerate(zip(architecture.filters, architecture.blocks, strict=True)):
+        for block in range(blocks):
+            x = _residual(x, filters, stride=2 if stage and not block else 1)
+    return layers.GlobalAveragePooling2D(name="features")(_activation(x))
 
 
 def _activation(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -81,8 +97,3 @@ def _residual(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTen
     y = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(y)
     y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(_activation(y))
     return layers.Add()([shortcut, y])
-
-
-def serving_network(network: keras.Model) -> keras.Model:
-    """The part that is served: faces -> "male" logits (n, 1), without the training's auxiliary head."""
-    return keras.Model(network.input, network.output["male"], name="meanface")

@@ -10,7 +10,9 @@ from analysis.errors import UserError
 from analysis.ingest import load_faces, load_facts, load_manifest
 from analysis.sources import CELEBA_ATTRIBUTES
 
-UNKNOWN = -1.0  # target of an attribute that a source does not know; the loss leaves it out
+UNKNOWN = -1.0  # target that a source does not know; the loss leaves it out
+AGE_EDGES = (4, 10, 20, 30, 40, 50, 60, 70)  # years at which a new class of ages begins
+RACES = ("White", "Black", "Asian", "Indian", "Other")  # as UTKFace's annotators judged
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,21 @@ class Faces:
             for name in CELEBA_ATTRIBUTES
         ]
         return np.stack(columns, axis=1)
+
+    @property
+    def age_class(self) -> np.ndarray:
+        """float32 (n,): number of the class between `AGE_EDGES`, -1 where the source does not know."""
+        if "age" not in self.table:
+            return np.full(len(self.table), UNKNOWN, np.float32)
+        age = self.table["age"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        return np.where(np.isnan(age), UNKNOWN, np.digitize(age, AGE_EDGES)).astype(np.float32)
+
+    @property
+    def race_class(self) -> np.ndarray:
+        """float32 (n,): place in `RACES`, -1 where the source does not know."""
+        if "race" not in self.table:
+            return np.full(len(self.table), UNKNOWN, np.float32)
+        return pd.Categorical(self.table["race"], categories=RACES).codes.astype(np.float32)
 
 
 def load_split(names: list[str], split: str) -> Faces:

@@ -6,10 +6,12 @@ Knows the network and the data; judging the result is ``model.evaluate``'s.
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -20,10 +22,12 @@ from analysis.errors import UserError
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES
 from model.architecture import Architecture, build, serving_network
-from model.augment import augment
-from model.dataset import UNKNOWN, Faces, dataset_facts, load_split
+from model.augment import Augmentation, augment
+from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
 from model.export import export
-from model.predict import window
+from model.predict import Predictor, calibrated, window
+from model.sampler import draw_epoch, sampling_weights
+from model.strategies import is_chief, shard
 
 
 @dataclass(frozen=True)
@@ -33,30 +37,53 @@ class Training:
     Attributes
     ----------
     epochs, batch_size
-        Passes over the training split; faces a step.
+        Passes over as many faces as the training split has; faces a step.
+    sizes
+        Pixels of the picture per pixel of the frame, one after the other in equal parts of the epochs: small pictures
+        train several times faster (Tan and Le, "EfficientNetV2", ICML 2021).
     learning_rate, warmup
         Peak of the cosine schedule, reached after this many epochs.
     weight_decay
         Of AdamW.
     label_smoothing
         Share of the target moved to the other label.
-    attribute_weight
-        Weight of the auxiliary loss, the mean over CelebA's 39 other attributes; 0 trains without.
+    auxiliary
+        Weight of each auxiliary loss: CelebA's 39 other attributes, UTKFace's age and race, where a source knows
+        them; 0 trains without.
+    balance
+        0 shows all faces alike, 1 shows all groups of source, label, age and race alike; see `model.sampler`.
+    average
+        Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights.
+    teachers, teaching
+        Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
+        Knowledge in a Neural Network", 2015).
     seed
         Of weights, order and augmentation.
+    augmentation
+        How strongly faces are distorted.
     architecture
         Of the network.
     """
 
-    epochs: int = 32
+    epochs: int = 40
     batch_size: int = 64
+    sizes: tuple[float, ...] = (0.6, 0.6, 0.8, 0.8, 1.0)
     learning_rate: float = 2e-3
     warmup: float = 2.0
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     label_smoothing: float = 0.05
-    attribute_weight: float = 1.0
+    auxiliary: float = 0.5
+    balance: float = 0.3
+    average: float = 0.998
+    teachers: tuple[str, ...] = ()
+    teaching: float = 0.7
     seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
     architecture: Architecture = field(default_factory=Architecture)
+
+    def size(self, epoch: int) -> float:
+        """Size of the pictures in an epoch, counted from 0."""
+        return self.sizes[min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))]
 
 
 @keras.saving.register_keras_serializable("meanface")
@@ -67,12 +94,25 @@ def known_binary_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor
     return tf.reduce_sum(loss * known, axis=-1) / tf.maximum(tf.reduce_sum(known, axis=-1), 1.0)
 
 
-def train(names: list[str], run: str, training: Training) -> pd.DataFrame:
+@keras.saving.register_keras_serializable("meanface")
+def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy from logits of a class number, float (n, 1); 0 where it is unknown (-1); one value a face."""
+    known = tf.cast(tf.not_equal(target[:, 0], UNKNOWN), logits.dtype)
+    number = tf.cast(tf.maximum(target[:, 0], 0.0), tf.int32)
+    return known * tf.nn.sparse_softmax_cross_entropy_with_logits(number, logits)
+
+
+_LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
+
+
+def train(
+    names: list[str], run: str, training: Training, strategy: tf.distribute.Strategy | None = None
+) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
-    After each epoch everything that the rest depends on (weights, optimiser, history) is saved; order and
-    augmentation depend on seed, epoch and step alone. Training that was killed and is started again with the same
-    data and configuration goes on where it stopped.
+    After each epoch everything that the rest depends on (weights, their running mean, optimiser, history) is saved;
+    order and augmentation depend on seed, epoch and step alone. Training that was killed and is started again with
+    the same data and configuration goes on where it stopped. Scalars for TensorBoard go to ``runs/RUN/logs``.
 
     Parameters
     ----------
@@ -82,105 +122,186 @@ def train(names: list[str], run: str, training: Training) -> pd.DataFrame:
         Name of the run.
     training
         Hyper-parameters.
+    strategy
+        Where the work is done; default: in this process. See `model.strategies`.
 
     Returns
     -------
     pandas.DataFrame
-        History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate``.
+        History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate``; losses and accuracies are those of
+        the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights.
 
     Raises
     ------
     UserError
-        If a data set is not ingested or a split is empty.
+        If a data set is not ingested, a split is empty or a teacher is missing.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     facts = dataset_facts(names)
     train_split, validation = load_split(names, "train"), load_split(names, "validation")
-    auxiliary = training.attribute_weight > 0 and bool((train_split.attributes != UNKNOWN).any())
-    architecture = Architecture(
-        **asdict(training.architecture) | {"attributes": len(CELEBA_ATTRIBUTES) if auxiliary else 0}
-    )
-    configuration = {**asdict(training), "architecture": asdict(architecture), "datasets": names}
+    training = with_heads(training, train_split)
+    configuration = {**asdict(training), "datasets": names}
     identity = {"configuration": configuration, "data": {name: each["fingerprint"] for name, each in facts.items()}}
-    folder = paths.run_folder(run) / "checkpoint"
-    network, history = _resume(folder, identity)
-    if network is None:
-        network = build(architecture, training.seed)
-        _compile(network, training, steps=-(-len(train_split) // training.batch_size))
-    targets = _targets(validation, architecture)
+    folder = paths.run_folder(run)
+    with strategy.scope():
+        network, history = _resume(folder / "checkpoint", identity)
+        if network is None:
+            network = compiled(training, len(train_split))
+    with tf.summary.create_file_writer(str(folder / "logs")).as_default():
+        for row in fit(network, train_split, validation, training, history, strategy):
+            history.append(row)
+            print(
+                f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}",
+                flush=True,
+            )
+            for name, value in row.items():
+                tf.summary.scalar(name, value, step=int(row["epoch"]))
+            if is_chief(strategy):
+                _save(folder / "checkpoint", network, history, identity)
+    if not history:
+        raise UserError("no epoch was trained: give `--epochs` of 1 or more")
+    table = pd.DataFrame(history)
+    if is_chief(strategy):
+        _finish(run, network, table, training, configuration, facts)
+    return table
+
+
+def with_heads(training: Training, faces: Faces) -> Training:
+    """The same training with a head for each auxiliary target that the faces know."""
+    known = {
+        "attributes": len(CELEBA_ATTRIBUTES) * bool((faces.attributes != UNKNOWN).any()),
+        "ages": (len(AGE_EDGES) + 1) * bool((faces.age_class != UNKNOWN).any()),
+        "races": len(RACES) * bool((faces.race_class != UNKNOWN).any()),
+    }
+    heads = known if training.auxiliary else dict.fromkeys(known, 0)
+    return replace(training, architecture=replace(training.architecture, **heads))
+
+
+def compiled(training: Training, faces: int) -> keras.Model:
+    """Network of a training with its optimiser, to be trained on so many faces."""
+    network = build(training.architecture, training.seed)
+    steps = -(-faces // training.batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(1, round(steps * (training.epochs - training.warmup))),
+        warmup_target=training.learning_rate,
+        warmup_steps=max(1, round(steps * min(training.warmup, training.epochs / 4))),
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=training.weight_decay,
+        clipnorm=1.0,
+        use_ema=training.average > 0,
+        ema_momentum=training.average,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    heads = training.architecture.heads
+    network.compile(
+        optimizer,
+        {
+            "male": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
+            **{name: _LOSSES[name] for name in heads},
+        },
+        loss_weights={"male": 1.0, **dict.fromkeys(heads, training.auxiliary)},
+        # Against the label, also where a teacher moved the target: both are on the same side of one half, or unsure.
+        metrics={"male": [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
+        jit_compile=False,
+    )
+    return network
+
+
+def fit(
+    network: keras.Model,
+    train_split: Faces,
+    validation: Faces,
+    training: Training,
+    history: list[dict[str, float]],
+    strategy: tf.distribute.Strategy | None = None,
+) -> Iterator[dict[str, float]]:
+    """Train epoch by epoch from where the history ends; yields a row of history after each."""
+    strategy = strategy or tf.distribute.get_strategy()
+    architecture = training.architecture
+    weights = sampling_weights(train_split, training.balance)
+    targets = _targets(train_split, architecture)
+    teachers = [_teacher(name) for name in training.teachers]
     shown = window(validation.pixels, architecture.height, architecture.width)
+    wanted = _targets(validation, architecture)
+    prefix = "male_" if architecture.heads else ""
     for epoch in range(len(history), training.epochs):
+        rows = draw_epoch(weights, [training.seed, epoch])
+        part = partial(_batches, train_split.pixels, targets, rows, training, epoch, teachers)
         fitted = network.fit(
-            _batches(train_split, architecture, training, epoch),
+            shard(strategy, part),
+            steps_per_epoch=-(-len(rows) // training.batch_size),
             initial_epoch=epoch,
             epochs=epoch + 1,
             shuffle=False,
             verbose=1,
         ).history
-        scores = network.evaluate(shown, targets, batch_size=256, verbose=0, return_dict=True)
-        prefix = "male_" if architecture.attributes else ""
-        history.append(
-            {
-                "epoch": epoch + 1,
-                "loss": fitted[f"{prefix}loss"][0],
-                "accuracy": fitted[f"{prefix}accuracy"][0],
-                "val_loss": scores[f"{prefix}loss"],
-                "val_accuracy": scores[f"{prefix}accuracy"],
-                "learning_rate": float(network.optimizer.learning_rate),
-            }
-        )
-        print(
-            f"  validation: loss {history[-1]['val_loss']:.4f}, accuracy {history[-1]['val_accuracy']:.4f}", flush=True
-        )
-        _save(folder, network, history, identity)
-    return _finish(run, network, pd.DataFrame(history), configuration, facts)
-
-
-def _compile(network: keras.Model, training: Training, steps: int) -> None:
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, round(steps * (training.epochs - training.warmup))),
-        warmup_target=training.learning_rate,
-        warmup_steps=max(1, round(steps * training.warmup)),
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay, clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    smooth = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
-    losses: dict[str, Any] = {"male": smooth}
-    weights = {"male": 1.0}
-    if "attributes" in network.output:
-        losses["attributes"], weights["attributes"] = known_binary_crossentropy, training.attribute_weight
-    accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-    network.compile(optimizer, losses, loss_weights=weights, metrics={"male": [accuracy]}, jit_compile=False)
+        averaged = [keras.callbacks.SwapEMAWeights()] if training.average else []
+        scores = network.evaluate(shown, wanted, batch_size=256, verbose=0, return_dict=True, callbacks=averaged)
+        yield {
+            "epoch": epoch + 1,
+            "loss": fitted[f"{prefix}loss"][0],
+            "accuracy": fitted[f"{prefix}accuracy"][0],
+            "val_loss": scores[f"{prefix}loss"],
+            "val_accuracy": scores[f"{prefix}accuracy"],
+            "learning_rate": float(network.optimizer.learning_rate),
+        }
 
 
 def _targets(faces: Faces, architecture: Architecture) -> dict[str, np.ndarray]:
-    targets = {"male": faces.male[:, None]}
-    if architecture.attributes:
-        targets["attributes"] = faces.attributes
-    return targets
+    every = {"attributes": faces.attributes, "age": faces.age_class[:, None], "race": faces.race_class[:, None]}
+    return {"male": faces.male[:, None]} | {name: every[name] for name in architecture.heads}
 
 
-def _batches(faces: Faces, architecture: Architecture, training: Training, epoch: int) -> tf.data.Dataset:
-    """One epoch of augmented batches; the same for the same seed and epoch."""
-    order = np.random.default_rng([training.seed, epoch]).permutation(len(faces))
-    targets = _targets(faces, architecture)
-    height, width = architecture.height, architecture.width
+def _batches(
+    pixels: np.ndarray,
+    targets: dict[str, np.ndarray],
+    rows: np.ndarray,
+    training: Training,
+    epoch: int,
+    teachers: list[Predictor],
+    worker: int,
+    workers: int,
+) -> tf.data.Dataset:
+    """A worker's part of one epoch of augmented batches; the same for the same seed and epoch."""
+    height, width = training.architecture.height, training.architecture.width
 
-    def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]]:
-        for step, start in enumerate(range(0, len(order), training.batch_size)):
-            rows = order[start : start + training.batch_size]
-            seed = np.array([training.seed, epoch * 1_000_003 + step], np.int32)
-            yield faces.pixels[rows], {name: values[rows] for name, values in targets.items()}, seed
+    def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        for step, start in enumerate(range(0, len(rows), training.batch_size)):
+            part = rows[start : start + training.batch_size][worker::workers]
+            faces = augment(
+                pixels[part],
+                [training.seed, epoch, step, worker],
+                height,
+                width,
+                training.size(epoch),
+                training.augmentation,
+            )
+            wanted = {name: values[part] for name, values in targets.items()}
+            if teachers:
+                taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
+                wanted["male"] = (1 - training.teaching) * wanted["male"] + training.teaching * taught
+            yield faces, wanted
 
     signature = (
-        tf.TensorSpec((None, *faces.pixels.shape[1:]), tf.uint8),
+        tf.TensorSpec((None, None, None, 3), tf.uint8),
         {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
-        tf.TensorSpec((2,), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    dataset = dataset.map(lambda x, y, seed: (augment(x, seed, height, width), y), num_parallel_calls=2)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-len(order) // training.batch_size)))
-    return dataset.prefetch(2)
+    return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(4)
+
+
+def _teacher(run: str) -> Predictor:
+    return Predictor.load(paths.run_folder(run) / "model", threads=1)
+
+
+def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
+    """A teacher's probability of "male", float32 (n,), of pictures at any size."""
+    height, width = teacher.card["input"]["height"], teacher.card["input"]["width"]
+    seen = np.stack([cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR) for face in faces])
+    return calibrated(teacher.window_logits(seen), teacher.card["temperature"])
 
 
 def _save(folder: Path, network: keras.Model, history: list[dict[str, float]], identity: dict[str, Any]) -> None:
@@ -202,17 +323,21 @@ def _resume(folder: Path, identity: dict[str, Any]) -> tuple[keras.Model | None,
 
 
 def _finish(
-    run: str, network: keras.Model, history: pd.DataFrame, configuration: dict[str, Any], facts: dict[str, Any]
-) -> pd.DataFrame:
-    if history.empty:
-        raise UserError("no epoch was trained: give `--epochs` of 1 or more")
-    served = serving_network(network)
+    run: str,
+    network: keras.Model,
+    history: pd.DataFrame,
+    training: Training,
+    configuration: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    if training.average:
+        network.optimizer.finalize_variable_values(network.trainable_variables)
+    architecture = training.architecture
+    served = serving_network(network, architecture)
     with paths.replacing(paths.run_folder(run) / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
         history.to_parquet(new / "history.parquet", index=False)
-        architecture = configuration["architecture"]
-        export(served, new, height=architecture["height"], width=architecture["width"], run=run)
+        export(served, new, height=architecture.height, width=architecture.width, run=run)
     record_step(run, "train", configuration, data=facts)
     shutil.rmtree(paths.run_folder(run) / "checkpoint")
-    return history
