@@ -10,9 +10,15 @@ a folder, ``runs/RUN`` or the published ``results``::
     study/quality.parquet         label, measure, unit, bin_left, bin_right, images
     study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label); effect (y, x)
     study/hypothesis.json         the verdict: effect, p, controls, nearest-average accuracy
-    model/metrics.json            per split: accuracy, intervals, confusion, report, calibration, coverage
+    model/metrics.json            per source and split: accuracy, intervals, confusion, report, calibration, coverage
     model/history.parquet         a row an epoch
     model/predictions.parquet     image_id, dataset, split, label, p_male, decision: never an image
+    model/curves.parquet          source, split, curve, x, y, low, high: ROC and precision-recall
+    model/groups.parquet          run, source, feature, group, images, accuracy, gap and more, with intervals
+    model/cross_source.parquet    run, trained_on, source, images, accuracy, low, high, ece, coverage
+    model/robustness.parquet      source, degradation, unit, level, intact, images, accuracy, low, high
+    model/label_issues.parquet    source, image_id, split, given, suggested, self_confidence: never an image
+    model/explanation.zarr.zip    heat (label, y, x), face (label, y, x, channel), count; deletion and insertion
     model/model.onnx, model.json  the serving file and what it needs to be read
 """
 
@@ -27,6 +33,7 @@ import xarray as xr
 
 from analysis import paths
 from analysis.errors import UserError
+from analysis.zarr_zip import read_zarr_zip
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,7 @@ class Results:
 
         Channels are R, G, B; ``effect`` is Hedges' g of CIELAB lightness, male minus female, per pixel.
         """
-        from zarr.storage import ZipStore  # noqa: PLC0415 - reading the other results does without Zarr
-
-        with ZipStore(self._path("study/average_faces.zarr.zip"), mode="r") as store:
-            return xr.open_zarr(store, consolidated=False).load()
+        return read_zarr_zip(self._path("study/average_faces.zarr.zip"))
 
     @cached_property
     def hypothesis(self) -> dict[str, Any]:
@@ -96,7 +100,11 @@ class Results:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """``metrics.json``: ``splits`` (split -> metrics), ``sources`` (data set -> metrics), ``band`` and more."""
+        """``metrics.json``: ``sources`` and ``subsets`` (name -> split -> metrics), ``band``, ``temperature`` and more.
+
+        ``splits`` (split -> metrics) is the first source's, the one that the run studies; a subset is a part of a
+        source, such as some ages.
+        """
         return self._json("model/metrics.json")
 
     @cached_property
@@ -108,6 +116,52 @@ class Results:
     def predictions(self) -> pd.DataFrame:
         """``image_id, dataset, split, label, p_male, decision`` of every scored image."""
         return pd.read_parquet(self._path("model/predictions.parquet"))
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """ROC and precision-recall curves of each source or subset and split, with 95 % bands over people.
+
+        ``source, split, curve, x, y, low, high`` in [0, 1]. Curve "roc": share of female taken for male, share of male
+        found; "pr_female", "pr_male": share of the label found, share of those called so that are.
+        """
+        return pd.read_parquet(self._path("model/curves.parquet"))
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """Test metrics of groups: a row for each ``run``, ``source``, ``feature`` and ``group``; shares in [0, 1].
+
+        ``images, accuracy, coverage, decided_accuracy, selection_rate, false_male_rate, false_female_rate`` and
+        ``gap`` (accuracy behind the feature's best group), the first and last with ``_low`` and ``_high``. ``run`` is
+        this run, then those that it was compared with.
+        """
+        return pd.read_parquet(self._path("model/groups.parquet"))
+
+    @cached_property
+    def cross_source(self) -> pd.DataFrame:
+        """Test metrics of this run, then of those compared with, on each source and subset; shares in [0, 1].
+
+        ``run, trained_on, source, images, accuracy, low, high, ece, coverage, decided_accuracy``.
+        """
+        return pd.read_parquet(self._path("model/cross_source.parquet"))
+
+    @cached_property
+    def robustness(self) -> pd.DataFrame:
+        """Accuracy in [0, 1] of each ``source`` at each ``level`` (in ``unit``) of each ``degradation``."""
+        return pd.read_parquet(self._path("model/robustness.parquet"))
+
+    @cached_property
+    def label_issues(self) -> pd.DataFrame:
+        """Labels that confident learning doubts: ``source, image_id, split, given, suggested, self_confidence``."""
+        return pd.read_parquet(self._path("model/label_issues.parquet"))
+
+    @cached_property
+    def explanation(self) -> xr.Dataset:
+        """Average heat maps ``heat`` (label, y, x) over average faces ``face`` in [0, 1], and how they were checked.
+
+        ``probability`` (walk, order, share), ``area`` and ``advantage`` with its interval (walk, order); labels are
+        those predicted. See ``model.explain``.
+        """
+        return read_zarr_zip(self._path("model/explanation.zarr.zip"))
 
     @property
     def model_folder(self) -> Path:

@@ -90,6 +90,12 @@ PUBLISHED = (
     "model/metrics.json",
     "model/history.parquet",
     "model/predictions.parquet",
+    "model/curves.parquet",
+    "model/groups.parquet",
+    "model/cross_source.parquet",
+    "model/robustness.parquet",
+    "model/label_issues.parquet",
+    "model/explanation.zarr.zip",
     "model/model.json",
     "model/model.onnx",
 )

@@ -5,14 +5,11 @@ Knows what is counted and stored; knows nothing of how it is drawn. See ``analys
 
 import json
 import math
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from scipy.stats import binomtest
 
 from analysis import hypothesis, paths
@@ -21,6 +18,7 @@ from analysis.errors import UserError
 from analysis.ingest import load_faces, load_facts, load_manifest
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES, open_source
+from analysis.zarr_zip import write_zarr_zip
 
 QUALITY = {
     "brightness": "mean luma, 0 to 1",
@@ -195,21 +193,10 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
         label_table(usable).to_parquet(folder / "labels.parquet", index=False)
         pd.concat(attributes, ignore_index=True).to_parquet(folder / "attributes.parquet", index=False)
         quality_table(usable).to_parquet(folder / "quality.parquet", index=False)
-        _write_faces(folder / "average_faces.zarr.zip", averages)
+        write_zarr_zip(averages, folder / "average_faces.zarr.zip")
     record_step(run, "study", {"dataset": name, "permutations": permutations, "seed": seed}, data={name: facts})
     return summary
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-
-
-def _write_faces(path: Path, averages: xr.Dataset) -> None:
-    # A zip cannot replace a member, and Zarr writes its metadata more than once: a folder first, then the zip.
-    folder = path.with_suffix("")
-    averages.to_zarr(folder, mode="w", zarr_format=2, consolidated=False)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for member in sorted(folder.rglob("*")):
-            if member.is_file():
-                archive.write(member, member.relative_to(folder))
-    shutil.rmtree(folder)

@@ -51,21 +51,36 @@ def train(
 @app.command(rich_help_panel="Model")
 def evaluate(
     run: Annotated[str, typer.Argument(help="A trained run.")],
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(help="Another evaluated run, measured on the same test images; may be given several times."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
 ) -> None:
-    """Measure a trained run on its train, validation and test splits; calibrate it on validation.
+    """Measure a trained run: every split of every data set, groups, robustness; calibrate it on validation.
 
-    Example: `meanface evaluate celeba`.
+    With `--compare`, tables of sources and of groups set other runs beside it: what a second data set is worth, or
+    what became of a gap. Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
     """
-    from model.evaluate import evaluate as judge
+    from analysis.errors import UserError
 
-    result = judge(run, seed=seed)
-    for split, found in result["splits"].items():
-        low, high = found["accuracy_interval"]
-        typer.echo(
-            f"{split:<11}{found['accuracy']:.2%} of {found['images']:,} right (95 % interval {low:.2%} to {high:.2%}); "
-            f"{found['decided']['coverage']:.1%} decided, of those {found['decided']['accuracy'] or 0:.2%} right"
-        )
+    try:
+        from model.evaluate import evaluate as judge
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'evaluating needs {error.name}: run `pip install "meanface[train]"` or `make setup`'
+        ) from error
+    result = judge(run, compare=compare or [], seed=seed)
+    named = result["sources"] | result["subsets"]
+    width = 2 + max(map(len, named))
+    for name, splits in named.items():
+        for split, found in splits.items():
+            low, high = found["accuracy_interval"]
+            typer.echo(
+                f"{name:<{width}}{split:<11}{found['accuracy']:.2%} of {found['images']:,} right (95 % interval "
+                f"{low:.2%} to {high:.2%}); {found['decided']['coverage']:.1%} decided, of those "
+                f"{found['decided']['accuracy'] or 0:.2%} right"
+            )
     typer.echo(f"Next: meanface publish {run}")
 
 

@@ -12,8 +12,8 @@ from analysis import paths
 from analysis.errors import UserError
 from analysis.results import Results
 from analysis.sources import demo_source, register
-from model.evaluate import calibration, choose_band, evaluate, fit_temperature, split_metrics
-from model.predict import calibrated
+from model.calibration import choose_band
+from model.evaluate import evaluate
 
 # Looked for, not imported: TensorFlow's logging would take hold of the stream that pytest captures while it collects.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
@@ -129,48 +129,6 @@ def test_untrained_run_and_missing_data_say_what_to_run(home: Path, small) -> No
     register(demo_source(), "demo")
     with pytest.raises(UserError, match="meanface ingest demo"):
         train(["demo"], "run", small)
-
-
-def test_confusion_matrix_has_annotated_rows_and_predicted_columns() -> None:
-    scored = pd.DataFrame(
-        {
-            "label": ["female"] * 5 + ["male"] * 3,
-            "p_male": [0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.1],
-            "decision": ["female"] * 4 + ["male"] * 3 + ["female"],
-        }
-    )
-    found = split_metrics(scored)
-    assert found["confusion"] == {"labels": ["female", "male"], "matrix": [[4, 1], [1, 2]]}
-    assert found["accuracy"] == 6 / 8
-    assert found["report"]["female"]["support"] == 5
-    assert found["report"]["male"]["recall"] == pytest.approx(2 / 3)
-    assert found["accuracy_interval"][0] < 0.75 < found["accuracy_interval"][1]
-
-
-def test_temperature_is_found_again(rng: np.random.Generator) -> None:
-    logits = rng.normal(0, 2, 20_000)
-    male = rng.uniform(size=20_000) < calibrated(logits, 1.0)
-    assert fit_temperature(logits * 3, male) == pytest.approx(3, rel=0.05)
-
-
-def test_calibration_error_of_honest_and_overconfident_scores(rng: np.random.Generator) -> None:
-    p = rng.uniform(size=20_000)
-    male = rng.uniform(size=20_000) < p
-    honest = calibration(p, male)
-    assert honest["ece"] < 0.015
-    assert sum(each["images"] for each in honest["bins"]) == 20_000
-    assert len(honest["bins"]) == 15
-    assert calibration(np.where(p > 0.5, 1.0, 0.0), male)["ece"] > 0.2
-
-
-def test_band_is_the_narrowest_that_is_right_often_enough() -> None:
-    p = np.array([0.01] * 60 + [0.4] * 10 + [0.6] * 10 + [0.99] * 60)
-    male = np.array([False] * 60 + [True, False] * 5 + [True, False] * 5 + [True] * 60)
-    band = choose_band(p, male)
-    assert 0.01 <= band["low"] < 0.4
-    assert 0.6 < band["high"] <= 0.99
-    assert choose_band(p[male == (p > 0.5)], male[male == (p > 0.5)]) == {"low": 0.5, "high": 0.5}
-    assert choose_band(np.array([0.9] * 4), np.array([False] * 4)) == {"low": 0.0, "high": 1.0}
 
 
 def test_augmentation_depends_on_its_seed_alone(rng: np.random.Generator) -> None:

@@ -1,0 +1,27 @@
+"""Labelled arrays as one file: a Zarr store in a zip, written with xarray. Knows nothing of what the arrays hold."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import xarray as xr
+
+
+def write_zarr_zip(dataset: xr.Dataset, path: Path) -> None:
+    """Write a data set to ``path``, whose name ends in .zarr.zip; an older file is replaced."""
+    # A zip cannot replace a member, and Zarr writes its metadata more than once: a folder first, then the zip.
+    folder = path.with_suffix("")
+    dataset.to_zarr(folder, mode="w", zarr_format=2, consolidated=False)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for member in sorted(folder.rglob("*")):
+            if member.is_file():
+                archive.write(member, member.relative_to(folder))
+    shutil.rmtree(folder)
+
+
+def read_zarr_zip(path: Path) -> xr.Dataset:
+    """Read a data set into memory."""
+    from zarr.storage import ZipStore  # noqa: PLC0415 - who reads other results does without Zarr
+
+    with ZipStore(path, mode="r") as store:
+        return xr.open_zarr(store, consolidated=False).load()
