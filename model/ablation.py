@@ -18,9 +18,8 @@ from analysis import paths
 from analysis.results import Results
 from model.augment import Augmentation
 from model.dataset import Faces, dataset_facts, load_split
-from model.predict import window
 from model.search import sample
-from model.train import Training, compiled, fit, with_heads
+from model.train import Training, compiled, fit, seen_at, with_heads
 
 REFERENCE = "as published"
 _DRAWS = 2000
@@ -160,8 +159,9 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
 
 def _finished(folder: Path, budget: dict[str, Any]) -> dict[str, Any]:
     path = folder / "scores.json"
-    kept = json.loads(path.read_text("utf-8")) if path.exists() else {"budget": None}
-    return kept["scores"] if kept["budget"] == json.loads(json.dumps(budget)) else {}
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"budget": None}
+    scores: dict[str, Any] = kept["scores"] if kept["budget"] == json.loads(json.dumps(budget)) else {}
+    return scores
 
 
 def _of(faces: Faces, names: list[str]) -> Faces:
@@ -178,7 +178,7 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
     if training.average:
         network.optimizer.finalize_variable_values(network.trainable_variables)
-    shown = window(validation.pixels, training.architecture.height, training.architecture.width)
+    shown = seen_at(validation, training.architecture, training.sizes[-1])
     return network.predict(shown, batch_size=256, verbose=0)["male"][:, 0], network.count_params()
 
 

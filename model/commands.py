@@ -1,5 +1,7 @@
 """The ``meanface`` commands of this room: train, evaluate, predict. Knows the command line, not the work."""
 
+import contextlib
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +18,22 @@ class CropOption(StrEnum):
     none = "none"
 
 
+class StrategyOption(StrEnum):
+    """Where training runs."""
+
+    one = "one"
+    mirrored = "mirrored"
+    multi_worker = "multi-worker"
+
+
+class SamplerOption(StrEnum):
+    """How the search chooses what to try."""
+
+    tpe = "tpe"
+    random = "random"
+    grid = "grid"
+
+
 @app.command(rich_help_panel="Model")
 def train(
     names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
@@ -24,28 +42,88 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=2, help="Faces a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak of the schedule.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="Trained run to learn from as well; several may be given.")
+    ] = None,
+    strategy: Annotated[
+        StrategyOption, typer.Option(help="`multi-worker` trains on the machines that TF_CONFIG names.")
+    ] = StrategyOption.one,
 ) -> None:
     """Train the network; started again after being killed, it goes on after the last whole epoch.
 
-    Example: `meanface train celeba --epochs 32`.
+    Example: `meanface train celeba utkface --epochs 40`.
     """
+    with _training_installed():
+        from model.strategies import open_strategy
+        from model.train import Training
+        from model.train import train as fit
+    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    run = run or names[0]
+    given |= {"seed": seed, "teachers": tuple(teacher or ())}
+    training = Training(**{key: value for key, value in given.items() if value is not None})
+    history = fit(names, run, training, open_strategy(strategy.value))
+    last = history.iloc[-1]
+    typer.echo(
+        f"{run}: {len(history)} epochs, validation accuracy {last['val_accuracy']:.2%}. Next: meanface evaluate {run}"
+    )
+
+
+@contextlib.contextmanager
+def _training_installed() -> Iterator[None]:
+    """Say what to install where TensorFlow, or what else training needs, is missing."""
     import os
 
     from analysis.errors import UserError
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from model.train import Training
-        from model.train import train as fit
+        yield
     except ModuleNotFoundError as error:
         raise UserError(f'training needs {error.name}: run `pip install "meanface[train]"` or `make setup`') from error
-    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+
+
+@app.command(rich_help_panel="Model")
+def search(
+    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
+    run: Annotated[str | None, typer.Option(help="Name of the run; default: the first data set's.")] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Finished trials the study shall hold.")] = 40,
+    sampler: Annotated[SamplerOption, typer.Option(help="How values are chosen.")] = SamplerOption.tpe,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 4,
+    faces: Annotated[int, typer.Option(min=64, help="Faces of the training split that a trial sees.")] = 6000,
+    seed: Annotated[int, typer.Option(help="Of the sampler; give processes that share a study different ones.")] = 0,
+) -> None:
+    """Search hyper-parameters by many short trainings; started again, it goes on with the same study.
+
+    Example: `meanface search celeba utkface --trials 40`; start it twice to search in two processes.
+    """
+    with _training_installed():
+        from model.search import search as look
     run = run or names[0]
-    history = fit(names, run, Training(seed=seed, **{key: value for key, value in given.items() if value is not None}))
-    last = history.iloc[-1]
+    table = look(names, run, trials=trials, sampler=sampler.value, epochs=epochs, faces=faces, seed=seed)
+    best = table.loc[table["value"].idxmin()]
     typer.echo(
-        f"{run}: {len(history)} epochs, validation accuracy {last['val_accuracy']:.2%}. Next: meanface evaluate {run}"
+        f"{run}: {len(table)} trials, the best is number {best['trial']} with log loss {best['value']:.4f} "
+        f"and accuracy {best['accuracy']:.2%} on the validation split"
     )
+
+
+@app.command(rich_help_panel="Model")
+def ablate(
+    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
+    run: Annotated[str | None, typer.Option(help="A trained run; default: the first data set's.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a variant.")] = 6,
+    faces: Annotated[int, typer.Option(min=64, help="Faces of the training split that a variant sees.")] = 8000,
+    seed: Annotated[int, typer.Option(help="Of trainings and bootstrap.")] = 0,
+) -> None:
+    """Measure what each part of training is worth, by short trainings with one thing changed.
+
+    Example: `meanface ablate celeba utkface --run celeba`. Started again, it trains only what is not finished.
+    """
+    with _training_installed():
+        from model.ablation import ablate as compare
+    table = compare(names, run or names[0], epochs=epochs, faces=faces, seed=seed)
+    columns = ["variant", "dataset", "accuracy", "difference", "low", "high", "log_loss", "seconds"]
+    typer.echo(table[columns].to_string(index=False, float_format=lambda value: f"{value:.4f}"))
 
 
 @app.command(rich_help_panel="Model")

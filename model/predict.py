@@ -136,7 +136,21 @@ class Predictor:
         frame = tuple(self.card["input"]["frame"])
         if faces.ndim != 4 or faces.shape[1:] != (*frame, 3) or faces.dtype != np.uint8:
             raise ValueError(f"faces must be uint8 (n, {frame[0]}, {frame[1]}, 3), got {faces.dtype} {faces.shape}")
-        seen = window(faces, self.card["input"]["height"], self.card["input"]["width"])
+        return self.window_logits(window(faces, self.card["input"]["height"], self.card["input"]["width"]))
+
+    def window_logits(self, seen: np.ndarray) -> np.ndarray:
+        """Uncalibrated scores of pictures that are cut to the network's window already.
+
+        Parameters
+        ----------
+        seen
+            uint8 (n, height, width, 3), RGB, of the size that the card's ``input`` gives.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (n,): positive for "male".
+        """
         parts = [
             self._session.run(None, {self._input: seen[start : start + _BATCH].astype(np.float32)})[0][:, 0]
             for start in range(0, len(seen), _BATCH)

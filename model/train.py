@@ -129,7 +129,8 @@ def train(
     -------
     pandas.DataFrame
         History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate``; losses and accuracies are those of
-        the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights.
+        the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights, both at
+        the size of the epoch.
 
     Raises
     ------
@@ -173,8 +174,12 @@ def with_heads(training: Training, faces: Faces) -> Training:
         "ages": (len(AGE_EDGES) + 1) * bool((faces.age_class != UNKNOWN).any()),
         "races": len(RACES) * bool((faces.race_class != UNKNOWN).any()),
     }
-    heads = known if training.auxiliary else dict.fromkeys(known, 0)
-    return replace(training, architecture=replace(training.architecture, **heads))
+    if not training.auxiliary:
+        known = dict.fromkeys(known, 0)
+    architecture = replace(
+        training.architecture, attributes=known["attributes"], ages=known["ages"], races=known["races"]
+    )
+    return replace(training, architecture=architecture)
 
 
 def compiled(training: Training, faces: int) -> keras.Model:
@@ -224,7 +229,6 @@ def fit(
     weights = sampling_weights(train_split, training.balance)
     targets = _targets(train_split, architecture)
     teachers = [_teacher(name) for name in training.teachers]
-    shown = window(validation.pixels, architecture.height, architecture.width)
     wanted = _targets(validation, architecture)
     prefix = "male_" if architecture.heads else ""
     for epoch in range(len(history), training.epochs):
@@ -232,13 +236,13 @@ def fit(
         part = partial(_batches, train_split.pixels, targets, rows, training, epoch, teachers)
         fitted = network.fit(
             shard(strategy, part),
-            steps_per_epoch=-(-len(rows) // training.batch_size),
             initial_epoch=epoch,
             epochs=epoch + 1,
             shuffle=False,
             verbose=1,
         ).history
         averaged = [keras.callbacks.SwapEMAWeights()] if training.average else []
+        shown = seen_at(validation, architecture, training.size(epoch))
         scores = network.evaluate(shown, wanted, batch_size=256, verbose=0, return_dict=True, callbacks=averaged)
         yield {
             "epoch": epoch + 1,
@@ -248,6 +252,15 @@ def fit(
             "val_accuracy": scores[f"{prefix}accuracy"],
             "learning_rate": float(network.optimizer.learning_rate),
         }
+
+
+def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
+    """Plain faces as the network sees them at a size of training: uint8 (n, height * size, width * size, 3)."""
+    seen = window(faces.pixels, architecture.height, architecture.width)
+    if size == 1:
+        return seen
+    shape = (round(architecture.width * size), round(architecture.height * size))
+    return np.stack([cv2.resize(face, shape, interpolation=cv2.INTER_LINEAR) for face in seen])
 
 
 def _targets(faces: Faces, architecture: Architecture) -> dict[str, np.ndarray]:
@@ -290,7 +303,10 @@ def _batches(
         {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.map(lambda x, y: (tf.cast(x, tf.float32), y)).prefetch(4)
+    dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y))
+    # Told how long it is, Keras reads to the end, and no generator is left waiting.
+    steps = -(-len(rows) // training.batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
 
 
 def _teacher(run: str) -> Predictor:
