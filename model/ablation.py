@@ -19,7 +19,7 @@ from analysis.results import Results
 from model.augment import Augmentation
 from model.dataset import Faces, dataset_facts, load_split
 from model.search import sample
-from model.train import Training, compiled, fit, seen_at, with_heads
+from model.train import Training, averaged, compiled, fit, seen_at, with_heads
 
 REFERENCE = "as published"
 _DRAWS = 2000
@@ -176,8 +176,7 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
     network = compiled(training, len(part))
     for row in fit(network, part, validation, training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
-    if training.average:
-        network.optimizer.finalize_variable_values(network.trainable_variables)
+    network = averaged(network, part, training)
     shown = seen_at(validation, training.architecture, training.sizes[-1])
     return network.predict(shown, batch_size=256, verbose=0)["male"][:, 0], network.count_params()
 

@@ -110,7 +110,7 @@ def search(
         engine_kwargs={"connect_args": {"timeout": 60}},
         heartbeat_interval=30,
         grace_period=120,
-        failed_trial_callback=optuna.storages.RetryFailedTrialCallback(max_retry=2),
+        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
     )
     study = optuna.create_study(
         storage=storage,

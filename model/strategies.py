@@ -6,8 +6,6 @@ Machines are described to TensorFlow by the environment variable ``TF_CONFIG``; 
 
 import json
 import os
-from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -49,33 +47,3 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id == 0
-
-
-def shard(strategy: tf.distribute.Strategy, part: Callable[[int, int], tf.data.Dataset]) -> Any:
-    """Give each process its part of the batches.
-
-    Parameters
-    ----------
-    strategy
-        Where training runs.
-    part
-        (worker, workers) -> batches of that worker, its rows of each global batch.
-
-    Returns
-    -------
-    tf.data.Dataset or tf.distribute.DistributedDataset
-        What ``keras.Model.fit`` takes.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        return part(0, 1)
-
-    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        # A machine with several devices feeds them in turn, each with a part as large.
-        devices = strategy.num_replicas_in_sync // context.num_input_pipelines
-        parts = [
-            part(context.input_pipeline_id * devices + device, strategy.num_replicas_in_sync)
-            for device in range(devices)
-        ]
-        return tf.data.Dataset.choose_from_datasets(parts, tf.data.Dataset.range(devices).repeat())
-
-    return strategy.distribute_datasets_from_function(of_worker)

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_
 from model.export import export
 from model.predict import Predictor, calibrated, window
 from model.sampler import draw_epoch, sampling_weights
-from model.strategies import is_chief, shard
+from model.strategies import is_chief
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,9 @@ def train(
         if network is None:
             network = compiled(training, len(train_split))
     with tf.summary.create_file_writer(str(folder / "logs")).as_default():
-        for row in fit(network, train_split, validation, training, history, strategy):
+        for row in fit(network, train_split, validation, training, history):
             history.append(row)
-            print(
-                f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}",
-                flush=True,
-            )
+            print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
             for name, value in row.items():
                 tf.summary.scalar(name, value, step=int(row["epoch"]))
             if is_chief(strategy):
@@ -163,7 +159,7 @@ def train(
         raise UserError("no epoch was trained: give `--epochs` of 1 or more")
     table = pd.DataFrame(history)
     if is_chief(strategy):
-        _finish(run, network, table, training, configuration, facts)
+        _finish(run, averaged(network, train_split, training), table, training, configuration, facts)
     return table
 
 
@@ -221,30 +217,30 @@ def fit(
     validation: Faces,
     training: Training,
     history: list[dict[str, float]],
-    strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train epoch by epoch from where the history ends; yields a row of history after each."""
-    strategy = strategy or tf.distribute.get_strategy()
     architecture = training.architecture
     weights = sampling_weights(train_split, training.balance)
     targets = _targets(train_split, architecture)
     teachers = [_teacher(name) for name in training.teachers]
     wanted = _targets(validation, architecture)
     prefix = "male_" if architecture.heads else ""
+    kept = compiled(training, len(train_split)) if training.average else network
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
-        part = partial(_batches, train_split.pixels, targets, rows, training, epoch, teachers)
+        batches = _batches(train_split.pixels, targets, rows, training, epoch, teachers)
         fitted = network.fit(
-            shard(strategy, part),
+            batches,
             initial_epoch=epoch,
             epochs=epoch + 1,
             shuffle=False,
             verbose=1,
         ).history
-        averaged = [keras.callbacks.SwapEMAWeights()] if training.average else []
+        if training.average:
+            settle(kept, network, batches)
         shown = seen_at(validation, architecture, training.size(epoch))
-        scores = network.evaluate(shown, wanted, batch_size=256, verbose=0, return_dict=True, callbacks=averaged)
-        yield {
+        scores = kept.evaluate(shown, wanted, batch_size=256, verbose=0, return_dict=True)
+        row = {
             "epoch": epoch + 1,
             "loss": fitted[f"{prefix}loss"][0],
             "accuracy": fitted[f"{prefix}accuracy"][0],
@@ -252,6 +248,32 @@ def fit(
             "val_accuracy": scores[f"{prefix}accuracy"],
             "learning_rate": float(network.optimizer.learning_rate),
         }
+        yield row
+
+
+def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, count: int = 60) -> None:
+    """Give a network the running mean of another one's weights, and the statistics of normalisation that belong to it.
+
+    The statistics are measured anew on some batches, since those of the other network are not those of the mean
+    (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
+    """
+    network.optimizer.finalize_variable_values(kept.trainable_variables)
+    pictures = tf.TensorSpec((None, None, None, 3), tf.float32)
+    forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
+    for faces, _ in batches.take(count):
+        forward(faces)
+
+
+def averaged(network: keras.Model, train_split: Faces, training: Training) -> keras.Model:
+    """The network that is kept at the end of a training: with the mean of the weights, where one was taken."""
+    if not training.average:
+        return network
+    kept = compiled(training, len(train_split))
+    last = training.epochs - 1
+    rows = draw_epoch(sampling_weights(train_split, training.balance), [training.seed, last])
+    targets = _targets(train_split, training.architecture)
+    settle(kept, network, _batches(train_split.pixels, targets, rows, training, last, []), count=200)
+    return kept
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
@@ -275,18 +297,16 @@ def _batches(
     training: Training,
     epoch: int,
     teachers: list[Predictor],
-    worker: int,
-    workers: int,
 ) -> tf.data.Dataset:
-    """A worker's part of one epoch of augmented batches; the same for the same seed and epoch."""
+    """One epoch of augmented batches; the same for the same seed and epoch. With several workers, each takes a part."""
     height, width = training.architecture.height, training.architecture.width
 
     def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         for step, start in enumerate(range(0, len(rows), training.batch_size)):
-            part = rows[start : start + training.batch_size][worker::workers]
+            part = rows[start : start + training.batch_size]
             faces = augment(
                 pixels[part],
-                [training.seed, epoch, step, worker],
+                [training.seed, epoch, step],
                 height,
                 width,
                 training.size(epoch),
@@ -306,7 +326,9 @@ def _batches(
     dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y))
     # Told how long it is, Keras reads to the end, and no generator is left waiting.
     steps = -(-len(rows) // training.batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4).with_options(options)
 
 
 def _teacher(run: str) -> Predictor:
@@ -346,8 +368,6 @@ def _finish(
     configuration: dict[str, Any],
     facts: dict[str, Any],
 ) -> None:
-    if training.average:
-        network.optimizer.finalize_variable_values(network.trainable_variables)
     architecture = training.architecture
     served = serving_network(network, architecture)
     with paths.replacing(paths.run_folder(run) / "model") as new:

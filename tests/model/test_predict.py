@@ -29,8 +29,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from model.export import export
 
     folder = tmp_path_factory.mktemp("model")
-    architecture = Architecture(height=40, width=40, filters=(4, 8), attributes=3)
-    export(serving_network(build(architecture)), folder, height=40, width=40, run="tiny")
+    architecture = Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1), attributes=3)
+    export(serving_network(build(architecture), architecture), folder, height=40, width=40, run="tiny")
     return folder
 
 
