@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,10 @@ import xarray as xr
 
 from analysis.results import Results
 from analysis.sources import CELEBA_ATTRIBUTES
+from analysis.zarr_zip import write_zarr_zip
 
 LABELS = ["female", "male"]
+BAND = {"low": 0.3, "high": 0.7}
 IMAGES = {"train": (480, 320), "validation": (60, 40), "test": (60, 40)}
 HEIGHT, WIDTH = 109, 89
 FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
@@ -33,11 +33,11 @@ def write_results(folder: Path) -> Results:
             "run": "synthetic",
             "created": "2025-01-02T03:04:05+00:00",
             "code": {"version": "0.1.0", "commit": None},
-            "data": {"synthetic": {"fingerprint": FINGERPRINT, "images": 1000}},
+            "data": {name: {"fingerprint": FINGERPRINT, "images": 1000} for name in ("synthetic", "other")},
             "steps": {
                 "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0},
-                "train": {"datasets": ["synthetic"], "epochs": 12, "seed": 0},
-                "evaluate": {"seed": 0},
+                "train": {"datasets": ["synthetic", "other"], "epochs": 12, "seed": 0},
+                "evaluate": {"seed": 0, "compare": ["earlier"]},
             },
             "versions": {"python": "3.11", "numpy": np.__version__},
         },
@@ -73,13 +73,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     _attributes(rng).to_parquet(folder / "attributes.parquet", index=False)
     _quality().to_parquet(folder / "quality.parquet", index=False)
     faces = _faces()
-    with zipfile.ZipFile(folder / "average_faces.zarr.zip", "w") as archive:
-        store = folder / "average_faces.zarr"
-        faces.to_zarr(store, mode="w", zarr_format=2, consolidated=False)
-        for member in sorted(store.rglob("*")):
-            if member.is_file():
-                archive.write(member, member.relative_to(store))
-        shutil.rmtree(store)
+    write_zarr_zip(faces, folder / "average_faces.zarr.zip")
     edges = np.linspace(0.06, 0.26, 41)
     chance = 0.06 + rng.gamma(6, 0.012, 1000).clip(0, 0.2)
     size = np.abs(faces["effect"].to_numpy())
@@ -181,27 +175,28 @@ def _faces() -> xr.Dataset:
 
 
 def _write_model(folder: Path, rng: np.random.Generator) -> None:
-    band = {"low": 0.3, "high": 0.7}
-    tables = []
-    for split, sizes in IMAGES.items():
-        for label, n in zip(LABELS, sizes, strict=True):
-            logit = rng.normal(2.5 if label == "male" else -2.5, 1.7, n)
-            facts = {"dataset": "synthetic", "split": split, "label": label}
-            tables.append(pd.DataFrame({**facts, "p_male": 1 / (1 + np.exp(-logit))}))
-    scored = pd.concat(tables, ignore_index=True)
-    scored.insert(0, "image_id", [f"{i:06d}.jpg" for i in range(len(scored))])
-    p = scored["p_male"]
-    scored["decision"] = np.select([p <= band["low"], p >= band["high"]], LABELS, "uncertain")
+    scored = _scored(rng)
     scored.to_parquet(folder / "predictions.parquet", index=False)
-    splits = {split: _split(scored[scored["split"] == split]) for split in IMAGES}
+    sources = {
+        name: {split: _split(part[part["split"] == split]) for split in IMAGES}
+        for name, part in scored.groupby("dataset", sort=False)
+    }
+    subset = {split: _split(scored.query("dataset == 'other' and split == @split").iloc[::2]) for split in IMAGES}
+    subsets = {"other, ages 10-80": subset}
+    splits = sources["synthetic"]
+    noise = {"images": 200, "issues": 4, "noise_rate": 0.021, "suggested": {"female to male": 3, "male to female": 1}}
     _json(
         folder / "metrics.json",
         {
-            "datasets": ["synthetic"],
+            "datasets": list(sources),
             "splits": splits,
+            "sources": sources,
+            "subsets": subsets,
             "temperature": 1.2,
-            "band": band,
+            "temperatures": {"synthetic": 1.1, "other": 1.4},
+            "band": BAND,
             "right_share_wanted": 0.99,
+            "label_noise": {name: noise for name in sources},
             "parameters": 123456,
             "input": {"height": 80, "width": 80},
             "serving_bytes": 500000,
@@ -215,7 +210,7 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
             "input": {"height": 80, "width": 80, "frame": [HEIGHT, WIDTH]},
             "parameters": 123456,
             "temperature": 1.2,
-            "band": band,
+            "band": BAND,
             "labels": LABELS,
             "run": "synthetic",
             "test_accuracy": splits["test"]["accuracy"],
@@ -231,6 +226,180 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
         "learning_rate": 1e-3 * 0.8**epoch,
     }
     pd.DataFrame(history).to_parquet(folder / "history.parquet", index=False)
+    named = {**sources, **subsets}
+    _curves(named).to_parquet(folder / "curves.parquet", index=False)
+    _groups(rng).to_parquet(folder / "groups.parquet", index=False)
+    _cross_source(named).to_parquet(folder / "cross_source.parquet", index=False)
+    _robustness().to_parquet(folder / "robustness.parquet", index=False)
+    _label_issues(scored).to_parquet(folder / "label_issues.parquet", index=False)
+    write_zarr_zip(_explanation(), folder / "explanation.zarr.zip")
+
+
+def _scored(rng: np.random.Generator) -> pd.DataFrame:
+    tables = []
+    for dataset, apart in (("synthetic", 2.5), ("other", 1.8)):
+        for split, sizes in IMAGES.items():
+            for label, n in zip(LABELS, sizes, strict=True):
+                logit = rng.normal(apart if label == "male" else -apart, 1.7, n)
+                facts = {"dataset": dataset, "split": split, "label": label}
+                tables.append(pd.DataFrame({**facts, "p_male": 1 / (1 + np.exp(-logit))}))
+    scored = pd.concat(tables, ignore_index=True)
+    scored.insert(0, "image_id", [f"{i:06d}.jpg" for i in range(len(scored))])
+    p = scored["p_male"]
+    scored["decision"] = np.select([p <= BAND["low"], p >= BAND["high"]], LABELS, "uncertain")
+    return scored
+
+
+def _curves(named: dict[str, Any]) -> pd.DataFrame:
+    x = np.linspace(0, 1, 41)
+    heights = {"roc": x**0.1, "pr_female": 1 - 0.4 * x**8, "pr_male": 1 - 0.6 * x**9}
+    return pd.concat(
+        [
+            pd.DataFrame({"curve": curve, "x": x, "y": y, "low": y * 0.97, "high": np.minimum(1, y * 1.02)}).assign(
+                source=name, split=split
+            )
+            for name in named
+            for split in IMAGES
+            for curve, y in heights.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _groups(rng: np.random.Generator) -> pd.DataFrame:
+    """Two runs; "other" knows ages and races, "synthetic" three attributes."""
+    known = {
+        "other": {
+            "label": LABELS,
+            "age": ["0-9", "10-19", "20-39", "40-59", "60+"],
+            "race": ["Asian", "Black", "Indian", "Other", "White"],
+        },
+        "synthetic": {
+            "label": LABELS,
+            **{name: ["with", "without"] for name in ("Young", "Eyeglasses", "5_o_Clock_Shadow")},
+        },
+    }
+    rows = []
+    for run, level in (("synthetic", 0.95), ("earlier", 0.9)):
+        for source, features in known.items():
+            for feature, groups in features.items():
+                accuracy = level - rng.uniform(0, 0.1, len(groups))
+                best = accuracy.max()
+                for group, each in zip(groups, accuracy, strict=True):
+                    gap = best - each
+                    rows.append(
+                        {
+                            "source": source,
+                            "feature": feature,
+                            "group": group,
+                            "images": 50,
+                            "accuracy": each,
+                            "accuracy_low": each - 0.03,
+                            "accuracy_high": each + 0.03,
+                            "coverage": 0.8,
+                            "decided_accuracy": np.nan if group == "0-9" else 0.99,
+                            "selection_rate": 0.5,
+                            "false_male_rate": np.nan if group == "male" else 1 - each,
+                            "false_female_rate": np.nan if group == "female" else 1 - each,
+                            "gap": gap,
+                            "gap_low": gap - 0.02 if gap else 0.0,
+                            "gap_high": gap + 0.02 if gap else 0.0,
+                            "run": run,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def _cross_source(named: dict[str, Any]) -> pd.DataFrame:
+    rows = []
+    for run, trained_on, loss in (("synthetic", "synthetic + other", 0.0), ("earlier", "synthetic", 0.05)):
+        for name, splits in named.items():
+            test = splits["test"]
+            low, high = test["accuracy_interval"]
+            rows.append(
+                {
+                    "run": run,
+                    "trained_on": trained_on,
+                    "source": name,
+                    "images": test["images"],
+                    "accuracy": test["accuracy"] - loss,
+                    "low": low - loss,
+                    "high": high - loss,
+                    "ece": test["calibration"]["ece"],
+                    "coverage": test["decided"]["coverage"],
+                    "decided_accuracy": test["decided"]["accuracy"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _robustness() -> pd.DataFrame:
+    kinds = {
+        "blur": ("standard deviation in pixels of 109 rows", [0, 1, 2, 3, 4, 6], 0),
+        "noise": ("standard deviation in 8-bit steps", [0, 10, 20, 30, 45, 60], 0),
+        "JPEG quality": ("1 to 100, 100 left uncompressed", [5, 10, 20, 40, 60, 100], 100),
+        "resolution": ("rows of the face, enlarged again", [12, 16, 24, 36, 60, 109], 109),
+        "rotation": ("degrees to either side", [0, 5, 10, 20, 30, 45], 0),
+        "occlusion": ("% of the face covered by grey", [0, 5, 10, 20, 30, 40], 0),
+        "brightness": ("photographic stops", [-4, -3, -2, -1, 0, 1, 2], 0),
+    }
+    rows = []
+    for source, top in (("synthetic", 0.95), ("other", 0.9)):
+        for name, (unit, levels, intact) in kinds.items():
+            span = max(abs(level - intact) for level in levels)
+            for level in levels:
+                accuracy = top - 0.4 * (abs(level - intact) / span) ** 2
+                rows.append((source, name, unit, float(level), level == intact, 100, accuracy))
+    columns = ["source", "degradation", "unit", "level", "intact", "images", "accuracy"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(low=table["accuracy"] - 0.03, high=table["accuracy"] + 0.03)
+
+
+def _label_issues(scored: pd.DataFrame) -> pd.DataFrame:
+    held = scored[scored["split"] != "train"]
+    own = np.where(held["label"] == "male", held["p_male"], 1 - held["p_male"])
+    doubted = held.assign(self_confidence=own).sort_values("self_confidence").groupby("dataset", sort=False).head(4)
+    return pd.DataFrame(
+        {
+            "source": doubted["dataset"],
+            "image_id": doubted["image_id"],
+            "split": doubted["split"],
+            "given": doubted["label"],
+            "suggested": np.where(doubted["label"] == "male", "female", "male"),
+            "self_confidence": doubted["self_confidence"],
+        }
+    ).reset_index(drop=True)
+
+
+def _explanation() -> xr.Dataset:
+    faces = _faces()
+    share = np.linspace(0, 1, 21)
+    falls = np.stack([0.95 - 0.45 * share**power for power in (0.2, 0.6, 1.0)])
+    probability = np.stack([falls, 0.5 + 0.45 * share ** np.array([[0.1], [0.4], [0.8]])])
+    area = np.trapezoid(probability, share, axis=-1)
+    advantage = (area - area[:, :1]) * np.array([[1], [-1]])
+    pair = ("walk", "order")
+    size = np.abs(faces["effect"].to_numpy())
+    return xr.Dataset(
+        {
+            "heat": (("label", "y", "x"), np.stack([2 * size, 3 * size]).astype(np.float32)),
+            "face": (("label", "y", "x", "channel"), faces["mean"].to_numpy()),
+            "count": ("label", np.array([128, 128])),
+            "probability": ((*pair, "share"), probability.astype(np.float32)),
+            "area": (pair, area),
+            "advantage": (pair, advantage),
+            "advantage_low": (pair, advantage - 0.02),
+            "advantage_high": (pair, advantage + 0.02),
+        },
+        coords={
+            "label": LABELS,
+            "channel": ["R", "G", "B"],
+            "walk": ["deletion", "insertion"],
+            "order": ["explanation", "centre first", "random patches"],
+            "share": share,
+        },
+        attrs={"faces": 256, "masks": 200, "blur": 8.0},
+    )
 
 
 def _split(scored: pd.DataFrame) -> dict[str, Any]:
@@ -252,6 +421,9 @@ def _split(scored: pd.DataFrame) -> dict[str, Any]:
         "accuracy_interval": [accuracy - half, min(1.0, accuracy + half)],
         "balanced_accuracy": float(np.mean([matrix[i][i] / sum(matrix[i]) for i in (0, 1)])),
         "roc_auc": float(np.trapezoid(true_rate, false_rate)),
+        "roc_auc_interval": [0.94, 0.99],
+        "average_precision": {"female": 0.985, "male": 0.972},
+        "average_precision_interval": {"female": [0.975, 0.992], "male": [0.95, 0.984]},
         "log_loss": float(-np.mean(np.log(np.where(male, clipped, 1 - clipped)))),
         "brier": float(np.mean((p - male) ** 2)),
         "confusion": {"labels": LABELS, "matrix": matrix},
@@ -260,7 +432,6 @@ def _split(scored: pd.DataFrame) -> dict[str, Any]:
             "ece": sum(b["images"] * abs(b["confidence"] - b["share_male"]) for b in filled) / len(p),
             "bins": bins,
         },
-        "roc": {"false_positive_rate": false_rate.tolist(), "true_positive_rate": true_rate.tolist()},
         "decided": {
             "coverage": float(decided.mean()),
             "accuracy": float(right[decided].mean()),

@@ -1,23 +1,26 @@
 """How well the model does: mistakes, ranking, honesty of its probabilities, and when it is uncertain."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import holoviews as hv
 import numpy as np
 import pandas as pd
 
+from analysis.errors import UserError
 from analysis.figures import style
 from analysis.figures.style import LABEL_COLOURS, percent
 
 LABELS = ["female", "male"]
 
 
-def _split(metrics: dict[str, Any], split: str) -> dict[str, Any]:
-    return metrics["splits"][split]
+def sources(metrics: dict[str, Any]) -> list[str]:
+    """Names of what was measured: the data sets, then their subsets."""
+    return [*metrics["sources"], *metrics.get("subsets", {})]
 
 
-def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
-    """Counts and row shares: rows are the annotators' labels, columns the model's.
+def measured(metrics: dict[str, Any], split: str, source: str | None = None) -> dict[str, Any]:
+    """Metrics of one split of one source.
 
     Parameters
     ----------
@@ -25,8 +28,30 @@ def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
         ``metrics.json``.
     split
         "train", "validation" or "test".
+    source
+        Data set or subset; default: the data set that the run studies.
+
+    Raises
+    ------
+    UserError
+        If the run holds no metrics of it.
     """
-    matrix = np.array(_split(metrics, split)["confusion"]["matrix"])
+    named = metrics["sources"] | metrics.get("subsets", {})
+    found = named.get(source or metrics["datasets"][0], {}).get(split)
+    if found is None:
+        raise UserError(f"this run holds no metrics of the {split} split of {source!r}: run `meanface evaluate` again")
+    return found
+
+
+def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = None) -> hv.Overlay:
+    """Counts and row shares: rows are the annotators' labels, columns the model's.
+
+    Parameters
+    ----------
+    metrics, split, source
+        As in `measured`.
+    """
+    matrix = np.array(measured(metrics, split, source)["confusion"]["matrix"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     cells, counts, parts = [], [], []
     for row, annotated in enumerate(LABELS):
@@ -77,9 +102,9 @@ def confusion_matrix(metrics: dict[str, Any], split: str) -> hv.Overlay:
     )
 
 
-def confusion_matrix_reading(metrics: dict[str, Any], split: str) -> str:
+def confusion_matrix_reading(metrics: dict[str, Any], split: str, source: str | None = None) -> str:
     """Mistakes of either kind."""
-    matrix = np.array(_split(metrics, split)["confusion"]["matrix"])
+    matrix = np.array(measured(metrics, split, source)["confusion"]["matrix"])
     wrong = matrix[0, 1], matrix[1, 0]
     rates = [n / max(total, 1) for n, total in zip(wrong, matrix.sum(axis=1), strict=True)]
     return (
@@ -89,122 +114,90 @@ def confusion_matrix_reading(metrics: dict[str, Any], split: str) -> str:
     )
 
 
-def reliability_diagram(metrics: dict[str, Any], split: str) -> hv.Overlay:
+def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str]) -> hv.Overlay:
     """Share labelled male against predicted probability, with 95 % intervals; honest probabilities lie on the line.
 
     Parameters
     ----------
     metrics, split
-        As in `confusion_matrix`.
+        As in `measured`.
+    names
+        Sources to show, at most four.
     """
-    bins = [found for found in _split(metrics, split)["calibration"]["bins"] if found["images"]]
-    largest = max(found["images"] for found in bins)
-    bars, rows = [], []
-    for found in bins:
-        x, y, n = 100 * found["confidence"], 100 * found["share_male"], found["images"]
-        low, high = style.wilson(found["share_male"] * n, n)
-        bars.append((x, 100 * low, x, 100 * high))
-        size = 7 + 11 * (n / largest) ** 0.5
-        rows.append((x, y, size, f"{x:.1f} %", f"{y:.1f} %", f"{percent(low)} to {percent(high)}", f"{n:,}"))
     line = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
-    intervals = hv.Segments(bars).opts(color=LABEL_COLOURS["male"], alpha=0.55, line_width=2)
-    points = hv.Points(rows, vdims=["size", "predicted", "annotated", "interval", "images"]).opts(
-        color=LABEL_COLOURS["male"],
-        size="size",
-        tools=["hover"],
-        hover_tooltips=[
-            ("mean predicted", "@predicted"),
-            ("labelled male", "@annotated"),
-            ("95 % interval", "@interval"),
-            ("images", "@images"),
-        ],
-    )
-    return hv.Overlay([line, intervals, points]).opts(
+    layers: list[hv.Element] = [line]
+    for name, colour in zip(names, style.CATEGORIES, strict=False):
+        bins = [found for found in measured(metrics, split, name)["calibration"]["bins"] if found["images"]]
+        largest = max(found["images"] for found in bins)
+        bars, rows = [], []
+        for found in bins:
+            x, y, n = 100 * found["confidence"], 100 * found["share_male"], found["images"]
+            low, high = style.wilson(found["share_male"] * n, n)
+            bars.append((x, 100 * low, x, 100 * high))
+            size = 6 + 10 * (n / largest) ** 0.5
+            rows.append((x, y, name, size, f"{x:.1f} %", f"{y:.1f} %", f"{percent(low)} to {percent(high)}", f"{n:,}"))
+        layers.append(hv.Segments(bars).opts(color=colour, alpha=0.5, line_width=2))
+        facts = ["source", "size", "predicted", "annotated", "interval", "images"]
+        layers.append(
+            hv.Points(rows, vdims=facts, label=name).opts(
+                color=colour,
+                size="size",
+                alpha=0.9,
+                tools=["hover"],
+                hover_tooltips=[
+                    ("data set", "@source"),
+                    ("mean predicted", "@predicted"),
+                    ("labelled male", "@annotated"),
+                    ("95 % interval", "@interval"),
+                    ("images", "@images"),
+                ],
+            )
+        )
+    return hv.Overlay(layers).opts(
         **style.chart(
             "Are probabilities honest?",
-            height=400,
+            height=420,
             max_width=560,
             xlabel="Predicted probability of male (%)",
             ylabel="Images labelled male (%)",
             xlim=(-3, 103),
             ylim=(-3, 103),
             show_grid=True,
-            show_legend=False,
+            **style.names_of(names),
         )
     )
 
 
-def reliability_diagram_reading(metrics: dict[str, Any], split: str) -> str:
-    """Expected calibration error, in words."""
-    found = _split(metrics, split)
+def reliability_diagram_reading(metrics: dict[str, Any], split: str, names: Sequence[str]) -> str:
+    """Expected calibration error of each source, in words."""
+    errors = [(name, measured(metrics, split, name)) for name in names]
+    told = ", ".join(
+        f"{100 * found['calibration']['ece']:.1f} percentage points on {name} ({found['images']:,} images)"
+        for name, found in errors
+    )
     return (
-        f"On average over {found['images']:,} {split} images, the predicted probability is off by "
-        f"{100 * found['calibration']['ece']:.1f} percentage points (expected calibration error); points on the "
-        "dashed line are exactly right, and large points stand for many images."
+        f"On average over {split} images, the predicted probability is off by {told} (expected calibration error, "
+        "15 bins); points on the dashed line are exactly right, and large points stand for many images."
     )
 
 
-def roc_curve(metrics: dict[str, Any], split: str) -> hv.Overlay:
-    """Share of male found against share of female mistaken, over all thresholds.
-
-    Parameters
-    ----------
-    metrics, split
-        As in `confusion_matrix`.
-    """
-    found = _split(metrics, split)["roc"]
-    table = pd.DataFrame({key: 100 * np.array(values) for key, values in found.items()})
-    chance = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
-    area = hv.Area(table, "false_positive_rate", "true_positive_rate").opts(
-        color=LABEL_COLOURS["male"], alpha=0.12, line_color=None
-    )
-    curve = hv.Curve(table, "false_positive_rate", "true_positive_rate").opts(
-        color=LABEL_COLOURS["male"],
-        line_width=2.5,
-        tools=["hover"],
-        hover_tooltips=[
-            ("labelled female, taken for male", "@false_positive_rate{0.00} %"),
-            ("labelled male, found", "@true_positive_rate{0.00} %"),
-        ],
-    )
-    guess = hv.Labels([(63, 56, "guessing")]).opts(**style.words(text_align="left"))
-    return hv.Overlay([chance, area, curve, guess]).opts(
-        **style.chart(
-            "Are the labels told apart?",
-            height=400,
-            max_width=560,
-            xlabel="Labelled female, taken for male (%)",
-            ylabel="Labelled male, found (%)",
-            xlim=(-2, 102),
-            ylim=(-2, 102),
-            show_grid=True,
-            show_legend=False,
-        )
-    )
-
-
-def roc_curve_reading(metrics: dict[str, Any], split: str) -> str:
-    """The area under the curve, in words."""
-    area = _split(metrics, split)["roc_auc"]
-    return (
-        f"Of one random {split} image labelled male and one labelled female, the model gives the former the higher "
-        f"score in {percent(area, 2)} of cases (area under the curve {area:.4f}; guessing gives 0.5)."
-    )
-
-
-def score_distribution(predictions: pd.DataFrame, split: str, band: dict[str, float]) -> hv.Overlay:
+def score_distribution(
+    predictions: pd.DataFrame, split: str, band: dict[str, float], source: str | None = None
+) -> hv.Overlay:
     """Histogram of scores by label, the uncertain band shaded; images are counted on a logarithmic axis.
 
     Parameters
     ----------
     predictions
-        ``split, label, p_male`` and more; a row an image.
+        ``dataset, split, label, p_male`` and more; a row an image.
     split
-        As in `confusion_matrix`.
+        As in `measured`.
     band
         ``low`` and ``high`` in [0, 1]: scores strictly between are uncertain.
+    source
+        Data set; default: all.
     """
-    scored = predictions[predictions["split"] == split]
+    scored = _scored(predictions, split, source)
     edges = np.linspace(0, 1, 26)
     most, floor = 1, 0.7
     layers: list[hv.Element] = []
@@ -255,9 +248,20 @@ def score_distribution(predictions: pd.DataFrame, split: str, band: dict[str, fl
     )
 
 
-def score_distribution_reading(predictions: pd.DataFrame, split: str, band: dict[str, float]) -> str:
-    """How many scores fall into the band, and how the rest is."""
+def _scored(predictions: pd.DataFrame, split: str, source: str | None) -> pd.DataFrame:
     scored = predictions[predictions["split"] == split]
+    if source is not None:
+        scored = scored[scored["dataset"] == source]
+    if scored.empty:
+        raise UserError(f"this run holds no scores of single images of {source!r}: choose a whole data set")
+    return scored
+
+
+def score_distribution_reading(
+    predictions: pd.DataFrame, split: str, band: dict[str, float], source: str | None = None
+) -> str:
+    """How many scores fall into the band, and how the rest is."""
+    scored = _scored(predictions, split, source)
     p_male = scored["p_male"]
     uncertain = (p_male > band["low"]) & (p_male < band["high"])
     decided = scored[~uncertain]
@@ -271,20 +275,20 @@ def score_distribution_reading(predictions: pd.DataFrame, split: str, band: dict
     return f"{held}; of the other {len(decided):,}, {percent(right)} are predicted as annotated."
 
 
-def classification_report_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
+def classification_report_table(metrics: dict[str, Any], split: str, source: str | None = None) -> pd.DataFrame:
     """Precision, recall and F1 of each label and their averages, as text to be shown.
 
     Parameters
     ----------
-    metrics, split
-        As in `confusion_matrix`.
+    metrics, split, source
+        As in `measured`.
 
     Returns
     -------
     pandas.DataFrame
         Index: female, male, accuracy, macro average, weighted average; columns: Precision, Recall, F1, Images.
     """
-    found = _split(metrics, split)
+    found = measured(metrics, split, source)
     report = found["report"]
     names = {"female": "Female", "male": "Male", "macro avg": "Macro average", "weighted avg": "Weighted average"}
     rows = {

@@ -5,6 +5,7 @@ notebook: a page loads BokehJS itself. Backgrounds are transparent, so that a pa
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import holoviews as hv
@@ -15,6 +16,7 @@ from bokeh.models import DataRange1d
 from analysis.answers import percent
 
 __all__ = [
+    "CATEGORIES",
     "DIVERGING",
     "FONT",
     "INK",
@@ -23,6 +25,7 @@ __all__ = [
     "SEQUENTIAL",
     "chart",
     "legend",
+    "names_of",
     "percent",
     "picture",
     "wilson",
@@ -33,6 +36,7 @@ hv.Store.set_current_backend("bokeh")
 
 # Told apart by hue, by lightness and with any colour blindness; each stands out from white and from near black.
 LABEL_COLOURS = {"female": "#CC6677", "male": "#5651C4", "uncertain": "#8A8894"}
+CATEGORIES = ("#5651C4", "#C06A00", "#00866E", "#A8397E")  # data sets and runs side by side; the first is the main one
 INK = "#3B3946"  # titles and axes on a light page; the explorer recolours them in its dark theme
 QUIET = "#7C7A86"  # reference lines and words within a chart: legible on light and on dark
 FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', sans-serif"
@@ -158,6 +162,11 @@ def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:
             "glyph_height": 16,
         },
     }
+
+
+def names_of(names: Sequence[str]) -> dict[str, Any]:
+    """Options of a legend that names what is shown side by side; a single one needs none."""
+    return legend(columns=1 if max(map(len, names)) > 14 else 2) if len(names) > 1 else {"show_legend": False}
 
 
 def words(colour: str = QUIET, size: int = 13, **more: Any) -> dict[str, Any]:

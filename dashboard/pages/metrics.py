@@ -5,117 +5,284 @@ from typing import Any
 import panel as pn
 import param
 
-from analysis.figures import metrics, training
+from analysis.figures import curves, explanation, fairness, metrics, robustness, tables, training
 from dashboard import frame
+
+_RIGHT = "td, thead th + th { text-align: right }"
 
 
 class MetricsPage(frame.ExplorerPage):
-    """How well the model does on each split: hits and misses, calibration, ROC, scores, and how it was trained."""
+    """How well the model does, one view at a time: each draws only what it shows."""
 
+    view = param.Selector(
+        default="accuracy",
+        objects={
+            "Accuracy": "accuracy",
+            "Scores": "scores",
+            "Groups": "groups",
+            "Worse photos": "robustness",
+            "Explanation": "explanation",
+            "Training": "training",
+        },
+        doc="What is shown.",
+    )
+    source = param.Selector(objects=[], doc="Data set, or subset of one, that is measured.")
     split = param.Selector(
         default="test",
         objects={"Test": "test", "Validation": "validation", "Training": "train"},
         doc="Part of the data that is measured.",
     )
+    degradation = param.Selector(objects=[], doc="How photos are made worse.")
 
     path = "/explore/metrics"
     title = "Metrics"
     lead = (
-        "How often the model says what the annotators said, and how far its scores can be trusted. Only the test split "
-        "was never used to make or choose the model."
+        "How often the model says what the annotators said, and how far its scores can be trusted. Only the test "
+        "splits were never used to make or choose the model."
     )
-    in_url = ("split",)
+    in_url = ("view", "source", "split", "degradation")
+
+    def __init__(self, shared: frame.Shared, **params: Any) -> None:
+        known = self._known(shared)
+        super().__init__(shared, **{name: names[0] for name, names in known.items() if names} | params)
+
+    def _known(self, shared: frame.Shared) -> dict[str, list[str]]:
+        """What the run was measured on and by; nothing where it was not."""
+        known: dict[str, list[str]] = {"source": [], "degradation": []}
+
+        def look() -> None:
+            known["source"] = metrics.sources(shared.results.metrics)
+            known["degradation"] = robustness.degradations(shared.results.robustness)
+
+        frame.attempt(look)  # a part that is missing says so where it would be shown
+        for name, names in known.items():
+            self.param[name].objects = names
+        return known
 
     def found(self) -> dict[str, Any]:
-        """Metrics of the split that is shown."""
-        return self.results.metrics["splits"][self.split]
+        """Metrics of the split and source that are shown."""
+        return metrics.measured(self.results.metrics, self.split, self.source)
 
-    @param.depends("split")
+    @param.depends("view", "source", "split")
+    def _choices(self) -> Any:
+        choices = []
+        if self.view in ("accuracy", "scores"):
+            if len(self.param["source"].objects) > 1:
+                choices.append(frame.choice(self.param["source"]))
+            choices.append(frame.choice(self.param["split"]))
+        if self.view == "robustness":
+            choices.append(frame.choice(self.param["degradation"]))
+        return frame.controls(*choices) if choices else frame.nothing()
+
+    @param.depends("source", "split")
     def _facts(self) -> Any:
         def make() -> Any:
             found = self.found()
             low, high = found["accuracy_interval"]
             decided = found["decided"]
+            right = "nothing" if decided["accuracy"] is None else f"{decided['accuracy']:.2%}"
             return frame.facts(
                 {
                     "Accuracy": (f"{found['accuracy']:.2%}", f"95 % interval {low:.1%} to {high:.1%}"),
                     "Balanced accuracy": f"{found['balanced_accuracy']:.2%}",
                     "Area under ROC": f"{found['roc_auc']:.4f}",
-                    "Where it decides": (
-                        f"{decided['accuracy']:.2%}",
-                        f"right; {decided['uncertain']:,} of {found['images']:,} uncertain",
-                    ),
+                    "Where it decides": (right, f"right; {decided['uncertain']:,} of {found['images']:,} uncertain"),
                     "Calibration error": (f"{found['calibration']['ece']:.3f}", f"Brier score {found['brier']:.3f}"),
                 }
             )
 
         return frame.attempt(make)
 
-    @param.depends("split")
+    @param.depends("source", "split")
     def _confusion(self) -> Any:
         return frame.attempt(
             lambda: frame.figure(
-                metrics.confusion_matrix(self.results.metrics, self.split),
-                metrics.confusion_matrix_reading(self.results.metrics, self.split),
+                metrics.confusion_matrix(self.results.metrics, self.split, self.source),
+                metrics.confusion_matrix_reading(self.results.metrics, self.split, self.source),
             )
         )
 
-    @param.depends("split")
+    @param.depends("source", "split")
     def _report(self) -> Any:
-        def make() -> Any:
-            report = metrics.classification_report_table(self.results.metrics, self.split)
-            html = report.to_html(border=0, index_names=False)
-            return frame.table(
-                html[html.index("<thead") : html.rindex("</table>")], css="td, thead th + th { text-align: right }"
-            )
-
-        return frame.attempt(make)
+        return frame.attempt(
+            lambda: _table(metrics.classification_report_table(self.results.metrics, self.split, self.source))
+        )
 
     @param.depends("split")
+    def _sources(self) -> Any:
+        return frame.attempt(
+            lambda: pn.Column(
+                _table(tables.source_table(self.results.metrics, self.split)),
+                frame.text(tables.source_table_reading(self.results.metrics, self.split)),
+                sizing_mode="stretch_width",
+                margin=0,
+            )
+        )
+
+    def _runs(self) -> Any:
+        return frame.attempt(
+            lambda: pn.Column(
+                _table(tables.cross_source_table(self.results.cross_source)),
+                frame.text(tables.cross_source_reading(self.results.cross_source)),
+                sizing_mode="stretch_width",
+                margin=0,
+            )
+        )
+
+    @param.depends("source", "split")
     def _calibration(self) -> Any:
         return frame.attempt(
             lambda: frame.figure(
-                metrics.reliability_diagram(self.results.metrics, self.split),
-                metrics.reliability_diagram_reading(self.results.metrics, self.split),
+                metrics.reliability_diagram(self.results.metrics, self.split, [self.source]),
+                metrics.reliability_diagram_reading(self.results.metrics, self.split, [self.source]),
             )
         )
 
-    @param.depends("split")
+    @param.depends("source", "split")
     def _roc(self) -> Any:
         return frame.attempt(
             lambda: frame.figure(
-                metrics.roc_curve(self.results.metrics, self.split),
-                metrics.roc_curve_reading(self.results.metrics, self.split),
+                curves.roc_curve(self.results.curves, self.split, [self.source]),
+                curves.roc_curve_reading(self.results.metrics, self.split, [self.source]),
             )
         )
 
-    @param.depends("split")
+    def _precision(self, label: str) -> Any:
+        return frame.attempt(
+            lambda: frame.figure(
+                curves.precision_recall_curve(self.results.curves, self.split, [self.source], label),
+                curves.precision_recall_curve_reading(self.results.metrics, self.split, [self.source], label),
+            )
+        )
+
+    @param.depends("source", "split")
+    def _precision_female(self) -> Any:
+        return self._precision("female")
+
+    @param.depends("source", "split")
+    def _precision_male(self) -> Any:
+        return self._precision("male")
+
+    @param.depends("source", "split")
     def _scores(self) -> Any:
         def make() -> Any:
             predictions, band = self.results.predictions, self.results.metrics["band"]
             return frame.figure(
-                metrics.score_distribution(predictions, self.split, band),
-                metrics.score_distribution_reading(predictions, self.split, band),
+                metrics.score_distribution(predictions, self.split, band, self.source),
+                metrics.score_distribution_reading(predictions, self.split, band, self.source),
             )
 
         return frame.attempt(make)
+
+    def _people(self) -> Any:
+        groups = self.results.groups
+        return frame.figure(fairness.group_gaps(groups), fairness.group_gaps_reading(groups))
+
+    def _attributes(self) -> Any:
+        groups = self.results.groups
+        return frame.figure(
+            fairness.group_gaps(groups, people=False), fairness.group_gaps_reading(groups, people=False)
+        )
+
+    def _group_table(self) -> Any:
+        return _table(fairness.group_table(self.results.groups))
+
+    def _gap_table(self) -> Any:
+        return _table(fairness.gap_table(self.results.groups))
+
+    @param.depends("degradation")
+    def _robustness(self) -> Any:
+        return frame.attempt(
+            lambda: frame.figure(
+                robustness.accuracy_curve(self.results.robustness, self.degradation),
+                robustness.accuracy_curve_reading(self.results.robustness, self.degradation),
+            )
+        )
+
+    def _heat(self) -> Any:
+        found = self.results.explanation
+        return frame.figure(explanation.heat_maps(found), explanation.heat_maps_reading(found))
+
+    def _faithfulness(self) -> Any:
+        found = self.results.explanation
+        return frame.figure(explanation.faithfulness(found), explanation.faithfulness_reading(found))
+
+    def _noise(self) -> Any:
+        return pn.Column(
+            _table(tables.label_noise_table(self.results.metrics)),
+            frame.text(tables.label_noise_reading(self.results.metrics)),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
 
     def _training(self) -> Any:
         history = self.results.history
         return frame.figure(training.training_history(history), training.training_history_reading(history))
 
+    @param.depends("view")
+    def _view(self) -> Any:
+        """The sections of the view; only they are drawn."""
+        sections: dict[str, list[Any]] = {
+            "accuracy": [
+                pn.panel(self._facts, sizing_mode="stretch_width"),
+                frame.section("Right and wrong", frame.later(self._confusion), frame.later(self._report)),
+                frame.section("Every source", frame.later(self._sources)),
+                frame.section(
+                    "Runs side by side",
+                    _safely(self._runs),
+                    about="Rows are what a run was trained on, columns what it was tested on: accuracy, %.",
+                ),
+            ],
+            "scores": [
+                frame.section(
+                    "Calibration",
+                    frame.later(self._calibration),
+                    about="Of faces with a score of 0.8, eight in ten should be labelled male.",
+                ),
+                frame.section("Scores, and where the model abstains", frame.later(self._scores)),
+                frame.section("ROC curve", frame.later(self._roc)),
+                frame.section(
+                    "Precision and recall", frame.later(self._precision_female), frame.later(self._precision_male)
+                ),
+            ],
+            "groups": [
+                frame.section("Age, race and label", _safely(self._people), _safely(self._group_table)),
+                frame.section("Attributes", _safely(self._attributes)),
+                frame.section(
+                    "Before and after",
+                    _safely(self._gap_table),
+                    about="Largest gap of each kind, in percentage points, in this run and in those compared with it.",
+                ),
+            ],
+            "robustness": [
+                frame.section(
+                    "Worse photos",
+                    frame.later(self._robustness),
+                    about="Aligned test faces, degraded step by step.",
+                ),
+            ],
+            "explanation": [
+                frame.section("What the model goes by", _safely(self._heat), _safely(self._faithfulness)),
+                frame.section("Doubtful labels", _safely(self._noise)),
+            ],
+            "training": [frame.section("Training", _safely(self._training))],
+        }
+        return pn.Column(*sections[self.view], sizing_mode="stretch_width", margin=0, styles={"gap": "28px"})
+
     def content(self) -> list[Any]:
-        """Give the choice of split, then everything that is measured on it, and how the model was trained."""
+        """Give the choices, then the view that is chosen."""
         return [
-            frame.controls(frame.choice(self.param.split)),
-            pn.panel(self._facts, sizing_mode="stretch_width"),
-            frame.section("Right and wrong", frame.later(self._confusion), frame.later(self._report)),
-            frame.section(
-                "Calibration",
-                frame.later(self._calibration),
-                about="Of faces with a score of 0.8, eight in ten should be labelled male.",
-            ),
-            frame.section("ROC curve", frame.later(self._roc)),
-            frame.section("Scores, and where the model abstains", frame.later(self._scores)),
-            frame.section("Training", frame.later(lambda: frame.attempt(self._training))),
+            frame.controls(frame.choice(self.param.view)),
+            pn.panel(self._choices, sizing_mode="stretch_width"),
+            pn.panel(self._view, sizing_mode="stretch_width"),
         ]
+
+
+def _safely(make: Any) -> Any:
+    """Show later what a method makes, or which result it would need."""
+    return frame.later(lambda: frame.attempt(make))
+
+
+def _table(shown: Any) -> Any:
+    html = shown.to_html(border=0, index_names=False)
+    return frame.table(html[html.index("<thead") : html.rindex("</table>")], css=_RIGHT)

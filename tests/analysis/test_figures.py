@@ -13,7 +13,21 @@ from bokeh.models import ColorBar, Plot
 from synthetic import write_results
 
 from analysis.errors import UserError
-from analysis.figures import attributes, faces, hypothesis, labels, metrics, quality, style, training
+from analysis.figures import (
+    attributes,
+    curves,
+    explanation,
+    faces,
+    fairness,
+    hypothesis,
+    labels,
+    metrics,
+    quality,
+    robustness,
+    style,
+    tables,
+    training,
+)
 from analysis.figures.html import figure_html
 from analysis.results import Results
 
@@ -43,15 +57,24 @@ CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "null": lambda r: hypothesis.null_distribution(r.hypothesis),
     "training": lambda r: training.training_history(r.history),
     "confusion": lambda r: metrics.confusion_matrix(r.metrics, "test"),
-    "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test"),
-    "roc": lambda r: metrics.roc_curve(r.metrics, "test"),
-    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics["band"]),
+    "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test", metrics.sources(r.metrics)),
+    "roc": lambda r: curves.roc_curve(r.curves, "test", metrics.sources(r.metrics)),
+    "precision": lambda r: curves.precision_recall_curve(r.curves, "test", ["synthetic"], "female"),
+    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics["band"], "synthetic"),
+    "people": lambda r: fairness.group_gaps(r.groups),
+    "gaps by attribute": lambda r: fairness.group_gaps(r.groups, people=False),
+    "faithfulness": lambda r: explanation.faithfulness(r.explanation),
+    **{
+        f"robust to {name}": lambda r, name=name: robustness.accuracy_curve(r.robustness, name)
+        for name in ("blur", "noise", "JPEG quality", "resolution", "rotation", "occlusion", "brightness")
+    },
 }
 PICTURES: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "average": lambda r: faces.average_faces(r.average_faces),
     "spread": lambda r: faces.spread_faces(r.average_faces),
     "difference": lambda r: faces.difference_map(r.average_faces),
     "effect": lambda r: faces.effect_map(r.average_faces),
+    "heat": lambda r: explanation.heat_maps(r.explanation),
     "beyond chance": lambda r: faces.effect_map(r.average_faces, r.hypothesis["critical_abs_g"]),
 }
 FIGURES = CHARTS | PICTURES
@@ -237,19 +260,130 @@ def test_model_readings_hold_the_numbers(results: Results) -> None:
     confusion = metrics.confusion_matrix_reading(results.metrics, "test")
     assert f"({style.percent(found['accuracy'])}) are predicted as annotated" in confusion
     assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
-    assert f"{100 * found['calibration']['ece']:.1f} percentage points" in metrics.reliability_diagram_reading(
-        results.metrics, "test"
-    )
-    assert f"{found['roc_auc']:.4f}" in metrics.roc_curve_reading(results.metrics, "test")
-    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"])
+    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"], "synthetic")
     assert scores.startswith(f"{found['decided']['uncertain']} of 100 test images")
     assert style.percent(found["decided"]["accuracy"]) in scores
 
 
+def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
+    names = metrics.sources(results.metrics)
+    assert names == ["synthetic", "other", "other, ages 10-80"]
+    honest = metrics.reliability_diagram_reading(results.metrics, "test", names)
+    roc = curves.roc_curve_reading(results.metrics, "test", names)
+    precision = curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
+    for name in names:
+        found = metrics.measured(results.metrics, "test", name)
+        assert f"{100 * found['calibration']['ece']:.1f} percentage points on {name}" in honest
+        assert f"{style.percent(found['roc_auc'], 2)} on {name}" in roc
+        assert f"{style.percent(found['average_precision']['male'], 2)} on {name}" in precision
+
+
+def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
+    other = results.metrics["sources"]["other"]["test"]
+    assert metrics.measured(results.metrics, "test", "other") == other
+    assert metrics.measured(results.metrics, "test") == results.metrics["splits"]["test"]
+    assert f"{style.percent(other['accuracy'])}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
+    for call in (
+        lambda: metrics.measured(results.metrics, "test", "nobody"),
+        lambda: curves.roc_curve(results.curves, "test", ["nobody"]),
+        lambda: metrics.score_distribution(results.predictions, "test", results.metrics["band"], "other, ages 10-80"),
+    ):
+        with pytest.raises(UserError):
+            call()
+
+
+def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> None:
+    table = tables.source_table(results.metrics, "test")
+    assert list(table.index) == metrics.sources(results.metrics)
+    found = results.metrics["sources"]["other"]["test"]
+    assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found['accuracy']:.1f}")
+    assert table.loc["other", "Decided, %"] == f"{100 * found['decided']['coverage']:.1f}"
+    assert style.percent(found["accuracy"]) in tables.source_table_reading(results.metrics, "test")
+
+
+def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
+    table = tables.cross_source_table(results.cross_source)
+    assert list(table.index) == ["synthetic + other (run synthetic)", "synthetic (run earlier)"]
+    assert list(table.columns) == metrics.sources(results.metrics)
+    reading = tables.cross_source_reading(results.cross_source)
+    assert "5.0 percentage points above the best other run on synthetic (intervals overlap)" in reading
+    alone = results.cross_source.query("run == 'synthetic'")
+    assert tables.cross_source_reading(alone) == "No other run was measured on the same test images."
+
+
+def test_label_noise_is_told_with_what_it_does_not_say(results: Results) -> None:
+    table = tables.label_noise_table(results.metrics)
+    assert table.loc["other"].tolist() == ["200", "2.1", "3", "1"]
+    reading = tables.label_noise_reading(results.metrics)
+    assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may as well be" in reading
+
+
+def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results: Results) -> None:
+    for people in (True, False):
+        (plot,) = plots_of(fairness.group_gaps(results.groups, people=people))
+        names = [plot.left[0].major_label_overrides[row] for row in sorted(plot.left[0].major_label_overrides)]
+        own = results.groups.query("run == 'synthetic' and gap > 0")
+        own = own[own["feature"].isin(fairness.PEOPLE) == people].sort_values("gap")
+        assert [name.split(", ")[0] for name in names] == [
+            fairness.group_name(row.feature, row.group) for row in own.itertuples()
+        ]
+        worst = own.iloc[-1]
+        reading = fairness.group_gaps_reading(results.groups, people=people)
+        assert f"“{fairness.group_name(worst['feature'], worst['group'])}”" in reading
+        assert f"{100 * worst['gap']:.1f} percentage points" in reading
+        assert "In run earlier (hollow) that gap is" in reading
+
+
+def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> None:
+    alone = results.groups.query("run == 'synthetic'")
+    assert "hollow" not in fairness.group_gaps_reading(alone)
+    assert figure_html(fairness.group_gaps(alone), "", "").data
+    for call in (fairness.group_gaps, fairness.group_gaps_reading):
+        with pytest.raises(UserError, match="no groups by attributes"):
+            call(alone[alone["feature"] == "label"], people=False)
+
+
+def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None:
+    table = fairness.group_table(results.groups)
+    assert len(table) == 14
+    assert table.loc["other: age 0–9", "Of those right, %"] == "no images"
+    assert table.loc["other: labelled male", "Female taken for male, %"] == "no images"
+    assert (table["Behind the best, points"] == "best").sum() == 4
+    before_and_after = fairness.gap_table(results.groups)
+    assert list(before_and_after.columns) == ["synthetic", "earlier"]
+    assert "other: race" in before_and_after.index and "synthetic: attributes" in before_and_after.index
+
+
+def test_attribute_groups_read_like_words() -> None:
+    assert fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
+    assert fairness.group_name("age", "10-19") == "age 10–19"
+    assert fairness.group_name("label", "male") == "labelled male"
+
+
+def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
+    reading = robustness.accuracy_curve_reading(results.robustness, "blur")
+    assert "on synthetic 95.0 % of intact faces and 55.0 % at 6" in reading
+    assert "within 0 to 1" in reading
+    with pytest.raises(UserError, match="blur, noise"):
+        robustness.accuracy_curve(results.robustness, "snow")
+
+
+def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) -> None:
+    found = results.explanation
+    assert "256 test faces" in explanation.heat_maps_reading(found)
+    assert "beats walks that know nothing" in explanation.faithfulness_reading(found)
+    doubtful = found.assign(advantage_low=found["advantage_low"] - 1)
+    assert "does not beat" in explanation.faithfulness_reading(doubtful)
+    with pytest.raises(UserError, match="too few faces"):
+        explanation.heat_maps(found.isel(label=slice(0)))
+
+
 def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
     for band, said in (({"low": 0.5, "high": 0.5}, "0 of 100"), ({"low": 0.0, "high": 1.0}, "All 100")):
-        assert figure_html(metrics.score_distribution(results.predictions, "test", band), "", "").data
-        assert metrics.score_distribution_reading(results.predictions, "test", band).startswith(said)
+        drawn = metrics.score_distribution(results.predictions, "test", band, "synthetic")
+        assert figure_html(drawn, "", "").data
+        reading = metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
+        assert reading.startswith(said)
 
 
 def test_report_table_holds_precision_and_recall(results: Results) -> None:

@@ -16,7 +16,7 @@ from analysis import answers, paths, report
 from analysis.errors import UserError
 from analysis.results import Results
 
-PAGES = ["index", "summary", "data", "hypothesis", "metrics", "predict", "api", "reproduce"]
+PAGES = ["index", "summary", "data", "hypothesis", "metrics", "model-card", "predict", "api", "reproduce"]
 SERVED = {"explore", "explore/predict", "api/docs", "api/openapi.json"}  # by the server, beside the report
 
 

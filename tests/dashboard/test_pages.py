@@ -141,6 +141,28 @@ def test_another_split_has_other_metrics(shared, results):
     assert f"{results.metrics['splits']['validation']['accuracy']:.2%}" in text_of(page._facts)
 
 
+def test_another_source_has_other_metrics_and_a_subset_has_no_single_scores(shared, results):
+    page = MetricsPage(shared, source="other")
+    assert page.found() == results.metrics["sources"]["other"]["test"]
+    page.source = "other, ages 10-80"
+    assert page.found() == results.metrics["subsets"]["other, ages 10-80"]["test"]
+    assert "choose a whole data set" in text_of(page._scores)
+
+
+def test_choices_are_those_of_the_run(shared, results):
+    page = MetricsPage(shared)
+    assert page.param["source"].objects == ["synthetic", "other", "other, ages 10-80"]
+    assert "JPEG quality" in page.param["degradation"].objects
+
+
+@pytest.mark.parametrize("view", MetricsPage.param["view"].objects)
+def test_each_view_of_the_metrics_is_drawn_and_read(view, shared):
+    page = MetricsPage(shared, view=view)
+    shown = pn.panel(page._view)
+    assert shown.select(pn.pane.HoloViews)
+    assert len(text_of(page._view)) > 100 and "run `meanface" not in text_of(page._view)
+
+
 def test_several_photos_and_a_broken_one_give_a_row_each(shared):
     table = score(
         PredictPage(shared),

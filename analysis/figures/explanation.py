@@ -1,0 +1,153 @@
+"""What the model goes by: average heat maps over average faces, and how far they can be trusted."""
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import xarray as xr
+
+from analysis.errors import UserError
+from analysis.figures import style
+from analysis.figures.style import percent
+
+_GAP = 6  # pixels between two faces
+_HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange stands out from grey with any colour blindness
+_ORDER_COLOURS = {
+    "explanation": style.CATEGORIES[0],
+    "centre first": style.CATEGORIES[1],
+    "random patches": style.QUIET,
+}
+
+
+def _heat(explanation: xr.Dataset) -> np.ndarray:
+    """Positive heat as a share of the hottest pixel, (label, y, x)."""
+    if not explanation.sizes["label"]:
+        raise UserError("too few faces were explained for an average: evaluate on a larger test split")
+    heat = explanation["heat"].to_numpy().clip(0)
+    return heat / max(float(heat.max()), 1e-9)
+
+
+def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
+    """Average heat over the average grey face of those predicted female and male: the more orange, the more it counts.
+
+    Parameters
+    ----------
+    explanation
+        ``heat`` (label, y, x), ``face`` in [0, 1] (label, y, x, channel) and ``count`` (label).
+
+    Raises
+    ------
+    UserError
+        If no average is over 16 faces or more.
+    """
+    strength = 0.9 * _heat(explanation)[..., None]
+    grey = (explanation["face"].to_numpy() @ np.array([0.299, 0.587, 0.114]))[..., None]
+    pixels = (1 - strength) * (0.25 + 0.75 * grey) + strength * _HOT
+    height, width = explanation.sizes["y"], explanation.sizes["x"]
+    layers, names = [], []
+    for index, label in enumerate(explanation["label"].values):
+        left = index * (width + _GAP)
+        shown = (255 * pixels[index].clip(0, 1)).round().astype(np.uint8)
+        layers.append(hv.RGB(shown, bounds=(left, 0, left + width, height)).opts(apply_ranges=True))
+        names.append((left + width / 2, f"predicted {label}\nn = {int(explanation['count'][index]):,}"))
+    total = len(layers) * (width + _GAP) - _GAP
+    return hv.Overlay(layers).opts(
+        **style.picture(
+            "What does the model go by?",
+            aspect=total / (height + 90 * total / (280 * len(layers))),
+            max_width=360 * len(layers),
+            xaxis="bottom",
+            yaxis=None,
+            xlabel="",
+            xticks=names,
+            show_legend=False,
+            backend_opts={"xaxis.major_label_text_font_size": "13px", "xaxis.major_label_text_line_height": 1.4},
+        )
+    )
+
+
+def heat_maps_reading(explanation: xr.Dataset) -> str:
+    """How concentrated the heat is, and where it is.
+
+    Raises
+    ------
+    UserError
+        If no average is over 16 faces or more.
+    """
+    heat = _heat(explanation)
+    told = []
+    for index, label in enumerate(explanation["label"].values):
+        ranked = np.sort(heat[index], axis=None)[::-1]
+        half = (np.searchsorted(np.cumsum(ranked), ranked.sum() / 2) + 1) / ranked.size
+        y, x = np.unravel_index(heat[index].argmax(), heat[index].shape)
+        row = ("upper", "middle", "lower")[int(3 * y / heat.shape[1])]
+        column = ("left", "centre", "right")[int(3 * x / heat.shape[2])]
+        told.append(
+            f"for “{label}” half of what counts lies in {percent(half, 0)} of the picture, most in the {row} third, "
+            f"{column}"
+        )
+    return (
+        f"Over {int(explanation['count'].sum()):,} test faces, {'; '.join(told)}. Heat is what a pixel adds to the "
+        "answer when it is seen instead of blurred; each picture is an average and shows nobody."
+    )
+
+
+def _panel(explanation: xr.Dataset, walk: str, **options: Any) -> hv.Overlay:
+    layers = []
+    for order in explanation["order"].values:
+        found = 100 * explanation["probability"].sel(walk=walk, order=order)
+        colour = _ORDER_COLOURS[str(order)]
+        x, y = 100 * explanation["share"].to_numpy(), found.to_numpy()
+        layers.append(hv.Curve((x, y), label=str(order)).opts(color=colour, line_width=2.5))
+        layers.append(
+            hv.Points([(*pair, str(order)) for pair in zip(x, y, strict=True)], vdims=["order"]).opts(
+                color=colour,
+                size=5,
+                tools=["hover"],
+                hover_tooltips=[("order", "@order"), ("pixels", "@x{0} %"), ("probability", "@y{0.0} %")],
+            )
+        )
+    return hv.Overlay(layers).opts(
+        **style.chart(ylabel="Probability of the answer (%)", xlim=(-2, 102), show_grid=True, max_width=680, **options)
+    )
+
+
+def faithfulness(explanation: xr.Dataset) -> hv.Layout:
+    """Probability of the answer as pixels are blurred (above) or shown (below), the hottest first and in other orders.
+
+    Parameters
+    ----------
+    explanation
+        ``probability`` (walk, order, share) in [0, 1].
+    """
+    deletion = _panel(
+        explanation,
+        "deletion",
+        title="Is the explanation true?",
+        xlabel="Pixels blurred (%)",
+        height=270,
+        **style.legend(columns=3),
+    )
+    insertion = _panel(explanation, "insertion", title="", xlabel="Pixels shown (%)", height=240, show_legend=False)
+    return (
+        hv.Layout([deletion, insertion])
+        .cols(1)
+        .opts(sizing_mode="stretch_width", toolbar=None, shared_axes=False, merge_tools=False)
+    )
+
+
+def faithfulness_reading(explanation: xr.Dataset) -> str:
+    """Areas under the curves, and whether the explanation beats the walks that know nothing."""
+    told, better = [], True
+    for walk, wish in (("deletion", "less"), ("insertion", "more")):
+        area = explanation["area"].sel(walk=walk)
+        others = [str(order) for order in explanation["order"].values if order != "explanation"]
+        rest = ", ".join(f"{percent(float(area.sel(order=order)))} {order}" for order in others)
+        told.append(f"{walk} ({wish} is better): {percent(float(area.sel(order='explanation')))} hottest first, {rest}")
+        better &= bool((explanation["advantage_low"].sel(walk=walk, order=others) > 0).all())
+    verdict = (
+        "in both the explanation beats walks that know nothing, beyond chance"
+        if better
+        else "the explanation does not beat every walk that knows nothing beyond chance"
+    )
+    return f"Mean probability of the answer along the walk, {'; '.join(told)}: {verdict}."
