@@ -7,6 +7,7 @@ Machines are described to TensorFlow by the environment variable ``TF_CONFIG``; 
 import json
 import os
 
+import keras
 import tensorflow as tf
 
 from analysis.errors import UserError
@@ -47,3 +48,40 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id == 0
+
+
+def fit_together(strategy: tf.distribute.Strategy, network: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
+    """Train one epoch with several workers, in step: gradients and metrics are summed over all.
+
+    ``keras.Model.fit`` cannot (Keras 3.15): it reduces nested batches and scalar logs over the workers, which
+    TensorFlow's collective strategy does not do.
+
+    Parameters
+    ----------
+    strategy
+        Of several replicas.
+    network
+        Compiled in the strategy's scope.
+    batches
+        Global batches; each worker takes its part.
+
+    Returns
+    -------
+    dict
+        Name of a metric -> its value over the epoch.
+    """
+    faces, targets = next(iter(batches))
+    with strategy.scope():  # losses and metrics make their variables when they are first used
+        outputs = network(faces)
+        network.compute_loss(faces, targets, outputs)
+        network.compute_metrics(faces, targets, outputs)
+        network.optimizer.build(network.trainable_variables)
+        network.reset_metrics()
+
+    @tf.function
+    def step(batch: tuple[tf.Tensor, dict[str, tf.Tensor]]) -> None:
+        strategy.run(network.train_step, args=(batch,))
+
+    for batch in strategy.experimental_distribute_dataset(batches):
+        step(batch)
+    return {name: float(value) for name, value in network.get_metrics_result().items()}

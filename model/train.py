@@ -26,7 +26,7 @@ from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_
 from model.export import export
 from model.predict import Predictor, calibrated, window
 from model.sampler import draw_epoch, sampling_weights
-from model.strategies import is_chief
+from model.strategies import fit_together, is_chief
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def train(
         if network is None:
             network = compiled(training, len(train_split))
     with tf.summary.create_file_writer(str(folder / "logs")).as_default():
-        for row in fit(network, train_split, validation, training, history):
+        for row in fit(network, train_split, validation, training, history, strategy):
             history.append(row)
             print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
             for name, value in row.items():
@@ -217,6 +217,7 @@ def fit(
     validation: Faces,
     training: Training,
     history: list[dict[str, float]],
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train epoch by epoch from where the history ends; yields a row of history after each."""
     architecture = training.architecture
@@ -229,21 +230,19 @@ def fit(
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
         batches = _batches(train_split.pixels, targets, rows, training, epoch, teachers)
-        fitted = network.fit(
-            batches,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=False,
-            verbose=1,
-        ).history
+        if strategy and strategy.num_replicas_in_sync > 1:
+            fitted = fit_together(strategy, network, batches)
+        else:
+            shown = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
+            fitted = {name: values[0] for name, values in shown.history.items()}
         if training.average:
             settle(kept, network, batches)
-        shown = seen_at(validation, architecture, training.size(epoch))
-        scores = kept.evaluate(shown, wanted, batch_size=256, verbose=0, return_dict=True)
+        plain = seen_at(validation, architecture, training.size(epoch))
+        scores = kept.evaluate(plain, wanted, batch_size=256, verbose=0, return_dict=True)
         row = {
             "epoch": epoch + 1,
-            "loss": fitted[f"{prefix}loss"][0],
-            "accuracy": fitted[f"{prefix}accuracy"][0],
+            "loss": fitted[f"{prefix}loss"],
+            "accuracy": fitted[f"{prefix}accuracy"],
             "val_loss": scores[f"{prefix}loss"],
             "val_accuracy": scores[f"{prefix}accuracy"],
             "learning_rate": float(network.optimizer.learning_rate),
@@ -257,7 +256,11 @@ def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, co
     The statistics are measured anew on some batches, since those of the other network are not those of the mean
     (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
     """
-    network.optimizer.finalize_variable_values(kept.trainable_variables)
+    trained = [variable.numpy() for variable in network.trainable_variables]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    kept.set_weights(network.get_weights())
+    for variable, value in zip(network.trainable_variables, trained, strict=True):
+        variable.assign(value)
     pictures = tf.TensorSpec((None, None, None, 3), tf.float32)
     forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
     for faces, _ in batches.take(count):
