@@ -1,12 +1,17 @@
 """How long one prediction takes, and where: python benchmarks/predict.py
 
 Prints medians of the steps of an upload (decode, detect and align, network) side by side in one run, each as a share of
-the whole, and the throughput of the network in batches against one face at a time. Uses the shipped model and the
-composite demo faces, enlarged onto a 250 x 250 canvas like a photo from a phone's contact list.
+the whole, the throughput of the network in batches against one face at a time, and what a process of its own that does
+nothing but predict needs to start and at its peak, as a share of what it may need (300 MB). Uses the shipped model and
+the composite demo faces, enlarged onto a 250 x 250 canvas like a photo from a phone's contact list.
 """
 
 import io
+import json
+import resource
 import statistics
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -21,6 +26,7 @@ from analysis.sources import demo_source
 from model.predict import Predictor
 
 REPEATS = 60
+MEMORY = 300  # MB that a predicting process may need at its peak
 
 
 def photos(count: int) -> list[bytes]:
@@ -46,11 +52,29 @@ def milliseconds(work: Callable[[int], object], repeats: int = REPEATS) -> float
     return statistics.median(times[5:])
 
 
-def main() -> None:
-    cv2.setNumThreads(1)
+def alone() -> None:
+    """Load and predict as a program would, and print the seconds of loading and the peak memory in MB as JSON."""
     began = time.perf_counter()
     predictor = Predictor.load(threads=1)
     loading = time.perf_counter() - began
+    for photo in photos(5):
+        predictor.predict_photo(photo)
+    predictor.predict_faces(np.zeros((640, 109, 89, 3), np.uint8))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
+    print(json.dumps({"loading": loading, "peak": peak / (1e6 if sys.platform == "darwin" else 1e3)}))
+
+
+def process() -> dict[str, float]:
+    """What a process of its own needs: ``whole`` (seconds from start to end), ``loading`` (seconds), ``peak`` (MB)."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, __file__, "--alone"], capture_output=True, text=True, check=True)
+    return {"whole": time.perf_counter() - began} | json.loads(done.stdout)
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    runs = [process() for _ in range(3)]
+    predictor = Predictor.load(threads=1)
     data = photos(REPEATS + 5)
     decoded = [decode_photo(each) for each in data]
     found = [detect_faces(each)[0] for each in decoded]
@@ -62,7 +86,7 @@ def main() -> None:
         "align": milliseconds(lambda i: align_face(decoded[i], found[i].landmarks)),
         "network, one aligned face": milliseconds(lambda i: predictor.predict_faces(crops[i : i + 1])),
     }
-    print(f"model loaded in {loading:.2f} s; one thread; medians of {REPEATS}")
+    print(f"one thread; medians of {REPEATS}")
     print(f"{'250 x 250 photo, end to end':<28}{whole:7.2f} ms  1.00")
     for name, value in steps.items():
         print(f"{name:<28}{value:7.2f} ms  {value / whole:.2f}")
@@ -71,7 +95,15 @@ def main() -> None:
     batch = len(many) / (milliseconds(lambda _: both.predict_faces(many), repeats=5) / 1e3)
     single = 1e3 / steps["network, one aligned face"]
     print(f"{'batches on two threads':<28}{batch:7.0f} faces a second, {batch / single:.2f} times one at a time")
+    loading, whole, peak = (statistics.median(run[name] for run in runs) for name in ("loading", "whole", "peak"))
+    print(
+        f"{'a process of its own':<28}{whole:7.2f} s   loads the model in {loading:.2f} s, {loading / whole:.2f} of it"
+    )
+    print(f"{'its peak memory':<28}{peak:7.0f} MB  {peak / MEMORY:.2f} of {MEMORY} MB")
 
 
 if __name__ == "__main__":
-    main()
+    if "--alone" in sys.argv[1:]:
+        alone()
+    else:
+        main()

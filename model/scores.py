@@ -158,6 +158,6 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
             continue
         inside = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
         both = scored[inside].groupby("split")["label"].nunique()
-        if both.reindex(SPLITS, fill_value=0).min() == 2:
+        if both.reindex(scored["split"].unique(), fill_value=0).min() == 2:
             subsets[f"{name}, ages {low}-{high}"] = inside
     return sources, subsets

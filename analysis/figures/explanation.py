@@ -126,7 +126,7 @@ def faithfulness(explanation: xr.Dataset) -> hv.Layout:
         title="Is the explanation true?",
         xlabel="Pixels blurred (%)",
         height=270,
-        **style.legend(columns=3),
+        **style.legend(columns=2),
     )
     insertion = _panel(explanation, "insertion", title="", xlabel="Pixels shown (%)", height=240, show_legend=False)
     return (

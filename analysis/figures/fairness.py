@@ -124,7 +124,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
             "Who is served worse?",
             height=130 + 23 * len(table),
             max_width=760,
-            xlabel="Accuracy behind the best group (percentage points)",
+            xlabel="Accuracy behind the best (points)",
             ylabel="",
             yticks=list(enumerate(names)),
             xlim=(min(shown) - room, max(shown) + room),
@@ -177,8 +177,8 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Index: data set and group; columns: images, accuracy (95 % interval), gap, coverage, accuracy of the decided and
-        the two rates of mistakes, in per cent.
+        Index: data set and group; columns: images, accuracy (95 % interval), points behind the best group, coverage,
+        accuracy of the decided, and shares of female taken for male and of male taken for female, in per cent.
     """
     own = groups[groups["run"] == runs(groups)[0]] if len(groups) else groups
     own = own[own["feature"].isin(features)]
@@ -197,11 +197,11 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
     columns = [
         "Images",
         "Accuracy, %",
-        "Behind the best, points",
+        "Gap",
         "Decided, %",
-        "Of those right, %",
-        "Female taken for male, %",
-        "Male taken for female, %",
+        "Right of those, %",
+        "F as M, %",
+        "M as F, %",
     ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

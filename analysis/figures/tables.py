@@ -5,20 +5,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.figures.metrics import LABELS, measured, sources
+from analysis.figures.metrics import measured, sources
 from analysis.figures.style import percent
 
 
 def interval_text(value: float, low: float, high: float, digits: int = 1) -> str:
-    """A share and its interval in per cent, on one line: "96.2 (94.8-97.4)"; "no images" where it is unknown."""
+    """A share and its interval in per cent, on one line: "96.2 (94.8-97.4)"; a dash where it is unknown."""
     if pd.isna(value):
-        return "no images"
+        return "–"
     shown = f"{100 * value:.{digits}f}"
-    return (
-        shown
-        if pd.isna(low)
-        else f"{shown} ({100 * low:.{digits}f}–\u2060{100 * high:.{digits}f})".replace(" ", "\u00a0")
-    )
+    if not pd.isna(low):
+        dash = " to " if low < 0 else "–\u2060"
+        shown += f" ({100 * low:.{digits}f}{dash}{100 * high:.{digits}f})"
+    return shown.replace("-", "−").replace(" ", "\u00a0")
 
 
 def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
@@ -33,7 +32,7 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index: names; columns: images, accuracy with its 95 % interval, coverage and accuracy of the decided,
-        calibration error, areas under ROC and precision-recall.
+        calibration error and area under ROC.
     """
     rows = {}
     for name in sources(metrics):
@@ -46,7 +45,6 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
             interval_text(np.nan if decided["accuracy"] is None else decided["accuracy"], np.nan, np.nan),
             f"{found['calibration']['ece']:.3f}",
             f"{found['roc_auc']:.4f}",
-            " / ".join(f"{found['average_precision'][label]:.4f}" for label in LABELS),
         ]
     columns = [
         "Images",
@@ -55,7 +53,6 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
         "Of those right, %",
         "Calibration error",
         "Area under ROC",
-        "Average precision, female / male",
     ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
@@ -112,8 +109,9 @@ def cross_source_reading(cross_source: pd.DataFrame) -> str:
         rival = others[others["source"] == source].sort_values("accuracy").iloc[-1]
         apart = 100 * (row["accuracy"] - rival["accuracy"])
         clear = row["low"] > rival["high"] or rival["low"] > row["high"]
+        place = f"{abs(apart):.1f} percentage points {'above' if apart > 0 else 'below'}"
         told.append(
-            f"{abs(apart):.1f} percentage points {'above' if apart >= 0 else 'below'} the best other run on {source}"
+            f"{place if abs(apart) >= 0.05 else 'level with'} the best other run on {source}"
             + ("" if clear else " (intervals overlap)")
         )
     return f"Trained on {own['trained_on'].iloc[0]}, this run is {', '.join(told)}."

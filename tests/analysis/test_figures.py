@@ -346,9 +346,9 @@ def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> N
 def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None:
     table = fairness.group_table(results.groups)
     assert len(table) == 14
-    assert table.loc["other: age 0–9", "Of those right, %"] == "no images"
-    assert table.loc["other: labelled male", "Female taken for male, %"] == "no images"
-    assert (table["Behind the best, points"] == "best").sum() == 4
+    assert table.loc["other: age 0–9", "Right of those, %"] == "–"
+    assert table.loc["other: labelled male", "F as M, %"] == "–"
+    assert (table["Gap"] == "best").sum() == 4
     before_and_after = fairness.gap_table(results.groups)
     assert list(before_and_after.columns) == ["synthetic", "earlier"]
     assert "other: race" in before_and_after.index and "synthetic: attributes" in before_and_after.index
@@ -358,6 +358,20 @@ def test_attribute_groups_read_like_words() -> None:
     assert fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
     assert fairness.group_name("age", "10-19") == "age 10–19"
     assert fairness.group_name("label", "male") == "labelled male"
+
+
+def test_sums_for_the_model_card_hold_the_worst_of_each_kind(results: Results) -> None:
+    said = fairness.summary(results.groups)
+    for row, text in fairness.gap_table(results.groups)["synthetic"].items():
+        assert f"{row}: {text}" in said
+    assert fairness.summary(results.groups.head(0)).startswith("The run knows no groups")
+    assert "from 0 to 1 (standard" in robustness.bearable(results.robustness, "blur")
+
+
+def test_interval_text_is_one_line_with_true_minus_signs() -> None:
+    assert tables.interval_text(0.962, 0.948, 0.974) == "96.2\u00a0(94.8–\u206097.4)"
+    assert tables.interval_text(0.003, -0.023, 0.027) == "0.3\u00a0(−2.3\u00a0to\u00a02.7)"
+    assert tables.interval_text(np.nan, np.nan, np.nan) == "–"
 
 
 def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:

@@ -244,4 +244,5 @@ def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
     assert list(sources) == ["u"]
     (inside,) = [rows for name, rows in subsets.items() if name == "u, ages 10-80"]
     assert table.loc[inside, "age"].tolist() == [10, 80, 40, 41] * 3
+    assert list(parts(table[table["split"] == "test"], ["u"])[1]) == ["u, ages 10-80"]
     assert parts(table.assign(age=pd.array([pd.NA] * 18, dtype="Int64")), ["u"])[1] == {}
