@@ -20,6 +20,10 @@ a folder, ``runs/RUN`` or the published ``results``::
     model/label_issues.parquet    source, image_id, split, given, suggested, self_confidence: never an image
     model/explanation.zarr.zip    heat (label, y, x), face (label, y, x, channel), count; deletion and insertion
     model/model.onnx, model.json  the serving file and what it needs to be read
+    ablation/ablation.parquet     variant, dataset, accuracy, difference, low, high and more; ablation.json, the budget
+    search/search.parquet         trial, state, value, accuracy, seconds, hyper-parameters; search.json: importance, best
+
+The last two are there where `meanface ablate` and `meanface search` were run.
 """
 
 import json
@@ -162,6 +166,31 @@ class Results:
         those predicted. See ``model.explain``.
         """
         return read_zarr_zip(self._path("model/explanation.zarr.zip"))
+
+    @property
+    def has_experiments(self) -> bool:
+        """Whether the run holds an ablation and a search."""
+        return all((self.folder / name).exists() for name in ("ablation/ablation.json", "search/search.json"))
+
+    @cached_property
+    def ablation(self) -> pd.DataFrame:
+        """A row a variant of training and data set of the validation split; see ``model.ablation``."""
+        return pd.read_parquet(self._path("ablation/ablation.parquet"))
+
+    @cached_property
+    def ablation_budget(self) -> dict[str, Any]:
+        """``epochs``, ``faces`` and more of each variant's training."""
+        return self._json("ablation/ablation.json")
+
+    @cached_property
+    def search(self) -> pd.DataFrame:
+        """A row a finished trial of the hyper-parameter search; see ``model.search``."""
+        return pd.read_parquet(self._path("search/search.parquet"))
+
+    @cached_property
+    def search_record(self) -> dict[str, Any]:
+        """``sampler``, ``trials``, ``epochs``, ``faces``, ``importance`` (shares in [0, 1]) and ``best`` settings."""
+        return self._json("search/search.json")
 
     @property
     def model_folder(self) -> Path:

@@ -99,6 +99,12 @@ PUBLISHED = (
     "model/model.json",
     "model/model.onnx",
 )
+WHERE_PRESENT = (
+    "ablation/ablation.parquet",
+    "ablation/ablation.json",
+    "search/search.parquet",
+    "search/search.json",
+)
 MAX_WEIGHTS = 10_000_000  # bytes of the float Keras file above which it stays in the run
 
 
@@ -127,7 +133,7 @@ def publish(run: str, target: Path) -> list[str]:
     if missing:
         raise UserError(f"run {run!r} is not complete, {missing[0]} is missing: run study, train and evaluate first")
     _check_one_data(json.loads((source / "run.json").read_text("utf-8")))
-    names = list(PUBLISHED)
+    names = [*PUBLISHED, *(name for name in WHERE_PRESENT if (source / name).exists())]
     weights = source / "model" / "model.keras"
     if weights.exists() and weights.stat().st_size < MAX_WEIGHTS:
         names.append("model/model.keras")
