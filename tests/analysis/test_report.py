@@ -17,7 +17,7 @@ from analysis.errors import UserError
 from analysis.results import Results
 
 PAGES = ["index", "summary", "data", "hypothesis", "metrics", "model-card", "predict", "api", "reproduce"]
-SERVED = {"explore", "explore/predict", "api/docs", "api/openapi.json"}  # by the server, beside the report
+SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}  # by the server, beside the report
 
 
 class Page(HTMLParser):
@@ -158,6 +158,15 @@ def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]
         assert number in home
     assert f"Verdict: {results.hypothesis['verdict']}" in pages["hypothesis"].text
     assert results.run["data"]["synthetic"]["fingerprint"] in pages["reproduce"].text
+
+
+def test_model_card_says_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
+    card = pages["model-card"].text
+    for name, each in (results.metrics["sources"] | results.metrics["subsets"]).items():
+        assert name in card and f"{each['test']['calibration']['ece']:.3f} on {name}" in card
+    assert f"{results.metrics['parameters']:,} parameters" in card
+    for heading in ("Intended use", "What the label means", "Data and licences", "Limits", "Care"):
+        assert heading in card
 
 
 def test_api_page_shows_the_examples_verbatim(pages: dict[str, Page]) -> None:
