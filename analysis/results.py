@@ -21,7 +21,7 @@ a folder, ``runs/RUN`` or the published ``results``::
     model/explanation.zarr.zip    heat (label, y, x), face (label, y, x, channel), count; deletion and insertion
     model/model.onnx, model.json  the serving file and what it needs to be read
     ablation/ablation.parquet     variant, dataset, accuracy, difference, low, high and more; ablation.json, the budget
-    search/search.parquet         trial, state, value, accuracy, seconds, hyper-parameters; search.json: importance, best
+    search/search.parquet         trial, state, value, accuracy, seconds, settings; search.json: importance, best
 
 The last two are there where `meanface ablate` and `meanface search` were run.
 """

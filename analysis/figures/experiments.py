@@ -83,9 +83,9 @@ def ablation_reading(ablation: pd.DataFrame, budget: dict[str, Any]) -> str:
     clear = compared[(compared["high"] < 0) | (compared["low"] > 0)]["variant"].nunique()
     reading = (
         f"Each variant was trained for {budget['epochs']} epochs on {budget['faces']:,} faces and scored on the "
-        f"validation splits. The largest loss comes with “{mean.idxmin()}” ({100 * mean.min():+.1f} points on average), "
-        f"the largest gain with “{mean.idxmax()}” ({100 * mean.max():+.1f}); {clear} of {len(mean)} changes differ clearly "
-        "from the reference on some data set"
+        f"validation splits. The largest loss comes with “{mean.idxmin()}” ({100 * mean.min():+.1f} points on "
+        f"average), the largest gain with “{mean.idxmax()}” ({100 * mean.max():+.1f}); {clear} of {len(mean)} changes "
+        "differ clearly from the reference on some data set"
     )
     if len(seeds):
         reading += f", and another seed alone moves accuracy by up to {100 * seeds.max():.1f} points"
@@ -230,6 +230,6 @@ def parallel_coordinates_reading(trials: pd.DataFrame, record: dict[str, Any]) -
     pruned = int((trials["state"] == "pruned").sum())
     return (
         f"Darker lines are better trials; {pruned} of {len(trials)} were stopped early. The best, number "
-        f"{int(best['trial'])}, reached a log loss of {best['value']:.3f} and an accuracy of {percent(best['accuracy'])} "
-        f"with {settings}."
+        f"{int(best['trial'])}, reached a log loss of {best['value']:.3f} and an accuracy of "
+        f"{percent(best['accuracy'])} with {settings}."
     )

@@ -1,0 +1,196 @@
+"""Which file serves the network fastest, and at what loss: python benchmarks/runtimes.py [DATASET]
+
+Exports the published network for ONNX Runtime, LiteRT and OpenCV, as float and quantised to 8 bits, and prints side by
+side, XXFaces are the demo composites, or the test split of an ingested data set; 8-bit files are calibrated on others.
+"""
+
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import keras
+import numpy as np
+import onnxruntime
+import pandas as pd
+import tensorflow as tf
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from analysis import paths
+from analysis.ingest import ingest
+from analysis.results import published
+from analysis.sources import demo_source, register
+from model.dataset import Faces, load_split
+from model.predict import window
+
+Logits = Callable[[np.ndarray], np.ndarray]
+CALIBRATION, BATCH, REPEATS = 256, 64, 60
+
+
+def faces(arguments: list[str]) -> tuple[Faces, Faces]:
+    """Faces to calibrate on, and faces to measure on."""
+    if arguments:
+        return load_split(arguments[:1], "train"), load_split(arguments[:1], "test")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["MEANFACE_HOME"] = home
+        register(demo_source(), "demo")
+        ingest("demo", progress=False)
+        found = load_split(["demo"], "train"), load_split(["demo"], "test")
+    del os.environ["MEANFACE_HOME"]
+    return found
+
+
+class Reader(CalibrationDataReader):
+    """Feeds calibration faces to ONNX Runtime's quantiser."""
+
+    def __init__(self, name: str, pictures: np.ndarray) -> None:
+        self._left = iter([{name: pictures[start : start + 16]} for start in range(0, len(pictures), 16)])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._left, None)
+
+
+def onnx_int8(source: Path, target: Path, pictures: np.ndarray) -> None:
+    name = onnxruntime.InferenceSession(source).get_inputs()[0].name
+    prepared = target.with_suffix(".prepared.onnx")
+    quant_pre_process(source, prepared)
+    quantize_static(
+        prepared,
+        target,
+        Reader(name, pictures),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+
+
+def litert(network: keras.Model, target: Path, pictures: np.ndarray | None) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    if pictures is not None:
+
+        def examples() -> Iterator[list[np.ndarray]]:
+            yield from ([picture[None]] for picture in pictures)
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = examples
+    target.write_bytes(converter.convert())
+
+
+def onnx_runtime(file: Path, threads: int) -> Logits:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda pictures: session.run(None, {name: pictures})[0][:, 0]
+
+
+def litert_runtime(file: Path, threads: int) -> Logits:
+    interpreter = tf.lite.Interpreter(model_path=str(file), num_threads=threads)
+    given, got = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    shape: list[tuple[int, ...]] = []
+
+    def logits(pictures: np.ndarray) -> np.ndarray:
+        if shape != [pictures.shape]:
+            shape[:] = [pictures.shape]
+            interpreter.resize_tensor_input(given, pictures.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(given, pictures)
+        interpreter.invoke()
+        return interpreter.get_tensor(got)[:, 0]
+
+    return logits
+
+
+def opencv_runtime(file: Path, threads: int) -> Logits:
+    network = cv2.dnn.readNetFromONNX(str(file))
+
+    def logits(pictures: np.ndarray) -> np.ndarray:
+        cv2.setNumThreads(threads)
+        network.setInput(pictures)
+        return network.forward()[:, 0].copy()
+
+    return logits
+
+
+def keras_runtime(network: keras.Model) -> Logits:
+    return lambda pictures: network.predict(pictures, batch_size=BATCH, verbose=0)[:, 0]
+
+
+def milliseconds(work: Callable[[], object], repeats: int) -> float:
+    times = []
+    for _ in range(repeats + 3):
+        began = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(times[3:])
+
+
+def in_batches(logits: Logits, pictures: np.ndarray) -> np.ndarray:
+    return np.concatenate([logits(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)])
+
+
+def measured(
+    file: Path, make: Callable[[Path, int], Logits], pictures: np.ndarray, male: np.ndarray, wanted: np.ndarray
+) -> dict[str, float]:
+    one, two = make(file, 1), make(file, 2)
+    found = in_batches(two, pictures)
+    face, batch = pictures[:1], pictures[:BATCH]
+    return {
+        "ms a face": milliseconds(lambda: one(face), REPEATS),
+        "faces/s": len(batch) / milliseconds(lambda: two(batch), REPEATS // 3) * 1e3,
+        "KB": file.stat().st_size / 1e3,
+        "max |d logit|": float(np.abs(found - wanted).max()),
+        "accuracy %": 100 * float(((found > 0) == male).mean()),
+    }
+
+
+def main() -> None:
+    folder = published().model_folder
+    network = keras.saving.load_model(folder / "model.keras")
+    height, width = network.input_shape[1:3]
+    calibration, test = faces(sys.argv[1:])
+    seen = window(calibration.pixels, height, width).astype(np.float32)
+    chosen = np.random.default_rng(0).choice(len(seen), min(CALIBRATION, len(seen)), replace=False)
+    pictures, male = window(test.pixels, height, width).astype(np.float32), test.male > 0
+    wanted = keras_runtime(network)(pictures)
+    rows: dict[str, dict[str, float] | str] = {}
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(None):
+        served, small = folder / "model.onnx", Path(scratch) / "int8.onnx"
+        light, light8 = Path(scratch) / "float.tflite", Path(scratch) / "int8.tflite"
+        with contextlib.redirect_stdout(None):
+            onnx_int8(served, small, seen[chosen])
+            litert(network, light, None)
+            litert(network, light8, seen[chosen])
+        kinds: dict[str, tuple[Path, Callable[[Path, int], Logits]]] = {
+            "ONNX Runtime, float (served)": (served, onnx_runtime),
+            "ONNX Runtime, 8 bits": (small, onnx_runtime),
+            "LiteRT, float": (light, litert_runtime),
+            "LiteRT, 8 bits": (light8, litert_runtime),
+            "OpenCV DNN, float": (served, opencv_runtime),
+        }
+        for kind, (file, make) in kinds.items():
+            rows[kind] = measured(file, make, pictures, male, wanted)
+    table = pd.DataFrame(rows).T.astype(float)
+    first = table.iloc[0]
+    table.insert(1, "ratio", table["ms a face"] / first["ms a face"])
+    table.insert(3, "ratio ", table["faces/s"] / first["faces/s"])
+    keras_accuracy = 100 * float(((wanted > 0) == male).mean())
+    print(f"{len(pictures):,} faces; Keras: {keras_accuracy:.2f} % right; {paths.PROJECT.name}'s published network")
+    print(
+        table.round(
+            {"ms a face": 2, "ratio": 2, "faces/s": 0, "ratio ": 2, "KB": 0, "max |d logit|": 5, "accuracy %": 2}
+        ).to_string()
+    )
+
+
+if __name__ == "__main__":
+    main()
