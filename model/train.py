@@ -250,7 +250,7 @@ def fit(
         yield row
 
 
-def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, count: int = 60) -> None:
+def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, count: int = 30) -> None:
     """Give a network the running mean of another one's weights, and the statistics of normalisation that belong to it.
 
     The statistics are measured anew on some batches, since those of the other network are not those of the mean

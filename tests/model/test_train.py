@@ -115,7 +115,8 @@ def test_data_ingested_anew_is_not_scored_with_an_old_model(trained: Path, demo:
     record["steps"]["train"]["data"]["demo"] = "another"
     other = paths.run_folder("other")
     (other / "model").mkdir(parents=True)
-    (other / "model/model.json").write_text((trained / "model/model.json").read_text())
+    for name in ("model.json", "model.onnx"):
+        (other / "model" / name).write_bytes((trained / "model" / name).read_bytes())
     (other / "run.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="ingested anew"):
         evaluate("other")
