@@ -27,6 +27,7 @@ def write_results(folder: Path) -> Results:
     (folder / "model").mkdir()
     _write_study(folder / "study", rng)
     _write_model(folder / "model", rng)
+    write_experiments(folder, np.random.default_rng(21))
     _json(
         folder / "run.json",
         {
@@ -43,6 +44,48 @@ def write_results(folder: Path) -> Results:
         },
     )
     return Results(folder)
+
+
+def write_experiments(folder: Path, rng: np.random.Generator) -> None:
+    """An ablation of five variants on two data sets and a search of twenty trials."""
+    (folder / "ablation").mkdir()
+    (folder / "search").mkdir()
+    changes = {"as published": 0.0, "another seed": 0.002, "no augmentation": -0.06, "no heads": -0.01, "wider": 0.004}
+    rows = [
+        {
+            "variant": variant,
+            "dataset": dataset,
+            "images": 300,
+            "accuracy": 0.9 + change,
+            "log_loss": 0.25 - change,
+            "difference": None if variant == "as published" else change,
+            "low": None if variant == "as published" else change - 0.01,
+            "high": None if variant == "as published" else change + 0.01,
+            "seconds": 90.0,
+            "parameters": 700_000,
+        }
+        for variant, change in changes.items()
+        for dataset in ("synthetic", "other")
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "ablation/ablation.parquet", index=False)
+    _json(folder / "ablation/ablation.json", {"epochs": 4, "faces": 800, "seed": 0, "datasets": ["synthetic", "other"]})
+    trials = pd.DataFrame(
+        {
+            "trial": range(20),
+            "state": ["complete", "complete", "complete", "pruned"] * 5,
+            "value": rng.uniform(0.3, 0.7, 20),
+            "accuracy": rng.uniform(0.7, 0.9, 20),
+            "seconds": rng.uniform(20, 40, 20),
+            "learning_rate": 10 ** rng.uniform(-3.5, -2, 20),
+            "light": rng.uniform(0, 1.5, 20),
+            "batch_size": rng.choice([32, 64, 128], 20),
+        }
+    )
+    trials.to_parquet(folder / "search/search.parquet", index=False)
+    best = trials.loc[trials["value"].idxmin(), ["learning_rate", "light", "batch_size"]].to_dict()
+    importance = {"learning_rate": 0.7, "batch_size": 0.2, "light": 0.1}
+    record = {"sampler": "tpe", "trials": 20, "epochs": 3, "faces": 800, "importance": importance, "best": best}
+    _json(folder / "search/search.json", record)
 
 
 def _json(path: Path, value: Any) -> None:
