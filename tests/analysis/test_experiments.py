@@ -1,0 +1,72 @@
+"""Charts of what was tried: they draw every variant and trial, and their readings follow from the tables."""
+
+from pathlib import Path
+
+import holoviews as hv
+import pandas as pd
+import pytest
+
+from analysis.figures import experiments
+from analysis.results import Results
+from tests.synthetic import write_results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("run"))
+
+
+def test_ablation_draws_every_variant_but_the_reference_on_every_data_set(results: Results) -> None:
+    chart = experiments.ablation_chart(results.ablation)
+    points = [element for element in chart if isinstance(element, hv.Points)]
+    assert len(points) == 2
+    assert all(len(each) == 4 for each in points)
+    hv.renderer("bokeh").get_plot(chart)
+
+
+def test_ablation_reading_names_the_largest_loss_and_gain(results: Results) -> None:
+    reading = experiments.ablation_reading(results.ablation, results.ablation_budget)
+    assert "“no augmentation” (−6.0 points" in reading
+    assert "“wider” (+0.4)" in reading
+    assert "another seed alone moves accuracy by up to 0.2 points" in reading
+    assert "1 of 4 changes differ clearly" in reading
+
+
+def test_ablation_reading_follows_the_table(results: Results) -> None:
+    changed = results.ablation.copy()
+    changed.loc[changed["variant"] == "no heads", ["difference", "low", "high"]] = [-0.2, -0.25, -0.15]
+    assert "“no heads” (−20.0 points" in experiments.ablation_reading(changed, results.ablation_budget)
+
+
+def test_table_lists_the_reference_and_all_that_was_tried(results: Results) -> None:
+    table = experiments.ablation_table(results.ablation)
+    assert table.index.tolist() == list(dict.fromkeys(results.ablation["variant"]))
+    assert table.loc["as published", "other: change (95 % interval)"] == "–"
+    assert table.loc["no augmentation", "other: change (95 % interval)"] == "−6.0 (−7.0 to −5.0)"
+
+
+def test_every_trial_is_a_line_and_the_best_lies_on_top(results: Results) -> None:
+    chart = experiments.parallel_coordinates(results.search)
+    lines = next(element for element in chart if isinstance(element, hv.Contours))
+    assert len(lines) == 20
+    losses = [line["loss"] for line in lines.data]
+    assert losses == sorted(losses, reverse=True)
+    hv.renderer("bokeh").get_plot(chart)
+
+
+def test_search_readings_name_budget_importance_and_best_trial(results: Results) -> None:
+    reading = experiments.importance_reading(results.search_record)
+    assert "20 trials of 3 epochs on 800 faces" in reading
+    assert reading.index("learning rate") < reading.index("batch size") < reading.index("light")
+    best = results.search.loc[results.search["value"].idxmin()]
+    told = experiments.parallel_coordinates_reading(results.search, results.search_record)
+    assert f"number {int(best['trial'])}" in told
+    assert "5 of 20 were stopped early" in told
+    hv.renderer("bokeh").get_plot(experiments.importance_chart(results.search_record))
+
+
+def test_a_run_without_experiments_says_so(results: Results, tmp_path: Path) -> None:
+    assert results.has_experiments
+    assert not Results(tmp_path).has_experiments
+    with pytest.raises(Exception, match="ablation"):
+        _ = pd.DataFrame(Results(tmp_path).ablation)
