@@ -17,17 +17,22 @@ MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", 
 def numbers(results: Results) -> str:
     """The table of the README's first screen, in Markdown."""
     test, found, metrics = results.metrics["splits"]["test"], results.hypothesis, results.metrics
-    low, high = test["accuracy_interval"]
-    rows = [
+    rows = []
+    for name, splits in (metrics["sources"] | metrics["subsets"]).items():
+        part = splits["test"]
+        low, high = part["accuracy_interval"]
+        rows.append(
+            (
+                f"Accuracy on {part['images']:,} test photos of {name}",
+                f"**{percent(part['accuracy'])}** (95 % interval {percent(low)} to {percent(high)})",
+            )
+        )
+    rows += [
         (
-            f"Accuracy on {test['images']:,} photos of people never seen",
-            f"**{percent(test['accuracy'])}** (95 % interval {percent(low)} to {percent(high)})",
-        ),
-        (
-            "Decided, the rest being “uncertain”",
+            f"Decided on {metrics['datasets'][0]}, the rest being “uncertain”",
             f"{percent(test['decided']['coverage'])}, of which {percent(test['decided']['accuracy'])} rightly",
         ),
-        ("Calibration error", f"{test['calibration']['ece']:.3f}"),
+        (f"Calibration error on {metrics['datasets'][0]}", f"{test['calibration']['ece']:.3f}"),
         ("Model", f"{metrics['parameters']:,} parameters, {metrics['serving_bytes'] / 1e6:.1f} MB"),
         (
             "Do the average faces differ?",
