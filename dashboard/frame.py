@@ -54,6 +54,10 @@ THEME = {
 }
 CONTENT_WIDTH = 1120  # pixels
 
+_CHOICE = {
+    "flexWrap": "wrap",
+    "& button": {"whiteSpace": "nowrap", "width": "auto"},
+}  # on several lines where the window is narrow
 _BREATH = 0.01  # seconds before a figure is drawn, in which the server answers who waits
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # who draws, in each loop
 
@@ -338,9 +342,7 @@ def section(title: str, *parts: Any, about: str = "") -> pn.Column:
 
 def choice(parameter: param.Parameter) -> pmui.RadioButtonGroup:
     """Let one of a few values be chosen."""
-    return pmui.RadioButtonGroup.from_param(
-        parameter, label="", description="", margin=0, sx={"& button": {"whiteSpace": "nowrap"}}
-    )
+    return pmui.RadioButtonGroup.from_param(parameter, label="", description="", margin=0, sx=_CHOICE)
 
 
 def controls(*widgets: Any) -> pn.FlexBox:

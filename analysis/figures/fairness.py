@@ -131,7 +131,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
             ylim=(-0.8, len(table) - 0.2),
             show_grid=True,
             # The title starts above the names: a phone leaves no room for it to their right.
-            backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -6 * max(map(len, names))},
+            backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -5 * max(map(len, names))},
             **(style.names_of([f"run {name}" for name in runs(groups)[:2]])),
         )
     )
