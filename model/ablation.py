@@ -71,6 +71,7 @@ def variants(run: str, datasets: int) -> list[Variant]:
         Variant("no change of light or colour", _augmented(light=0, grey=0)),
         Variant("no loss of sharpness, grain or JPEG", _augmented(coarse=0, blur=0, jpeg=0, noise=0)),
         Variant("no covered parts or tight crops", _augmented(hide=0, tight=0)),
+        Variant("augmentation as strong at the end", lambda training: replace(training, calm=1.0)),
         Variant("no label smoothing", lambda training: replace(training, label_smoothing=0.0)),
         Variant("last weights instead of their mean", lambda training: replace(training, average=0.0)),
         Variant("full size from the start", lambda training: replace(training, sizes=(1.0,))),

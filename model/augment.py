@@ -6,7 +6,7 @@ time: several times faster on a CPU than the same steps as batched TensorFlow op
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
@@ -44,6 +44,10 @@ class Augmentation:
     grey: float = 0.1
     light: float = 1.0
     noise: float = 8.0
+
+    def scaled(self, factor: float) -> "Augmentation":
+        """All strengths and shares times a factor in [0, 1]."""
+        return Augmentation(**{name: value * factor for name, value in asdict(self).items()})
 
 
 def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: float, how: Augmentation) -> np.ndarray:

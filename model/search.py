@@ -35,6 +35,7 @@ SPACE: dict[str, tuple[BaseDistribution, tuple[Any, ...]]] = {
     "hide": (FloatDistribution(0.0, 0.6), (0.0, 0.3)),
 }
 SAMPLERS = ("tpe", "random", "grid")
+_WATCHED = 1500  # faces of the validation split that trials are scored on
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -69,7 +70,7 @@ def search(
     """Try hyper-parameters until the study holds so many finished trials, and write what was found.
 
     Every trial trains on the same random part of the training split for a few epochs at reduced size; its value is
-    the log loss on the validation split, and it is pruned when it falls behind the median of the others at the same
+    the log loss on a part of the validation split, and it is pruned when it falls behind the median of the others at the same
     epoch. Several processes, or machines that share the folder, may work on one study at once; what a killed process
     had begun is tried again.
 
@@ -86,7 +87,7 @@ def search(
     epochs, faces
         Budget of a trial.
     seed
-        Of the sampler and of trainings. Give processes that share a study different ones.
+        Of the sampler. Give processes that share a study different ones.
 
     Returns
     -------
@@ -96,12 +97,12 @@ def search(
     Raises
     ------
     UserError
-        If a data set is not ingested or the sampler is unknown.
+        If a data set is not ingested, the sampler is unknown, or the study was begun with other data or another budget.
     """
     facts = dataset_facts(names)
     train_split, validation = load_split(names, "train"), load_split(names, "validation")
-    short = Training(epochs=epochs, sizes=(0.6,), average=0.98, seed=seed)
-    part = sample(train_split, faces)
+    short = Training(epochs=epochs, sizes=(0.6,), calm=1.0, average=0.0)
+    part, watched = sample(train_split, faces), sample(validation, _WATCHED)
     folder = paths.run_folder(run) / "search"
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -121,6 +122,11 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )
 
+    budget = {"epochs": epochs, "faces": faces, "data": {name: fact["fingerprint"] for name, fact in facts.items()}}
+    if study.user_attrs.get("budget", budget) != budget:
+        raise UserError(f"{folder} holds a study of other data or of another budget: give its options, or move it")
+    study.set_user_attr("budget", budget)
+
     def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         done = sum(each.state in _FINISHED for each in study.get_trials(deepcopy=False))
         value = f"log loss {trial.value:.4f}" if trial.value is not None else "no value"
@@ -128,15 +134,14 @@ def search(
 
     enough = optuna.study.MaxTrialsCallback(trials, states=_FINISHED)
     if sum(each.state in _FINISHED for each in study.get_trials(deepcopy=False)) < trials:
-        study.optimize(_objective(part, validation, short), callbacks=[told, enough], catch=())
+        study.optimize(_objective(part, watched, short), callbacks=[told, enough], catch=())
     table = trial_table(study)
     record = {
         "sampler": sampler,
         "trials": len(table),
-        "epochs": epochs,
-        "faces": len(part),
+        **budget,
         "datasets": names,
-        "data": {name: fact["fingerprint"] for name, fact in facts.items()},
+        "validation_faces": len(watched),
         "importance": importance(study),
         "best": study.best_params,
     }

@@ -40,6 +40,9 @@ class Training:
     sizes
         Pixels of the picture per pixel of the frame, one after the other in equal parts of the epochs: small pictures
         train several times faster (Tan and Le, "EfficientNetV2", ICML 2021).
+    calm
+        Factor of the strength of augmentation while the last of ``sizes`` is trained: what is seen at the end, and what
+        normalisation is measured on, is closer to plain photos.
     learning_rate, warmup
         Peak of the cosine schedule, reached after this many epochs.
     weight_decay
@@ -67,6 +70,7 @@ class Training:
     epochs: int = 40
     batch_size: int = 64
     sizes: tuple[float, ...] = (0.6, 0.6, 0.8, 0.8, 1.0)
+    calm: float = 0.5
     learning_rate: float = 2e-3
     warmup: float = 2.0
     weight_decay: float = 0.05
@@ -82,7 +86,15 @@ class Training:
 
     def size(self, epoch: int) -> float:
         """Size of the pictures in an epoch, counted from 0."""
-        return self.sizes[min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))]
+        return self.sizes[self._part(epoch)]
+
+    def strength(self, epoch: int) -> Augmentation:
+        """How strongly faces are distorted in an epoch, counted from 0."""
+        last = self._part(epoch) == len(self.sizes) - 1
+        return self.augmentation.scaled(self.calm) if last else self.augmentation
+
+    def _part(self, epoch: int) -> int:
+        return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
 
 
 @keras.saving.register_keras_serializable("meanface")
@@ -313,7 +325,7 @@ def _batches(
                 height,
                 width,
                 training.size(epoch),
-                training.augmentation,
+                training.strength(epoch),
             )
             wanted = {name: values[part] for name, values in targets.items()}
             if teachers:

@@ -68,6 +68,15 @@ def test_what_matters_alone_is_found_to_matter_most() -> None:
     assert max(record["importance"], key=record["importance"].get) == "learning_rate"
 
 
+@pytest.mark.usefixtures("quick", "demo")
+def test_a_study_keeps_its_budget() -> None:
+    from model.search import search
+
+    run_search("budget", 2)
+    with pytest.raises(UserError, match="another budget"):
+        search(["demo"], "budget", trials=4, sampler="tpe", epochs=5, faces=64)
+
+
 @pytest.mark.usefixtures("demo")
 def test_unknown_sampler_is_named() -> None:
     with pytest.raises(UserError, match="no sampler 'best'"):
