@@ -70,9 +70,9 @@ def search(
     """Try hyper-parameters until the study holds so many finished trials, and write what was found.
 
     Every trial trains on the same random part of the training split for a few epochs at reduced size; its value is
-    the log loss on a part of the validation split, and it is pruned when it falls behind the median of the others at the same
-    epoch. Several processes, or machines that share the folder, may work on one study at once; what a killed process
-    had begun is tried again.
+    the log loss on a part of the validation split, and it is pruned when it falls behind the median of the others at
+    the same epoch. Several processes, or machines that share the folder, may work on one study at once; what a killed
+    process had begun is tried again.
 
     Parameters
     ----------

@@ -24,7 +24,9 @@ def small():
     from model.architecture import Architecture
     from model.train import Training
 
-    return Training(epochs=2, batch_size=64, architecture=Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1)))
+    return Training(
+        epochs=2, batch_size=64, architecture=Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1))
+    )
 
 
 @pytest.fixture(scope="module")
