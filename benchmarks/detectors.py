@@ -60,7 +60,9 @@ def yunet() -> Detector:
 
 
 def haar() -> Detector:
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    cascades = importlib.resources.files("cv2") / "data"
+    with importlib.resources.as_file(cascades / "haarcascade_frontalface_default.xml") as path:
+        cascade = cv2.CascadeClassifier(str(path))
 
     def detect(picture: np.ndarray) -> list[np.ndarray | None]:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
@@ -86,7 +88,8 @@ def faceless(count: int) -> list[np.ndarray]:
     made = []
     for number in range(count):
         noise = cv2.GaussianBlur(rng.integers(0, 256, (250, 250, 3), np.uint8), (0, 0), 1 + number % 12)
-        made.append(cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX))
+        low, high = float(noise.min()), float(noise.max())
+        made.append(((noise - low) * (255 / (high - low))).astype(np.uint8))
     return made
 
 
@@ -120,9 +123,11 @@ def main() -> None:
     for name, detect in detectors.items():
         row: dict[str, float] = {}
         for size in SIZES:
-            row[f"{size} px %"] = 100 * np.mean([bool(detect(placed(face, size, 640))) for face in faces])
+            row[f"{size} px %"] = 100 * statistics.mean([bool(detect(placed(face, size, 640))) for face in faces])
         for turns, label in ((1, "90° %"), (2, "180° %")):
-            row[label] = 100 * np.mean([bool(detect(np.ascontiguousarray(np.rot90(photo, turns)))) for photo in photos])
+            row[label] = 100 * statistics.mean(
+                [bool(detect(np.ascontiguousarray(np.rot90(photo, turns)))) for photo in photos]
+            )
         row["false alarms"] = sum(len(detect(picture)) for picture in faceless(50))
         row["jitter px"] = jitter(detect, photos)
         row["ms"] = milliseconds(detect, photos)
