@@ -5,7 +5,7 @@ Knows trainings and the validation split; the test split is not touched.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,44 +39,44 @@ class Variant:
     change
         Training as published -> training of this variant.
     datasets
-        Data sets trained on, by their place in the list; None takes all.
+        Data sets trained on; None takes all.
     """
 
     name: str
     change: Callable[[Training], Training] = lambda training: training
-    datasets: tuple[int, ...] | None = None
+    datasets: tuple[str, ...] | None = None
 
 
 def _augmented(**changes: float) -> Callable[[Training], Training]:
     return lambda training: replace(training, augmentation=replace(training.augmentation, **changes))
 
 
-def variants(run: str, datasets: int) -> list[Variant]:
+def variants(run: str, names: list[str]) -> list[Variant]:
     """What is tried: the reference first, then one change each.
 
     Parameters
     ----------
     run
         A trained run, the teacher of the variant that is distilled.
-    datasets
-        How many data sets there are; with several, each is also tried alone.
+    names
+        Data sets; with several, each is also tried alone.
     """
     tried = [
         Variant(REFERENCE),
         Variant("another seed", lambda training: replace(training, seed=training.seed + 1)),
         Variant("no auxiliary heads", lambda training: replace(training, auxiliary=0.0)),
-        Variant("faces drawn alike, not balanced", lambda training: replace(training, balance=0.0)),
+        Variant("no balancing of groups", lambda training: replace(training, balance=0.0)),
         Variant("no augmentation", lambda training: replace(training, augmentation=_NO_AUGMENTATION)),
-        Variant("no change of place or scale", _augmented(rotation=0, scale=0, stretch=0, shift=0)),
-        Variant("no change of light or colour", _augmented(light=0, grey=0)),
-        Variant("no loss of sharpness, grain or JPEG", _augmented(coarse=0, blur=0, jpeg=0, noise=0)),
-        Variant("no covered parts or tight crops", _augmented(hide=0, tight=0)),
-        Variant("augmentation as strong at the end", lambda training: replace(training, calm=1.0)),
+        Variant("place and scale fixed", _augmented(rotation=0, scale=0, stretch=0, shift=0)),
+        Variant("light and colour fixed", _augmented(light=0, grey=0)),
+        Variant("always sharp and clean", _augmented(coarse=0, blur=0, jpeg=0, noise=0)),
+        Variant("nothing covered or cut", _augmented(hide=0, tight=0)),
+        Variant("strong to the end", lambda training: replace(training, calm=1.0)),
         Variant("no label smoothing", lambda training: replace(training, label_smoothing=0.0)),
-        Variant("last weights instead of their mean", lambda training: replace(training, average=0.0)),
-        Variant("full size from the start", lambda training: replace(training, sizes=(1.0,))),
+        Variant("no weight averaging", lambda training: replace(training, average=0.0)),
+        Variant("full size throughout", lambda training: replace(training, sizes=(1.0,))),
         Variant(
-            "two thirds of the width",
+            "two thirds as wide",
             lambda training: replace(
                 training,
                 architecture=replace(
@@ -84,10 +84,10 @@ def variants(run: str, datasets: int) -> list[Variant]:
                 ),
             ),
         ),
-        Variant("taught by the published run", lambda training: replace(training, teachers=(run,))),
+        Variant("with a teacher", lambda training: replace(training, teachers=(run,))),
     ]
-    if datasets > 1:
-        tried += [Variant(f"data set {place + 1} alone", datasets=(place,)) for place in range(datasets)]
+    if len(names) > 1:
+        tried += [Variant(f"{name} alone", datasets=(name,)) for name in names]
     return tried
 
 
@@ -133,13 +133,12 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
     short = Training(epochs=epochs, sizes=(0.6, 0.8), average=0.99, warmup=1.0, seed=seed)
     folder = paths.run_folder(run) / "ablation"
     scores = _finished(folder, budget)
-    tried = variants(run, len(names))
+    tried = variants(run, names)
     for number, variant in enumerate(tried):
         if variant.name in scores:
             continue
         print(f"{variant.name} ({number + 1} of {len(tried)})", flush=True)
-        allowed = names if variant.datasets is None else [names[place] for place in variant.datasets]
-        part = sample(_of(train_split, allowed), faces, seed)
+        part = sample(_of(train_split, variant.datasets or names), faces, seed)
         start = time.perf_counter()
         logits, parameters = _trained(part, validation, variant.change(short))
         scores[variant.name] = {
@@ -165,7 +164,7 @@ def _finished(folder: Path, budget: dict[str, Any]) -> dict[str, Any]:
     return scores
 
 
-def _of(faces: Faces, names: list[str]) -> Faces:
+def _of(faces: Faces, names: Sequence[str]) -> Faces:
     rows = np.flatnonzero(faces.table["dataset"].isin(names).to_numpy())
     return Faces(faces.table.iloc[rows].reset_index(drop=True), faces.pixels[rows])
 

@@ -65,7 +65,7 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
         **style.chart(
             "What is each part worth?",
             height=90 + 34 * len(order),
-            xlabel="Change of accuracy (percentage points)",
+            xlabel="Change of accuracy (points)",
             ylabel="",
             yticks=[(len(order) - 1 - place, variant) for place, variant in enumerate(order)],
             ylim=(-0.6, len(order) - 0.4),
@@ -142,7 +142,7 @@ def importance_chart(record: dict[str, Any]) -> hv.Overlay:
             "Which setting matters?",
             height=80 + 30 * len(found),
             max_width=760,
-            xlabel="Share of the variance explained (%)",
+            xlabel="Variance explained (%)",
             ylabel="",
             yticks=list(enumerate(table["name"])),
             xlim=(0, None),
