@@ -72,6 +72,19 @@ def serving_network(network: keras.Model, architecture: Architecture) -> keras.M
     return served
 
 
+def begin_with(network: keras.Model, served: keras.Model) -> None:
+    """Give a network the weights of one that is served, of the same architecture; auxiliary heads keep theirs.
+
+    Raises
+    ------
+    ValueError
+        If the architectures differ.
+    """
+    weights = served.get_weights()
+    network.set_weights(weights[:-2] + network.get_weights()[len(weights) - 2 :])
+    network.get_layer("male").set_weights(weights[-2:])
+
+
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features (n, last filters)."""
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)

@@ -45,6 +45,11 @@ def train(
     teacher: Annotated[
         list[str] | None, typer.Option(help="Trained run to learn from as well; several may be given.")
     ] = None,
+    start: Annotated[str | None, typer.Option(help="Trained run whose weights are begun with.")] = None,
+    augmentation: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Factor of the strength of augmentation.")
+    ] = None,
+    full_size: Annotated[bool, typer.Option(help="Pictures of full size from the start.")] = False,
     strategy: Annotated[
         StrategyOption, typer.Option(help="`multi-worker` trains on the machines that TF_CONFIG names.")
     ] = StrategyOption.one,
@@ -54,12 +59,17 @@ def train(
     Example: `meanface train celeba utkface --epochs 40`.
     """
     with _training_installed():
+        from model.augment import Augmentation
         from model.strategies import open_strategy
         from model.train import Training
         from model.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     run = run or names[0]
-    given |= {"seed": seed, "teachers": tuple(teacher or ())}
+    given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": start}
+    if augmentation is not None:
+        given |= {"augmentation": Augmentation().scaled(augmentation), "calm": 1.0}
+    if full_size:
+        given["sizes"] = (1.0,)
     training = Training(**{key: value for key, value in given.items() if value is not None})
     history = fit(names, run, training, open_strategy(strategy.value))
     last = history.iloc[-1]

@@ -20,7 +20,7 @@ from analysis import paths
 from analysis.errors import UserError
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES
-from model.architecture import Architecture, build, serving_network
+from model.architecture import Architecture, begin_with, build, serving_network
 from model.augment import Augmentation, augment
 from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
 from model.export import export
@@ -59,6 +59,8 @@ class Training:
     teachers, teaching
         Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
         Knowledge in a Neural Network", 2015).
+    start
+        Run whose weights are begun with, in place of random ones; its auxiliary heads are new. Empty begins anew.
     seed
         Of weights, order and augmentation.
     augmentation
@@ -80,6 +82,7 @@ class Training:
     average: float = 0.998
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
+    start: str = ""
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     architecture: Architecture = field(default_factory=Architecture)
@@ -193,6 +196,11 @@ def with_heads(training: Training, faces: Faces) -> Training:
 def compiled(training: Training, faces: int) -> keras.Model:
     """Network of a training with its optimiser, to be trained on so many faces."""
     network = build(training.architecture, training.seed)
+    if training.start:
+        try:
+            begin_with(network, _weights(training.start))
+        except ValueError:
+            raise UserError(f"run {training.start!r} has another architecture: begin with one of the same") from None
     steps = -(-faces // training.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -221,6 +229,13 @@ def compiled(training: Training, faces: int) -> keras.Model:
         jit_compile=False,
     )
     return network
+
+
+def _weights(run: str) -> keras.Model:
+    path = paths.run_folder(run) / "model" / "model.keras"
+    if not path.exists():
+        raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
+    return keras.saving.load_model(path)
 
 
 def fit(

@@ -134,14 +134,33 @@ def test_untrained_run_and_missing_data_say_what_to_run(home: Path, small) -> No
         train(["demo"], "run", small)
 
 
-def test_augmentation_depends_on_its_seed_alone(rng: np.random.Generator) -> None:
-    import tensorflow as tf
+def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> None:
+    from dataclasses import replace
 
-    from model.augment import augment
+    from model.architecture import begin_with, build, serving_network
 
-    faces = tf.constant(rng.integers(0, 256, (6, 109, 89, 3)).astype(np.uint8))
-    first = augment(faces, tf.constant([1, 2]), 80, 80).numpy()
-    assert first.shape == (6, 80, 80, 3)
-    assert 0 <= first.min() <= first.max() <= 255
-    np.testing.assert_array_equal(first, augment(faces, tf.constant([1, 2]), 80, 80).numpy())
-    assert np.abs(first - augment(faces, tf.constant([1, 3]), 80, 80).numpy()).mean() > 1
+    architecture = replace(small.architecture, attributes=39, ages=9, races=5)
+    network = build(architecture, seed=1)
+    faces = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype(np.float32)
+    wanted = network.predict(faces, verbose=0)["male"]
+    served = serving_network(network, architecture)
+    np.testing.assert_allclose(served.predict(faces, verbose=0), wanted, atol=1e-5)
+    other = build(architecture, seed=2)
+    assert np.abs(other.predict(faces, verbose=0)["male"] - wanted).max() > 1e-4
+    begin_with(other, served)
+    np.testing.assert_allclose(other.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
+
+
+def test_training_begins_with_a_run_of_the_same_architecture_only(trained: Path, demo: Path, small) -> None:
+    from dataclasses import replace
+
+    from model.train import compiled
+
+    begun = compiled(replace(small, start="whole"), 280)
+    kept = compiled(small, 280)
+    assert np.abs(begun.get_weights()[0] - kept.get_weights()[0]).max() > 0
+    wider = replace(small, start="whole", architecture=replace(small.architecture, filters=(8, 16)))
+    with pytest.raises(UserError, match="another architecture"):
+        compiled(wider, 280)
+    with pytest.raises(UserError, match="no weights to begin with"):
+        compiled(replace(small, start="nothing"), 280)
