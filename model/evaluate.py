@@ -28,7 +28,7 @@ from model.explain import explain
 from model.fairness import group_metrics
 from model.label_errors import label_errors
 from model.robustness import robustness
-from model.scores import TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
+from model.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 
 LABELS = ["female", "male"]
 DEGRADED = 1000  # test images of each source whose degraded copies are scored
@@ -114,13 +114,15 @@ def choose(validation: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     validation
-        ``dataset, label, logit``; a row an image.
+        ``dataset, label, logit`` and, where known, ``age``; a row an image.
 
     Returns
     -------
     dict
         ``temperature`` (every source weighs the same), ``temperatures`` (what each source would choose for itself),
-        ``band`` (each source is right often enough outside of it) and ``right_share_wanted``.
+        ``band`` (each source is right often enough outside of it), ``band_ages`` and ``right_share_wanted``. The band
+        is chosen on faces within those ages and of unknown age: the looks of small children hardly tell a label, and
+        a band that is wide enough for them leaves little decided of anybody.
     """
     logits = validation["logit"].to_numpy()
     male = (validation["label"] == "male").to_numpy()
@@ -128,10 +130,13 @@ def choose(validation: pd.DataFrame) -> dict[str, Any]:
     temperature = fit_temperature(logits, male, source)
     own = {str(name): fit_temperature(logits[source == name], male[source == name]) for name in dict.fromkeys(source)}
     p_male = decided(validation, temperature, {"low": 0.5, "high": 0.5})["p_male"].to_numpy()
+    age = validation["age"].astype("Float64") if "age" in validation else pd.Series(pd.NA, validation.index, "Float64")
+    meant = (age.isna() | age.between(*AGES)).fillna(True).to_numpy(bool)
     return {
         "temperature": temperature,
         "temperatures": own,
-        "band": choose_band(p_male, male, source),
+        "band": choose_band(p_male[meant], male[meant], source[meant]),
+        "band_ages": list(AGES) if age.notna().any() else None,
         "right_share_wanted": RIGHT,
     }
 

@@ -239,6 +239,7 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
             "temperatures": {"synthetic": 1.1, "other": 1.4},
             "band": BAND,
             "right_share_wanted": 0.99,
+            "band_ages": [10, 80],
             "label_noise": {name: noise for name in sources},
             "parameters": 123456,
             "input": {"height": 80, "width": 80},

@@ -5,7 +5,7 @@ from typing import Any
 import panel as pn
 import param
 
-from analysis.figures import curves, explanation, fairness, metrics, robustness, tables, training
+from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
 from dashboard import frame
 
 _RIGHT = "td, thead th + th { text-align: right }"
@@ -219,6 +219,22 @@ class MetricsPage(frame.ExplorerPage):
         history = self.results.history
         return frame.figure(training.training_history(history), training.training_history_reading(history))
 
+    def _ablation(self) -> Any:
+        table = self.results.ablation
+        return frame.figure(
+            experiments.ablation_chart(table), experiments.ablation_reading(table, self.results.ablation_budget)
+        )
+
+    def _importance(self) -> Any:
+        record = self.results.search_record
+        return frame.figure(experiments.importance_chart(record), experiments.importance_reading(record))
+
+    def _trials(self) -> Any:
+        trials, record = self.results.search, self.results.search_record
+        return frame.figure(
+            experiments.parallel_coordinates(trials), experiments.parallel_coordinates_reading(trials, record)
+        )
+
     @param.depends("view")
     def _view(self) -> Any:
         """The sections of the view; only they are drawn."""
@@ -265,7 +281,15 @@ class MetricsPage(frame.ExplorerPage):
                 frame.section("What the model goes by", _safely(self._heat), _safely(self._faithfulness)),
                 frame.section("Doubtful labels", _safely(self._noise)),
             ],
-            "training": [frame.section("Training", _safely(self._training))],
+            "training": [
+                frame.section("Training", _safely(self._training)),
+                frame.section(
+                    "What each part is worth",
+                    _safely(self._ablation),
+                    about="Short trainings with one thing changed, on the same validation faces.",
+                ),
+                frame.section("The search for settings", _safely(self._importance), _safely(self._trials)),
+            ],
         }
         return pn.Column(*sections[self.view], sizing_mode="stretch_width", margin=0, styles={"gap": "28px"})
 

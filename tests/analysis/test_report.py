@@ -16,8 +16,9 @@ from analysis import answers, paths, report
 from analysis.errors import UserError
 from analysis.results import Results
 
-PAGES = ["index", "summary", "data", "hypothesis", "metrics", "model-card", "predict", "api", "reproduce"]
-SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}  # by the server, beside the report
+PAGES = ["index", "summary", "data", "hypothesis", "metrics", "training", "model-card", "predict", "api", "reproduce"]
+# By the server, beside the report.
+SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}
 
 
 class Page(HTMLParser):

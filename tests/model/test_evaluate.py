@@ -230,6 +230,20 @@ def test_what_is_chosen_depends_on_validation_alone_and_each_source_is_heard(rng
         assert ((p_male >= 0.5) == male)[part].mean() >= 0.99
 
 
+def test_small_children_do_not_widen_the_band(rng: np.random.Generator) -> None:
+    male = rng.uniform(size=3000) < 0.5
+    logit = rng.normal(np.where(male, 4, -4), 1.0)
+    age = pd.Series(rng.integers(10, 80, 3000), dtype="Int64")
+    table = pd.DataFrame({"dataset": "u", "label": np.where(male, "male", "female"), "logit": logit, "age": age})
+    children = table.head(600).assign(age=5, logit=rng.normal(0, 4, 600))
+    children["age"] = children["age"].astype("Int64")
+    together = choose(pd.concat([table, children], ignore_index=True))
+    unknown = choose(pd.concat([table, children.assign(age=pd.NA)], ignore_index=True))
+    assert together["band_ages"] == [10, 80]
+    width = together["band"]["high"] - together["band"]["low"]
+    assert width < unknown["band"]["high"] - unknown["band"]["low"]
+
+
 def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
     ages = [5, 10, 80, 81, 40, 41] * 3
     table = pd.DataFrame(
