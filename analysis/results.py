@@ -168,9 +168,14 @@ class Results:
         return read_zarr_zip(self._path("model/explanation.zarr.zip"))
 
     @property
-    def has_experiments(self) -> bool:
-        """Whether the run holds an ablation and a search."""
-        return all((self.folder / name).exists() for name in ("ablation/ablation.json", "search/search.json"))
+    def has_ablation(self) -> bool:
+        """Whether `meanface ablate` was run."""
+        return (self.folder / "ablation/ablation.json").exists()
+
+    @property
+    def has_search(self) -> bool:
+        """Whether `meanface search` was run."""
+        return (self.folder / "search/search.json").exists()
 
     @cached_property
     def ablation(self) -> pd.DataFrame:

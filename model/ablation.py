@@ -23,6 +23,7 @@ from model.train import Training, averaged, compiled, fit, seen_at, with_heads
 
 REFERENCE = "as published"
 _DRAWS = 2000
+_WATCHED = 500  # validation faces that are scored after each epoch; at the end all are
 _NO_AUGMENTATION = Augmentation(
     rotation=0, scale=0, stretch=0, shift=0, tight=0, coarse=0, blur=0, jpeg=0, hide=0, grey=0, light=0, noise=0
 )
@@ -174,7 +175,7 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
     keras.backend.clear_session()
     training = with_heads(training, part)
     network = compiled(training, len(part))
-    for row in fit(network, part, validation, training, []):
+    for row in fit(network, part, sample(validation, _WATCHED), training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
     network = averaged(network, part, training)
     shown = seen_at(validation, training.architecture, training.sizes[-1])

@@ -66,7 +66,9 @@ def test_search_readings_name_budget_importance_and_best_trial(results: Results)
 
 
 def test_a_run_without_experiments_says_so(results: Results, tmp_path: Path) -> None:
-    assert results.has_experiments
-    assert not Results(tmp_path).has_experiments
+    assert results.has_ablation
+    assert results.has_search
+    assert not Results(tmp_path).has_ablation
+    assert not Results(tmp_path).has_search
     with pytest.raises(Exception, match="ablation"):
         _ = pd.DataFrame(Results(tmp_path).ablation)
