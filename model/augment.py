@@ -2,7 +2,7 @@
 
 Knows batches of pixels; knows nothing of labels or networks. Every random number is a function of the seed that is
 passed in, so that training that is killed and started again sees the same pictures. OpenCV does the work, a face at a
-time: several times faster on a CPU than the same steps as batched TensorFlow operations (``benchmarks/augment.py``).
+time, beside the training step: on a CPU that takes a fraction of the time of the same steps as TensorFlow operations.
 """
 
 import math
