@@ -147,10 +147,16 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
             "seconds": time.perf_counter() - start,
             "parameters": parameters,
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        with paths.replacing(folder / "scores.json") as new:
-            new.write_text(json.dumps({"budget": budget, "scores": scores}), encoding="utf-8")
-    table = compared(scores, validation, seed)
+        _write(folder, budget, scores, validation)
+    return _write(folder, budget, scores, validation)
+
+
+def _write(folder: Path, budget: dict[str, Any], scores: dict[str, Any], validation: Faces) -> pd.DataFrame:
+    """Keep what is finished, as scores to go on with and as the table that is shown."""
+    table = compared(scores, validation, budget["seed"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with paths.replacing(folder / "scores.json") as new:
+        new.write_text(json.dumps({"budget": budget, "scores": scores}), encoding="utf-8")
     with paths.replacing(folder / "ablation.parquet") as new:
         table.to_parquet(new, index=False)
     with paths.replacing(folder / "ablation.json") as new:
