@@ -64,12 +64,16 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
 
 
 def serving_network(network: keras.Model, architecture: Architecture) -> keras.Model:
-    """The part that is served, at its one size: float32 (n, height, width, 3) -> "male" logits (n, 1)."""
+    """The part that is served, at its one size: float32 (n, height, width, 3) -> "male" logits (n, 1).
+
+    A face and its mirror image are both looked at and their logits averaged, which no mirroring of a photo can change.
+    """
     inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
-    served = keras.Model(inputs, layers.Dense(1, name="male")(_features(inputs, architecture)), name="meanface")
-    kept = len(served.weights) - 2
-    served.set_weights(network.get_weights()[:kept] + network.get_layer("male").get_weights())
-    return served
+    one = keras.Model(inputs, layers.Dense(1, name="male")(_features(inputs, architecture)), name="one_side")
+    kept = len(one.weights) - 2
+    one.set_weights(network.get_weights()[:kept] + network.get_layer("male").get_weights())
+    both = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
+    return keras.Model(inputs, both, name="meanface")
 
 
 def begin_with(network: keras.Model, served: keras.Model) -> None:
