@@ -71,7 +71,7 @@ class Training:
 
     epochs: int = 40
     batch_size: int = 64
-    sizes: tuple[float, ...] = (0.6, 0.6, 0.8, 0.8, 1.0)
+    sizes: tuple[float, ...] = (0.8, 1.0)
     calm: float = 0.5
     learning_rate: float = 2e-3
     warmup: float = 2.0
