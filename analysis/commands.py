@@ -21,6 +21,14 @@ class Align(StrEnum):
     source = "source"
 
 
+class Engine(StrEnum):
+    """What averages faces."""
+
+    auto = "auto"
+    exact = "exact"
+    compressed = "compressed"
+
+
 class Renderer(StrEnum):
     """What renders the report."""
 
@@ -120,6 +128,33 @@ def study(
         f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
         f"(max |g| {verdict['max_abs_g']:.2f}, p = {verdict['p_value']:.4f})."
     )
+
+
+@app.command(rich_help_panel="Data")
+def average(
+    name: Name,
+    subset: Annotated[
+        str, typer.Argument(help="Filter, such as \"label == 'male' and Smiling\"; left out: all faces.")
+    ] = "",
+    against: Annotated[str | None, typer.Option(help="Filter of a second subset, to compare with.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="`compressed` is quick and needs `meanface study` first; `exact` reads all faces.")
+    ] = Engine.auto,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write: .png the average faces, .zarr.zip all numbers.")
+    ] = None,
+) -> None:
+    """Average the faces of any subset, and compare it with another.
+
+    A filter compares columns of the manifest with values: label, split, identity, age, age_band, race, the attributes,
+    p_male, confidence and decision of the published model, brightness, contrast, sharpness.
+
+    Example: `meanface average celeba "label == 'male' and Smiling" --against "label == 'female' and Smiling"`.
+    """
+    from analysis.average_command import average_subsets
+
+    for line in average_subsets(name, subset, against, engine=engine.value, output=output):
+        typer.echo(line)
 
 
 @app.command(rich_help_panel="Data")

@@ -9,6 +9,8 @@ a folder, ``runs/RUN`` or the published ``results``::
     study/attributes.parquet      scope, attribute, label, images, positives, prevalence, low, high
     study/quality.parquet         label, measure, unit, bin_left, bin_right, images
     study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label); effect (y, x)
+    study/subsets.zarr.zip        mean, spread (subset, y, x, channel); count, people, filter (subset)
+    study/engines.json            how far the quick averages are from the exact ones
     study/hypothesis.json         the verdict: effect, p, controls, nearest-average accuracy
     model/metrics.json            per source and split: accuracy, intervals, confusion, report, calibration, coverage
     model/history.parquet         a row an epoch
@@ -96,6 +98,16 @@ class Results:
         Channels are R, G, B; ``effect`` is Hedges' g of CIELAB lightness, male minus female, per pixel.
         """
         return read_zarr_zip(self._path("study/average_faces.zarr.zip"))
+
+    @cached_property
+    def subsets(self) -> xr.Dataset:
+        """Averages of named subsets, each of 16 people or more; see ``analysis.gallery.build_gallery``."""
+        return read_zarr_zip(self._path("study/subsets.zarr.zip"))
+
+    @cached_property
+    def engines(self) -> dict[str, Any]:
+        """How far the quick averages are from the exact ones; see ``analysis.gallery.measure_agreement``."""
+        return self._json("study/engines.json")
 
     @cached_property
     def hypothesis(self) -> dict[str, Any]:

@@ -87,6 +87,8 @@ PUBLISHED = (
     "study/attributes.parquet",
     "study/quality.parquet",
     "study/average_faces.zarr.zip",
+    "study/subsets.zarr.zip",
+    "study/engines.json",
     "model/metrics.json",
     "model/history.parquet",
     "model/predictions.parquet",

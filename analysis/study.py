@@ -14,10 +14,13 @@ from scipy.stats import binomtest
 
 from analysis import hypothesis, paths
 from analysis.average_face import average_faces
+from analysis.components import build_engine
 from analysis.errors import UserError
+from analysis.gallery import build_gallery, measure_agreement
 from analysis.ingest import load_faces, load_facts, load_manifest
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES, open_source
+from analysis.subsets import load_table
 from analysis.zarr_zip import write_zarr_zip
 
 QUALITY = {
@@ -165,6 +168,10 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
     averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"), progress=progress)
     verdict, effect = hypothesis.examine(faces, manifest, permutations=permutations, seed=seed, progress=progress)
     averages["effect"] = (("y", "x"), effect)
+    table = load_table(name)
+    gallery = build_gallery(name, table, progress=progress)
+    engine = build_engine(name, table, seed=seed, progress=progress)
+    agreement = measure_agreement(name, table, engine, seed=seed, progress=progress)
     attributes = [attribute_table(usable, "images")]
     if metadata is not None:
         attributes.append(attribute_table(metadata, "metadata"))
@@ -194,6 +201,8 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
         pd.concat(attributes, ignore_index=True).to_parquet(folder / "attributes.parquet", index=False)
         quality_table(usable).to_parquet(folder / "quality.parquet", index=False)
         write_zarr_zip(averages, folder / "average_faces.zarr.zip")
+        write_zarr_zip(gallery, folder / "subsets.zarr.zip")
+        _write_json(folder / "engines.json", agreement)
     record_step(run, "study", {"dataset": name, "permutations": permutations, "seed": seed}, data={name: facts})
     return summary
 

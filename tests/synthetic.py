@@ -17,6 +17,21 @@ LABELS = ["female", "male"]
 BAND = {"low": 0.3, "high": 0.7}
 IMAGES = {"train": (480, 320), "validation": (60, 40), "test": (60, 40)}
 HEIGHT, WIDTH = 109, 89
+ENGINES = {
+    "images": 1000,
+    "mean_components": 304,
+    "spread_components": 128,
+    "residual": 18.4,
+    "exact_below": 768,
+    "bytes_a_face": 432,
+    "subsets": 57,
+    "worst_mean": 0.672,
+    "median_mean": 0.361,
+    "worst_spread": 1.03,
+    "median_spread": 0.349,
+    "worst_subset": "label == 'male' and Wearing_Hat",
+    "worst_subset_count": 802,
+}
 FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
 
 
@@ -117,6 +132,8 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     _quality().to_parquet(folder / "quality.parquet", index=False)
     faces = _faces()
     write_zarr_zip(faces, folder / "average_faces.zarr.zip")
+    write_zarr_zip(_subsets(faces), folder / "subsets.zarr.zip")
+    _json(folder / "engines.json", ENGINES)
     edges = np.linspace(0.06, 0.26, 41)
     chance = 0.06 + rng.gamma(6, 0.012, 1000).clip(0, 0.2)
     size = np.abs(faces["effect"].to_numpy())
@@ -215,6 +232,23 @@ def _faces() -> xr.Dataset:
         },
         coords={"label": LABELS, "channel": ["R", "G", "B"]},
     )
+
+
+def _subsets(faces: xr.Dataset) -> xr.Dataset:
+    """All faces, each label, and each label with two attributes: the label's average, a little lighter or darker."""
+    every = {"all faces": ("", 1000, faces[["mean", "spread"]].mean("label"))}
+    for label, count in zip(LABELS, faces["count"].values, strict=True):
+        own = faces[["mean", "spread"]].sel(label=label, drop=True)
+        every[label] = (f"label == '{label}'", int(count), own)
+        for name, shift in (("Smiling", 0.05), ("Eyeglasses", -0.05)):
+            lit = own.assign(mean=(own["mean"] + shift).clip(0, 1))
+            every[f"{label}, {name.lower()}"] = (f"label == '{label}' and {name}", int(count) // 4, lit)
+    found = xr.concat([average for _, _, average in every.values()], "subset")
+    return found.assign(
+        count=("subset", [count for _, count, _ in every.values()]),
+        people=("subset", [count // 2 for _, count, _ in every.values()]),
+        filter=("subset", [filter_ for filter_, _, _ in every.values()]),
+    ).assign_coords(subset=list(every))
 
 
 def _write_model(folder: Path, rng: np.random.Generator) -> None:

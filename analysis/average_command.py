@@ -1,0 +1,124 @@
+"""What ``meanface average`` does: averages of the subsets that a user names, told in lines and written to a file.
+
+Knows filters, engines and files; knows nothing of the command line.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from PIL import Image
+
+from analysis import paths
+from analysis.average_face import ExactEngine
+from analysis.compressed import average_folder, open_engine
+from analysis.engine import Average, Difference, Engine, check_size, compare
+from analysis.errors import UserError
+from analysis.ingest import load_faces
+from analysis.subsets import load_table, people, select
+from analysis.zarr_zip import write_zarr_zip
+
+EngineName = Literal["auto", "exact", "compressed"]
+
+
+def choose_engine(name: str, engine: EngineName = "auto") -> Engine:
+    """Open the engine that is asked for; "auto" takes the quick one where `meanface study` has made it.
+
+    Raises
+    ------
+    UserError
+        If the data set is not ingested, or the compressed engine is asked for and is not there.
+    """
+    if engine == "exact" or (engine == "auto" and not (average_folder(name) / "engine.json").exists()):
+        return ExactEngine(load_faces(name))
+    return open_engine(name)
+
+
+def average_subsets(
+    name: str, first: str, second: str | None = None, *, engine: EngineName = "auto", output: Path | None = None
+) -> list[str]:
+    """Average one subset of an ingested data set, or compare two.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    first, second
+        Filters; see `analysis.subsets`.
+    engine
+        See `choose_engine`.
+    output
+        ``.png`` for the averages side by side, ``.zarr.zip`` for all numbers.
+
+    Returns
+    -------
+    list of str
+        What was found, a line each.
+
+    Raises
+    ------
+    UserError
+        If the data set is not ingested, a filter is malformed, a subset has fewer than 16 faces, or the output has
+        another ending.
+    """
+    if output is not None and not output.name.endswith((".png", ".zarr.zip")):
+        raise UserError(f"{output} is neither .png nor .zarr.zip: choose one of these endings")
+    table = load_table(name)
+    rows = [select(table, each) for each in (first, second) if each is not None]
+    names = [each or "all faces" for each in (first, second) if each is not None]
+    for each, inside in zip(names, rows, strict=True):
+        check_size(int(inside.sum()), f"the subset {each!r}")
+    made = choose_engine(name, engine)
+    if len(rows) == 1:
+        averages, difference = [made.average(rows[0])], None
+    else:
+        difference = compare(made, rows[0], rows[1])
+        averages = [difference.first, difference.second]
+    lines = []
+    for each, inside, average in zip(names, rows, averages, strict=True):
+        persons = people(table, inside)
+        of_people = "" if persons is None else f" of {persons:,} people"
+        lines.append(
+            f"{each}: {average.count:,} faces{of_people}; standard deviation {255 * average.spread.mean():.1f}, "
+            f"standard error {255 * average.sem.mean():.2f} of 255 steps on average"
+        )
+    if difference is not None:
+        lines.append(_told(difference))
+    if output is not None:
+        _write(output, names, averages, difference)
+        lines.append(f"written: {output}")
+    return lines
+
+
+def _told(found: Difference) -> str:
+    size = 255 * float(np.sqrt(np.mean(found.difference.astype(np.float64) ** 2)))
+    beyond = float((np.abs(found.difference) > 1.96 * found.sem).mean())
+    shared = f"; {found.shared:,} faces are in both" if found.shared else ""
+    return (
+        f"difference: {size:.2f} of 255 steps, root mean square; standard error {255 * found.sem.mean():.2f} on "
+        f"average; {100 * beyond:.0f} % of the values are more than 1.96 standard errors from zero{shared}"
+    )
+
+
+def _write(path: Path, names: list[str], averages: list[Average], difference: Difference | None) -> None:
+    with paths.replacing(path) as new:
+        if path.suffix == ".png":
+            side_by_side = np.concatenate([average.mean for average in averages], axis=1)
+            Image.fromarray(np.rint(255 * side_by_side).astype(np.uint8)).save(new)
+            return
+        dims = ("y", "x", "channel")
+        found = xr.Dataset(
+            {
+                "mean": (("subset", *dims), np.stack([average.mean for average in averages])),
+                "spread": (("subset", *dims), np.stack([average.spread for average in averages])),
+                "sem": (("subset", *dims), np.stack([average.sem for average in averages])),
+                "count": ("subset", np.array([average.count for average in averages])),
+                "filter": ("subset", np.array(names, dtype="U")),
+            },
+            coords={"channel": ["R", "G", "B"]},
+        )
+        if difference is not None:
+            found["difference"], found["difference_sem"] = (dims, difference.difference), (dims, difference.sem)
+            found.attrs["shared"] = difference.shared
+        write_zarr_zip(found, new)
