@@ -117,13 +117,27 @@ def compare(engine: Engine, first: np.ndarray, second: np.ndarray) -> Difference
     """
     check_size(int(first.sum()), "the first subset")
     check_size(int(second.sum()), "the second subset")
-    one, two = engine.average(first), engine.average(second)
     both = first & second
     shared = int(both.sum())
-    variance = one.sem.astype(np.float64) ** 2 + two.sem.astype(np.float64) ** 2
+    of_both = engine.average(both).spread if shared > 1 else None
+    return difference(engine.average(first), engine.average(second), shared, of_both)
+
+
+def difference(first: Average, second: Average, shared: int, spread: np.ndarray | None = None) -> Difference:
+    """Compare two averages; see `compare`.
+
+    Parameters
+    ----------
+    first, second
+        The averages.
+    shared
+        Faces that are in both subsets.
+    spread
+        Standard deviation of the shared faces in [0, 1]; by default the geometric mean of the two subsets'.
+    """
+    variance = first.sem.astype(np.float64) ** 2 + second.sem.astype(np.float64) ** 2
     if shared:
-        # A single shared face has no spread of its own: it is taken to vary as the first subset does.
-        spread = (engine.average(both) if shared > 1 else one).spread.astype(np.float64)
-        variance -= 2 * shared * spread**2 / (one.count * two.count)
+        both = first.spread.astype(np.float64) * second.spread if spread is None else spread.astype(np.float64) ** 2
+        variance -= 2 * shared * both / (first.count * second.count)
     sem = np.sqrt(np.maximum(variance, 0)).astype(np.float32)
-    return Difference(one, two, shared, one.mean - two.mean, sem)
+    return Difference(first, second, shared, first.mean - second.mean, sem)

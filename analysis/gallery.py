@@ -13,7 +13,8 @@ from numcodecs import Blosc
 
 from analysis.average_face import moments
 from analysis.compressed import CompressedEngine
-from analysis.engine import MIN_FACES
+from analysis.engine import MIN_FACES, Average, Difference, difference
+from analysis.errors import UserError
 from analysis.ingest import load_faces
 from analysis.sources import CELEBA_ATTRIBUTES
 from analysis.subsets import people, select
@@ -36,7 +37,8 @@ def named_subsets(table: pd.DataFrame) -> dict[str, str]:
     -------
     dict
         Name -> filter: all faces, each label, and each label with each attribute, age band, race and split, where they
-        hold 16 faces of 16 people or more.
+        hold 16 faces of 16 people or more, and so does what they leave of the label: the average of the rest could be
+        had by subtraction.
     """
     found = {"all faces": ""}
     for label in sorted(table["label"].dropna().unique()):
@@ -52,6 +54,14 @@ def named_subsets(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _large(table: pd.DataFrame, rows: np.ndarray) -> bool:
+    """Whether neither a subset nor what it leaves of its label is an average of few people."""
+    labels = table.loc[rows, "label"].unique()
+    whole = (table["status"] == "ok").to_numpy(dtype=bool) & table["label"].isin(labels).to_numpy(dtype=bool)
+    rest = whole & ~rows
+    return _many(table, rows) and (_many(table, rest) or not rest.any())
+
+
+def _many(table: pd.DataFrame, rows: np.ndarray) -> bool:
     persons = people(table, rows)
     return bool(rows.sum() >= MIN_FACES) and (persons is None or persons >= MIN_FACES)
 
@@ -72,8 +82,8 @@ def build_gallery(name: str, table: pd.DataFrame, *, progress: bool = True) -> x
     -------
     xarray.Dataset
         ``mean`` and ``spread`` in [0, 1] (subset, y, x, channel); ``count`` and ``people`` (subset), -1 where
-        identities are unknown; ``filter`` (subset). Written, ``mean`` keeps an eighth of an 8-bit step and ``spread`` a
-        quarter.
+        identities are unknown; ``filter`` (subset); ``shared`` (subset, other), faces in both. Written, ``mean`` keeps
+        an eighth of an 8-bit step and ``spread`` a quarter.
     """
     wanted = named_subsets(table)
     members = np.stack([select(table, filter_) for filter_ in wanted.values()])
@@ -87,6 +97,7 @@ def build_gallery(name: str, table: pd.DataFrame, *, progress: bool = True) -> x
             "count": ("subset", count),
             "people": ("subset", np.array([-1 if each is None else each for each in persons], dtype=np.int64)),
             "filter": ("subset", np.array(list(wanted.values()), dtype="U")),
+            "shared": (("subset", "other"), (members.astype(np.float64) @ members.T).astype(np.int64)),
         },
         coords={"subset": np.array(list(wanted), dtype="U"), "channel": ["R", "G", "B"]},
     )
@@ -98,6 +109,42 @@ def build_gallery(name: str, table: pd.DataFrame, *, progress: bool = True) -> x
             "compressors": Blosc("zstd", 9, Blosc.SHUFFLE),
         }
     return found
+
+
+def compare_published(subsets: xr.Dataset, first: str, second: str) -> Difference:
+    """Compare two published subsets.
+
+    Parameters
+    ----------
+    subsets
+        As from `build_gallery`.
+    first, second
+        Filters of the subsets.
+
+    Returns
+    -------
+    Difference
+        Its standard error takes shared faces to vary as those of both subsets do.
+
+    Raises
+    ------
+    UserError
+        If a filter is none of those published.
+    """
+    filters = [str(each) for each in subsets["filter"].values]
+    for each in (first, second):
+        if each not in filters:
+            raise UserError(
+                f"{each!r} is not among the published subsets: choose one of them, or ingest and study the data here"
+            )
+    one, two = filters.index(first), filters.index(second)
+    return difference(_published(subsets, one), _published(subsets, two), int(subsets["shared"][one, two]))
+
+
+def _published(subsets: xr.Dataset, index: int) -> Average:
+    one = subsets[["mean", "spread", "count"]].isel(subset=index).transpose("y", "x", "channel")
+    mean, spread = (one[name].to_numpy().astype(np.float32) for name in ("mean", "spread"))
+    return Average(mean, spread, int(one["count"]))
 
 
 def measure_agreement(

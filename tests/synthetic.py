@@ -244,10 +244,14 @@ def _subsets(faces: xr.Dataset) -> xr.Dataset:
             lit = own.assign(mean=(own["mean"] + shift).clip(0, 1))
             every[f"{label}, {name.lower()}"] = (f"label == '{label}' and {name}", int(count) // 4, lit)
     found = xr.concat([average for _, _, average in every.values()], "subset")
+    counts = np.array([count for _, count, _ in every.values()])
+    labels = [name.split(",")[0] for name in every]
+    same = np.array([[one == two or "all faces" in (one, two) for two in labels] for one in labels])
     return found.assign(
-        count=("subset", [count for _, count, _ in every.values()]),
-        people=("subset", [count // 2 for _, count, _ in every.values()]),
+        count=("subset", counts),
+        people=("subset", counts // 2),
         filter=("subset", [filter_ for filter_, _, _ in every.values()]),
+        shared=(("subset", "other"), np.minimum.outer(counts, counts) * same),
     ).assign_coords(subset=list(every))
 
 

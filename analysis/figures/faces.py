@@ -11,23 +11,31 @@ from analysis.errors import UserError
 from analysis.figures import style
 from analysis.figures.style import percent
 
-_LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
+LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
 _GAP = 6  # pixels of the face frame between two faces
 
 
-def _side_by_side(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overlay:
+def _labelled(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overlay:
+    """Faces of each label, side by side."""
+    shown = {
+        f"labelled {label}\nn = {int(count.sel(label=label)):,}": faces.sel(label=label).transpose("y", "x", "channel")
+        for label in faces["label"].values
+    }
+    return side_by_side({name: pixels.to_numpy() for name, pixels in shown.items()}, title)
+
+
+def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
     """RGB faces next to each other in one frame, which scales as a whole: a phone shows them like a desk does."""
-    height, width = faces.sizes["y"], faces.sizes["x"]
+    height, width = next(iter(faces.values())).shape[:2]
     layers, names = [], []
-    for index, label in enumerate(faces["label"].values):
+    for index, (name, pixels) in enumerate(faces.items()):
         left = index * (width + _GAP)
-        pixels = faces.sel(label=label).transpose("y", "x", "channel").clip(0, 1).to_numpy()
         layers.append(
-            hv.RGB((pixels * 255).round().astype(np.uint8), bounds=(left, 0, left + width, height)).opts(
+            hv.RGB((pixels.clip(0, 1) * 255).round().astype(np.uint8), bounds=(left, 0, left + width, height)).opts(
                 apply_ranges=True
             )
         )
-        names.append((left + width / 2, f"labelled {label}\nn = {int(count.sel(label=label)):,}"))
+        names.append((left + width / 2, name))
     total = len(layers) * (width + _GAP) - _GAP
     return hv.Overlay(layers).opts(
         **style.picture(
@@ -53,7 +61,7 @@ def average_faces(faces: xr.Dataset) -> hv.Overlay:
     faces
         ``mean`` in [0, 1] (label, y, x, channel) and ``count`` (label).
     """
-    return _side_by_side(faces["mean"], faces["count"], "How do the average faces look?")
+    return _labelled(faces["mean"], faces["count"], "How do the average faces look?")
 
 
 def average_faces_reading(faces: xr.Dataset) -> str:
@@ -79,7 +87,7 @@ def spread_faces(faces: xr.Dataset) -> hv.Overlay:
     """
     grey = faces["spread"].mean("channel")  # a colour of its own for each channel would look like another face
     shown = (grey / float(grey.max())).broadcast_like(faces["spread"]).transpose(*faces["spread"].dims)
-    return _side_by_side(shown, faces["count"], "Where do faces vary most?")
+    return _labelled(shown, faces["count"], "Where do faces vary most?")
 
 
 def spread_faces_reading(faces: xr.Dataset) -> str:
@@ -101,11 +109,12 @@ def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
     """Luma of the average labelled male minus female, in 8-bit steps."""
     if not {"female", "male"} <= set(faces["label"].values):
         raise UserError("a difference needs faces of both labels: choose a larger subset")
-    luma = 255 * (faces["mean"] * _LUMA).sum("channel")
+    luma = 255 * (faces["mean"] * LUMA).sum("channel")
     return luma.sel(label="male") - luma.sel(label="female")
 
 
-def _map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
+def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
+    """Map of values (y, x), zero in the middle of a diverging scale that ends at the limit; NaN is grey."""
     height, width = values.shape
     shown = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
     return shown.opts(
@@ -156,7 +165,7 @@ def difference_map(faces: xr.Dataset) -> hv.Image:
     """
     values = _luma_difference(faces).to_numpy()
     limit = float(max(1.0, np.abs(values).max()))
-    return _map(values, "Which parts are lighter?", "Luma, male − female", "8-bit steps", limit)
+    return signed_map(values, "Which parts are lighter?", "Luma, male − female", "8-bit steps", limit)
 
 
 def difference_map_reading(faces: xr.Dataset) -> str:
@@ -170,13 +179,13 @@ def difference_map_reading(faces: xr.Dataset) -> str:
     difference = _luma_difference(faces).to_numpy()
     largest = difference.flat[np.abs(difference).argmax()]
     return (
-        f"The averages differ most in the {_place(difference)}, where the one labelled male is {abs(largest):.0f} of "
+        f"The averages differ most in the {place(difference)}, where the one labelled male is {abs(largest):.0f} of "
         f"255 steps {'lighter' if largest > 0 else 'darker'}; over all pixels they are {np.abs(difference).mean():.1f} "
         "steps apart on average."
     )
 
 
-def _place(values: np.ndarray) -> str:
+def place(values: np.ndarray) -> str:
     """Ninth of the picture with the largest absolute value, in words."""
     y, x = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
     row = ("top", "", "bottom")[int(3 * y / values.shape[0])]
@@ -197,14 +206,14 @@ def effect_map(faces: xr.Dataset, critical: float | None = None) -> hv.Image:
     effect = faces["effect"].to_numpy()
     limit = float(max(0.1, np.abs(effect).max()))
     shown = effect if critical is None else np.where(np.abs(effect) > critical, effect, np.nan)
-    return _map(shown, "How large is the difference?", "Hedges’ g, male − female", "SD", limit)
+    return signed_map(shown, "How large is the difference?", "Hedges’ g, male − female", "SD", limit)
 
 
 def effect_map_reading(faces: xr.Dataset, critical: float | None = None) -> str:
     """Range of the effect and, with ``critical``, the area beyond chance."""
     effect = faces["effect"].to_numpy()
     opening = (
-        f"Hedges’ g runs from {effect.min():+.2f} to {effect.max():+.2f}, largest in the {_place(effect)}; "
+        f"Hedges’ g runs from {effect.min():+.2f} to {effect.max():+.2f}, largest in the {place(effect)}; "
         f"positive (indigo) is lighter where labelled male"
     ).replace("-", "−")
     if critical is None:

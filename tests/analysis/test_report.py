@@ -16,7 +16,8 @@ from analysis import answers, paths, report
 from analysis.errors import UserError
 from analysis.results import Results
 
-PAGES = ["index", "summary", "data", "hypothesis", "metrics", "training", "model-card", "predict", "api", "reproduce"]
+PAGES = ["index", "summary", "data", "faces", "hypothesis"]
+PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
 # By the server, beside the report.
 SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}
 

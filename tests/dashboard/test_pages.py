@@ -6,11 +6,14 @@ import zipfile
 
 import pandas as pd
 import panel as pn
+import panel_material_ui as pmui
 import pytest
 from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
 
+from analysis.engine import check_size
 from analysis.errors import UserError
 from analysis.results import Results
+from analysis.subset_source import LiveSubsets
 from dashboard import explorer, frame
 from dashboard.pages import PAGES
 from dashboard.pages.api import ApiPage, examples
@@ -119,6 +122,60 @@ def test_each_view_of_the_faces_is_drawn_and_read(view, shared):
     page = FacesPage(shared, view=view)
     assert pn.panel(page._figure).select(pn.pane.HoloViews)
     assert len(text_of(page._figure)) > 20
+
+
+@pytest.mark.parametrize("contrast", ["difference", "certainty"])
+def test_two_published_subsets_are_compared(contrast, shared):
+    page = FacesPage(shared, first="label == 'female' and Smiling", contrast=contrast)
+    assert len(pn.panel(page._comparison).select(pn.pane.HoloViews)) == 2
+    assert "150 faces" in text_of(page._comparison)
+    page.second = page.first
+    assert "150 faces are in both" in text_of(page._comparison)
+
+
+def test_a_filter_that_is_not_published_is_told_where_the_data_is_not_here(shared):
+    page = FacesPage(shared, first="Bald")
+    assert "not among the published subsets" in text_of(page._comparison)
+    assert "Only the published averages can be chosen" in text_of(page._choosers())
+
+
+def test_choosing_a_subset_by_name_sets_its_filter_and_back(shared):
+    page = FacesPage(shared)
+    choosers = page._choosers()
+    first, _ = choosers.select(pmui.Select)
+    assert first.value == "female" and not choosers.select(pmui.TextInput)
+    first.value = "male, eyeglasses"
+    assert page.first == "label == 'male' and Eyeglasses"
+    page.first = "label == 'male'"
+    assert first.value == "male"
+
+
+class Refusing:
+    """Stands in for data that is here."""
+
+    def compare(self, first, second):
+        if first == "Smiling and":
+            raise UserError("the filter cannot be read")
+        check_size({"Bald": 0, "identity == 5": 1}[first], "the first subset")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [("Bald", "is empty"), ("identity == 5", "a single face: an average of fewer than 16"), ("Smiling and", "be read")],
+)
+def test_an_empty_a_single_and_a_malformed_subset_are_told(expression, said, shared, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Refusing())
+    assert said in text_of(FacesPage(shared, first=expression)._comparison)
+
+
+def test_where_the_data_is_here_any_filter_can_be_typed(shared, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: LiveSubsets(pd.DataFrame(), None))
+    page = FacesPage(shared)
+    choosers = page._choosers()
+    typed, _ = choosers.select(pmui.TextInput)
+    typed.value = "Smiling and not Young"
+    assert page.first == "Smiling and not Young"
+    assert choosers.select(pmui.Select)[0].value == "a filter of your own"
 
 
 def test_the_effect_map_leaves_chance_out_on_demand(shared):

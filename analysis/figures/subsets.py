@@ -1,0 +1,160 @@
+"""Averages of two subsets, how they differ and how certain that is, and a gallery of named ones.
+
+Draws what `analysis.engine.compare` and a run's published subsets hold; an average is a picture of nobody.
+"""
+
+import base64
+import io
+from html import escape
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import xarray as xr
+from IPython.display import HTML
+from PIL import Image
+
+from analysis.engine import Difference
+from analysis.figures.faces import LUMA, place, side_by_side, signed_map
+from analysis.figures.style import percent
+
+
+def subset_faces(found: Difference) -> hv.Overlay:
+    """Averages of two subsets, side by side.
+
+    Parameters
+    ----------
+    found
+        As from `analysis.engine.compare`.
+    """
+    shown = {
+        f"first\\nn = {found.first.count:,}": found.first.mean,
+        f"second\\nn = {found.second.count:,}": found.second.mean,
+    }
+    return side_by_side(shown, "How do the averages look?")
+
+
+def subset_faces_reading(found: Difference) -> str:
+    """Counts, standard errors, and faces that are in both."""
+    parts = [
+        f"{each.count:,} faces with a standard error of {255 * float(each.sem.mean()):.2f} of 255 steps on average"
+        for each in (found.first, found.second)
+    ]
+    shared = {0: "no face is", 1: "one face is"}.get(found.shared, f"{found.shared:,} faces are")
+    return f"First {parts[0]}, second {parts[1]}; {shared} in both. Photos are taken as independent."
+
+
+def subset_luma(found: Difference) -> tuple[np.ndarray, np.ndarray]:
+    """Luma of the first average minus the second's and its standard error, (y, x), in 8-bit steps.
+
+    The error is an upper bound: the one that holds if the errors of the three channels go together, as they nearly do.
+    """
+    weights = LUMA.to_numpy()
+    return 255 * (found.difference @ weights), 255 * (found.sem @ weights)
+
+
+def subset_difference(found: Difference) -> hv.Image:
+    """Luma of the first average minus that of the second, zero in the middle of the scale."""
+    values, _ = subset_luma(found)
+    limit = float(max(1.0, np.abs(values).max()))
+    return signed_map(values, "Which parts are lighter?", "Luma, first − second", "8-bit steps", limit)
+
+
+def subset_difference_reading(found: Difference) -> str:
+    """Where two averages differ most, how far, and how certain that is."""
+    values, errors = subset_luma(found)
+    if not values.any():
+        return "The two averages are the same."
+    y, x = np.unravel_index(np.abs(values).argmax(), values.shape)
+    return (
+        f"The averages differ most in the {place(values)}, where the first is {abs(values[y, x]):.1f} of 255 steps "
+        f"{'lighter' if values[y, x] > 0 else 'darker'} (standard error {errors[y, x]:.1f}); over all pixels they are "
+        f"{np.abs(values).mean():.1f} steps apart on average, with a standard error of {errors.mean():.1f}."
+    )
+
+
+def subset_certainty(found: Difference) -> hv.Image:
+    """Luma difference of two averages in standard errors, zero in the middle of the scale."""
+    values, errors = subset_luma(found)
+    shown = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
+    limit = float(max(3.0, np.abs(shown).max()))
+    return signed_map(shown, "How certain is the difference?", "Luma, first − second", "standard errors", limit)
+
+
+def subset_certainty_reading(found: Difference) -> str:
+    """In how much of the picture the difference is beyond two standard errors."""
+    values, errors = subset_luma(found)
+    beyond = float((np.abs(values) > 1.96 * errors).mean())
+    return (
+        f"In {percent(beyond, 0)} of the picture the averages are more than 1.96 standard errors apart; if the groups "
+        "did not differ, chance alone would give about 5 %. Pixels are not tested together here: the hypothesis page "
+        "does that."
+    )
+
+
+def gallery(subsets: xr.Dataset, names: list[str]) -> HTML:
+    """Small averages of named subsets, as many in a row as there is room for.
+
+    Parameters
+    ----------
+    subsets
+        ``mean`` in [0, 1] (subset, y, x, channel) and ``count`` (subset).
+    names
+        Which subsets, in this order.
+    """
+    items = []
+    for name in names:
+        one = subsets.sel(subset=name)
+        pixels = (255 * one["mean"].transpose("y", "x", "channel").clip(0, 1)).round().astype(np.uint8).to_numpy()
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "WEBP", quality=88)
+        source = base64.b64encode(buffer.getvalue()).decode()
+        items.append(
+            f'<li style="margin:0"><img src="data:image/webp;base64,{source}" loading="lazy" '
+            f'width="{pixels.shape[1]}" height="{pixels.shape[0]}" alt="Average face: {escape(name, quote=True)}" '
+            'style="width:100%;height:auto;border-radius:8px;display:block"><span style="display:block;margin-top:4px;'
+            f'font-size:.85rem;line-height:1.3">{escape(name)}<br>n = {int(one["count"]):,}</span></li>'
+        )
+    grid = (
+        "list-style:none;padding:0;margin:1rem 0;display:grid;gap:16px 12px;"
+        "grid-template-columns:repeat(auto-fill,minmax(104px,1fr))"
+    )
+    return HTML(f'<ul style="{grid}">{"".join(items)}</ul>')
+
+
+def gallery_reading(subsets: xr.Dataset, label: str) -> str:
+    """Which of a label's subsets have the averages farthest from and nearest to the label's own."""
+    own = subsets["mean"].sel(subset=label)
+    names = [name for name in subsets["subset"].values if str(name).startswith(f"{label}, ")]
+    if not names:
+        return f"No group of those labelled {label} is large enough to be shown."
+    apart = 255 * np.sqrt(((subsets["mean"].sel(subset=names) - own) ** 2).mean(("y", "x", "channel")))
+    far, near = (str(names[int(at)]) for at in (np.argmax(apart.data), np.argmin(apart.data)))
+    return (
+        f"Of those labelled {label}, the average of “{far}” is farthest from that of all ({float(apart.max()):.1f} of "
+        f"255 steps, root mean square), the one of “{near}” nearest ({float(apart.min()):.1f})."
+    )
+
+
+def agreement_reading(engines: dict[str, Any]) -> str:
+    """What the quick averages are made of, and how far they are from the exact ones.
+
+    Parameters
+    ----------
+    engines
+        As from `analysis.gallery.measure_agreement`.
+    """
+    numbers = engines["mean_components"] + engines["spread_components"]
+    said = (
+        f"The averages on this page are exact. For any other group, of any size, there is a quick way: {numbers} "
+        f"numbers of 8 bits stand for each of the {engines['images']:,} faces, and the mean of the numbers gives the "
+        "mean of the faces."
+    )
+    if engines["subsets"]:
+        said += (
+            f" Over {engines['subsets']} groups of {engines['exact_below']:,} faces or more, hard ones among them, it "
+            f"is at most {engines['worst_mean']:.2f} of 255 steps from the exact mean (root mean square; median "
+            f"{engines['median_mean']:.2f}) and at most {engines['worst_spread']:.2f} from the exact standard "
+            "deviation."
+        )
+    return f"{said} Of smaller groups the faces themselves are read."
