@@ -92,7 +92,7 @@ def subset_certainty_reading(found: Difference) -> str:
     )
 
 
-def gallery(subsets: xr.Dataset, names: list[str]) -> HTML:
+def gallery(subsets: xr.Dataset, names: dict[str, str]) -> HTML:
     """Small averages of named subsets, as many in a row as there is room for.
 
     Parameters
@@ -100,20 +100,20 @@ def gallery(subsets: xr.Dataset, names: list[str]) -> HTML:
     subsets
         ``mean`` in [0, 1] (subset, y, x, channel) and ``count`` (subset).
     names
-        Which subsets, in this order.
+        Which subsets, in this order -> what is written under each.
     """
     items = []
-    for name in names:
+    for name, caption in names.items():
         one = subsets.sel(subset=name)
         pixels = (255 * one["mean"].transpose("y", "x", "channel").clip(0, 1)).round().astype(np.uint8).to_numpy()
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "WEBP", quality=88)
         source = base64.b64encode(buffer.getvalue()).decode()
         items.append(
-            f'<li style="margin:0"><img src="data:image/webp;base64,{source}" loading="lazy" '
+            f'<li style="margin:0"><img src="data:image/webp;base64,{source}" '
             f'width="{pixels.shape[1]}" height="{pixels.shape[0]}" alt="Average face: {escape(name, quote=True)}" '
             'style="width:100%;height:auto;border-radius:8px;display:block"><span style="display:block;margin-top:4px;'
-            f'font-size:.85rem;line-height:1.3">{escape(name)}<br>n = {int(one["count"]):,}</span></li>'
+            f'font-size:.85rem;line-height:1.3">{escape(caption)}<br>n = {int(one["count"]):,}</span></li>'
         )
     grid = (
         "list-style:none;padding:0;margin:1rem 0;display:grid;gap:16px 12px;"
@@ -122,14 +122,21 @@ def gallery(subsets: xr.Dataset, names: list[str]) -> HTML:
     return HTML(f'<ul style="{grid}">{"".join(items)}</ul>')
 
 
+def parts_of(subsets: xr.Dataset, label: str) -> dict[str, str]:
+    """Subsets of a label that share an attribute, an age or a race, and what that is."""
+    names = [str(name) for name in subsets["subset"].values]
+    parts = {name: name.removeprefix(f"{label}, ") for name in names if name.startswith(f"{label}, ")}
+    return {name: part for name, part in parts.items() if not name.endswith(" split")}  # a split is no feature
+
+
 def gallery_reading(subsets: xr.Dataset, label: str) -> str:
     """Which of a label's subsets have the averages farthest from and nearest to the label's own."""
     own = subsets["mean"].sel(subset=label)
-    names = [name for name in subsets["subset"].values if str(name).startswith(f"{label}, ")]
+    names, parts = list(parts_of(subsets, label)), list(parts_of(subsets, label).values())
     if not names:
         return f"No group of those labelled {label} is large enough to be shown."
     apart = 255 * np.sqrt(((subsets["mean"].sel(subset=names) - own) ** 2).mean(("y", "x", "channel")))
-    far, near = (str(names[int(at)]) for at in (np.argmax(apart.data), np.argmin(apart.data)))
+    far, near = (parts[int(at)] for at in (np.argmax(apart.data), np.argmin(apart.data)))
     return (
         f"Of those labelled {label}, the average of “{far}” is farthest from that of all ({float(apart.max()):.1f} of "
         f"255 steps, root mean square), the one of “{near}” nearest ({float(apart.min()):.1f})."
