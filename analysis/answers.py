@@ -4,6 +4,7 @@ Knows a run's results; knows nothing of pages. The report's home page and the ex
 """
 
 from analysis.results import Results
+from analysis.verdict import QUESTIONS
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -29,21 +30,64 @@ def prediction_answer(results: Results) -> str:
     )
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """Write a number with its sign, plus or minus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def hypothesis_answer(results: Results) -> str:
-    """Whether the average faces differ, and how much of a face that tells."""
+    """Whether the average faces differ, how much of that is styling, and how much of one face it tells."""
     found = results.hypothesis
-    people = sum(found["identities"].values())
-    nearest = found["nearest_average"]
+    people, face = sum(found["identities"].values()), found["largest_in_face"]
     opening = {
         "supported": "The average faces of women and men differ beyond what chance gives",
         "not supported": "The average faces of women and men do not differ beyond what chance gives",
         "inconclusive": "Whether the average faces of women and men differ is not settled by this data",
     }[found["verdict"]]
-    return (
-        f"{opening} (largest effect |g| = {found['max_abs_g']:.2f}, {p_value(found['p_value'])} over "
-        f"{found['permutations']:,} exchanges of labels between {people:,} people), yet averages alone say little of "
-        f"one face: the nearer average is the right one in only {percent(nearest['accuracy'])} of cases."
+    sentences = [
+        f"{opening} (largest effect within the face |g| = {abs(face['g']):.2f}, {p_value(face['p_value'])} over "
+        f"{found['permutations']:,} exchanges of labels between {people:,} people)."
+    ]
+    left = found["survives"]
+    if left is not None:
+        low, high = left["interval"]
+        styling = "Styling is part of it" if high < 1 else "Styling does not explain it"
+        sentences.append(
+            f"{styling}: with as much held equal as can be, {percent(left['share'], 0)} of the difference in the face is "
+            f"left (95 % interval {percent(low, 0)} to {percent(high, 0)})."
+        )
+    sentences.append(
+        "And averages alone say little of one face: the nearer average is the right one in only "
+        f"{percent(found['nearest_average']['accuracy'])} of cases."
     )
+    return " ".join(sentences)
+
+
+def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
+    """Question, answer ("yes", "no" or "not tested") and the numbers of each point that the verdict rests on."""
+    found = results.hypothesis
+    face, alarms, left = found["largest_in_face"], found["false_positives"]["by_identity"], found["survives"]
+    quiet = min(control["p_value"] for control in found["controls"].values())
+    nearest = found["nearest_average"]
+    whole = results.elsewhere.query("kind == 'all' and channel == 'all'")
+    details = {
+        "sound": f"smallest p of {len(found['controls'])} controls {quiet:.3f}; false alarms "
+        f"{percent(alarms['rate'])} of {alarms['splits']} (95 % interval {percent(alarms['interval'][0])} to "
+        f"{percent(alarms['interval'][1])})",
+        "beyond_chance": f"|g| = {abs(face['g']):.2f} in the {face['region']}, {p_value(face['p_value'])}",
+        "more_than_styling": "nothing could be held equal"
+        if left is None
+        else f"{percent(left['share'], 0)} of the difference in the face is left ({percent(left['interval'][0], 0)} to "
+        f"{percent(left['interval'][1], 0)}), {p_value(left['p_value'])}",
+        "tells_apart": f"the nearer average is right for {percent(nearest['accuracy'])} "
+        f"({percent(nearest['interval'][0])} to {percent(nearest['interval'][1])})",
+        "elsewhere": "; ".join(
+            f"{row.dataset}: r = {row.correlation:.2f} ({row.low:.2f} to {row.high:.2f})" for row in whole.itertuples()
+        ).replace("-", "−")
+        or "no other data set was compared",
+    }
+    said = {True: "yes", False: "no", None: "not tested"}
+    return [(question, said[found["criteria"][key]], details[key]) for key, question in QUESTIONS.items()]
 
 
 def api_answer(results: Results) -> str:
@@ -62,7 +106,7 @@ def key_numbers(results: Results) -> dict[str, str]:
     return {
         "faces studied": f"{results.study['images']:,}",
         "of unseen faces predicted as annotated": percent(test["accuracy"]),
-        "largest difference between the averages, Hedges’ g": f"{found['max_abs_g']:.2f}",
+        "largest difference within the face, Hedges’ g": f"{abs(found['largest_in_face']['g']):.2f}",
         "of the picture differs beyond chance": percent(found["area_significant"], 0),
     }
 

@@ -110,19 +110,23 @@ def ingest(
 def study(
     name: Name,
     run: Annotated[str | None, typer.Option(help="Name of the run; default: the data set's.")] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(help="Another ingested data set to compare the difference with; may be repeated."),
+    ] = None,
     permutations: Annotated[int, typer.Option(min=100, help="Of the hypothesis test.")] = 5000,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
 ) -> None:
     """Study a data set: labels, attributes, quality, average faces and the test of the hypothesis.
 
-    Example: `meanface study celeba`.
+    Examples: `meanface study celeba`, `meanface study celeba --compare utkface`.
     """
     from analysis import study as module
     from analysis.paths import run_folder
     from analysis.results import Results
 
     run = run or name
-    summary = module.study(name, run, permutations=permutations, seed=seed)
+    summary = module.study(name, run, compare=compare or [], permutations=permutations, seed=seed)
     verdict = Results(run_folder(run)).hypothesis
     typer.echo(
         f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "

@@ -11,7 +11,9 @@ a folder, ``runs/RUN`` or the published ``results``::
     study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label); effect (y, x)
     study/subsets.zarr.zip        mean, spread (subset, y, x, channel); count, people, filter (subset)
     study/engines.json            how far the quick averages are from the exact ones
-    study/hypothesis.json         the verdict: effect, p, controls, nearest-average accuracy
+    study/hypothesis.json         the verdict: effect, p, what survives matching, controls, accuracies of averages
+    study/hypothesis_*.parquet    regions, confounders, balance, elsewhere: the test in parts, with intervals
+    study/hypothesis_maps.zarr.zip  effect (channel, y, x), held_equal and elsewhere at half size
     model/metrics.json            per source and split: accuracy, intervals, confusion, report, calibration, coverage
     model/history.parquet         a row an epoch
     model/predictions.parquet     image_id, dataset, split, label, p_male, decision: never an image
@@ -113,6 +115,31 @@ class Results:
     def hypothesis(self) -> dict[str, Any]:
         """``hypothesis.json``: the verdict and all the numbers that it rests on."""
         return self._json("study/hypothesis.json")
+
+    @cached_property
+    def regions(self) -> pd.DataFrame:
+        """Effect of each part of the picture and channel: ``region, channel, mean_abs_g, low, high, by_chance``."""
+        return pd.read_parquet(self._path("study/hypothesis_regions.parquet"))
+
+    @cached_property
+    def confounders(self) -> pd.DataFrame:
+        """Effect of each part with other things held equal, and the share that survives, with intervals."""
+        return pd.read_parquet(self._path("study/hypothesis_confounders.parquet"))
+
+    @cached_property
+    def balance(self) -> pd.DataFrame:
+        """Standardised difference of the labels in each covariate, before and after it is held equal."""
+        return pd.read_parquet(self._path("study/hypothesis_balance.parquet"))
+
+    @cached_property
+    def elsewhere(self) -> pd.DataFrame:
+        """Correlation of this data set's difference map with others', and with their ages' and races'."""
+        return pd.read_parquet(self._path("study/hypothesis_elsewhere.parquet"))
+
+    @cached_property
+    def effects(self) -> xr.Dataset:
+        """``effect`` (channel, y, x), Hedges' g in L*, a*, b*; ``held_equal`` and ``elsewhere`` at half size."""
+        return read_zarr_zip(self._path("study/hypothesis_maps.zarr.zip"))
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Knows what is counted and stored; knows nothing of how it is drawn. See ``analys
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,15 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progress: bool = True) -> dict[str, Any]:
+def study(
+    name: str,
+    run: str,
+    *,
+    compare: Sequence[str] = (),
+    permutations: int = 5000,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[str, Any]:
     """Study an ingested data set and write the study part of a run.
 
     Parameters
@@ -142,6 +151,8 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
         Name of the data set.
     run
         Name of the run; ``runs/RUN/study`` is replaced.
+    compare
+        Other ingested data sets, whose difference maps are compared with this one's.
     permutations
         Of the hypothesis test.
     seed
@@ -164,10 +175,15 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
     for label in ("female", "male"):
         if (usable["label"] == label).sum() < 2:
             raise UserError(f"{name!r} has fewer than two usable images labelled {label}: both labels are needed")
+    if name in compare:
+        raise UserError(f"{name!r} cannot be compared with itself: name another data set")
+    others = {other: (load_faces(other), load_manifest(other)) for other in compare}
     metadata = open_source(name).metadata
     averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"), progress=progress)
-    verdict, effect = hypothesis.examine(faces, manifest, permutations=permutations, seed=seed, progress=progress)
-    averages["effect"] = (("y", "x"), effect)
+    findings = hypothesis.examine(
+        faces, manifest, others=others, permutations=permutations, seed=seed, progress=progress
+    )
+    averages["effect"] = findings.maps["effect"].sel(channel="L", drop=True)
     table = load_table(name)
     gallery = build_gallery(name, table, progress=progress)
     engine = build_engine(name, table, seed=seed, progress=progress)
@@ -196,14 +212,15 @@ def study(name: str, run: str, *, permutations: int = 5000, seed: int = 0, progr
     with paths.replacing(paths.run_folder(run) / "study") as folder:
         folder.mkdir()
         _write_json(folder / "study.json", summary)
-        _write_json(folder / "hypothesis.json", verdict)
+        findings.write(folder)
         label_table(usable).to_parquet(folder / "labels.parquet", index=False)
         pd.concat(attributes, ignore_index=True).to_parquet(folder / "attributes.parquet", index=False)
         quality_table(usable).to_parquet(folder / "quality.parquet", index=False)
         write_zarr_zip(averages, folder / "average_faces.zarr.zip")
         write_zarr_zip(gallery, folder / "subsets.zarr.zip")
         _write_json(folder / "engines.json", agreement)
-    record_step(run, "study", {"dataset": name, "permutations": permutations, "seed": seed}, data={name: facts})
+    configuration = {"dataset": name, "compare": list(compare), "permutations": permutations, "seed": seed}
+    record_step(run, "study", configuration, data={name: facts, **{other: load_facts(other) for other in compare}})
     return summary
 
 

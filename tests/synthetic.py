@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from synthetic_hypothesis import write_hypothesis
 
 from analysis.results import Results
 from analysis.sources import CELEBA_ATTRIBUTES
@@ -134,41 +135,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     write_zarr_zip(faces, folder / "average_faces.zarr.zip")
     write_zarr_zip(_subsets(faces), folder / "subsets.zarr.zip")
     _json(folder / "engines.json", ENGINES)
-    edges = np.linspace(0.06, 0.26, 41)
-    chance = 0.06 + rng.gamma(6, 0.012, 1000).clip(0, 0.2)
-    size = np.abs(faces["effect"].to_numpy())
-    critical = float(np.quantile(chance, 0.95))
-    _json(
-        folder / "hypothesis.json",
-        {
-            "statement": "Men and women have gender-specific facial features that differentiate them.",
-            "verdict": "supported",
-            "p_value": 1 / 1001,
-            "alpha": 0.05,
-            "permutations": 1000,
-            "control_permutations": 200,
-            "unit": "identity",
-            "identities": {"female": 300, "male": 200},
-            "mixed_label_identities": 0,
-            "max_abs_g": float(size.max()),
-            "critical_abs_g": critical,
-            "area_significant": float((size > critical).mean()),
-            "mean_abs_g": float(size.mean()),
-            "mean_abs_g_interval": [float(size.mean()) - 0.02, float(size.mean()) + 0.02],
-            "mean_abs_g_by_chance": 0.04,
-            "null_max_abs_g": {
-                "bin_left": edges[:-1].tolist(),
-                "bin_right": edges[1:].tolist(),
-                "count": np.histogram(chance, edges)[0].tolist(),
-            },
-            "controls": {
-                "shuffled_labels": {"p_value": 0.61, "max_abs_g": 0.12},
-                "within_female": {"p_value": 0.34, "max_abs_g": 0.15},
-                "within_male": {"p_value": 0.22, "max_abs_g": 0.17},
-            },
-            "nearest_average": {"accuracy": 0.64, "interval": [0.55, 0.73], "images": 100, "split": "test"},
-        },
-    )
+    write_hypothesis(folder, faces["effect"].to_numpy(), rng)
 
 
 def _attributes(rng: np.random.Generator) -> pd.DataFrame:

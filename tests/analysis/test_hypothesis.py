@@ -1,87 +1,96 @@
-"""The test of the hypothesis: finds what is there, finds nothing where nothing is, and counts people."""
+"""The test of the hypothesis as a whole: finds what is there, finds nothing where nothing is, and counts people."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from made_faces import made_faces
 
 from analysis import hypothesis
-from analysis.average_face import average_faces
 from analysis.errors import UserError
-from analysis.hypothesis import accuracy_interval, average_by_person, hedges_g, mean_effect_interval, permutation_test
+from analysis.people import average_by_person, lab, read_photos
+from analysis.results import Results
+
+QUICK = {"permutations": 200, "control_permutations": 199, "splits": 40, "resamples": 50}
 
 
-def made_faces(n: int, shift: int, seed: int = 0) -> tuple[xr.DataArray, pd.DataFrame]:
-    """Noise in which men are brighter by ``shift`` steps in one corner; two photos a person."""
-    rng = np.random.default_rng(seed)
-    male = np.repeat(np.arange(n // 2) % 2 == 1, 2)
-    pixels = rng.normal(120, 20, (n, 8, 6, 1)) + np.zeros((n, 8, 6, 3))
-    pixels[:, :3, :3] += shift * male[:, None, None, None]
-    manifest = pd.DataFrame(
-        {
-            "image_id": [f"{i}.jpg" for i in range(n)],
-            "label": np.where(male, "male", "female"),
-            "split": np.where(np.arange(n) < n * 0.7, "train", "test"),
-            "identity": pd.array(np.arange(n) // 2, dtype="Int64"),
-            "status": "ok",
-        }
-    )
-    return xr.DataArray(pixels.clip(0, 255).astype(np.uint8), dims=("image", "y", "x", "channel")), manifest
-
-
-def test_hedges_g_agrees_with_its_definition(rng: np.random.Generator) -> None:
-    images = rng.normal(50, 5, (30, 4)).astype(np.float32)
-    male = np.arange(30) < 12
-    one, zero = images[male].astype(float), images[~male].astype(float)
-    pooled = np.sqrt((11 * one.var(axis=0, ddof=1) + 17 * zero.var(axis=0, ddof=1)) / 28)
-    expected = (1 - 3 / (4 * 28 - 1)) * (one.mean(axis=0) - zero.mean(axis=0)) / pooled
-    np.testing.assert_allclose(hedges_g(images, male[None])[0], expected, rtol=1e-4)
-
-
-def test_real_difference_is_found_where_it_is() -> None:
+@pytest.fixture(scope="module")
+def found() -> hypothesis.Findings:
     faces, manifest = made_faces(400, shift=30)
-    record, effect = hypothesis.examine(faces, manifest, permutations=200, control_permutations=200, resamples=50)
+    others = {"other": made_faces(200, shift=30, seed=1)}
+    return hypothesis.examine(faces, manifest, others=others, **QUICK)  # type: ignore[arg-type]
+
+
+def test_real_difference_is_found_where_it_is(found: hypothesis.Findings) -> None:
+    record = found.record
     assert record["verdict"] == "supported"
+    assert all(record["criteria"].values())
     assert record["p_value"] == pytest.approx(1 / 201)
-    assert effect[:3, :3].min() > record["critical_abs_g"]
-    assert np.abs(effect[4:, 4:]).max() < record["critical_abs_g"]
-    assert record["area_significant"] == pytest.approx(9 / 48, abs=0.03)
+    effect = found.maps["effect"].sel(channel="L").to_numpy()
+    assert effect[5:9, 4:8].min() > record["critical_abs_g"]
+    assert np.abs(effect[:4, :3]).max() < record["critical_abs_g"]
+    assert record["area_significant_by_channel"]["L"] == pytest.approx(16 / 144, abs=0.03)
     low, high = record["mean_abs_g_interval"]
-    assert low < high
+    assert low < record["mean_abs_g"] < high
     assert record["nearest_average"]["accuracy"] > 0.8
+    assert record["carried_over"]["other"]["nearest_average"]["accuracy"] > 0.8
+    assert record["largest_in_face"] == record["largest"]
+    assert record["largest"]["channel"] == "L"
 
 
 def test_no_difference_is_not_supported() -> None:
     faces, manifest = made_faces(400, shift=0, seed=3)
-    record, _ = hypothesis.examine(faces, manifest, permutations=200, control_permutations=200, resamples=50)
-    assert record["verdict"] != "supported"
-    assert record["p_value"] > 0.05
+    found = hypothesis.examine(faces, manifest, **QUICK)  # type: ignore[arg-type]
+    assert found.record["verdict"] != "supported"
+    assert found.record["p_value"] > 0.05
+    assert found.record["criteria"]["elsewhere"] is None
+    assert found.elsewhere.empty
 
 
-def test_failed_control_makes_the_verdict_inconclusive() -> None:
-    assert hypothesis._verdict(0.001, [0.5, 0.001, 0.4], 0.6) == "inconclusive"
-    assert hypothesis._verdict(0.001, [0.5, 0.2, 0.4], 0.6) == "supported"
-    assert hypothesis._verdict(0.2, [0.5, 0.2, 0.4], 0.6) == "not supported"
-    assert hypothesis._verdict(0.001, [0.5, 0.2, 0.4], 0.49) == "inconclusive"
+def test_findings_are_written_as_results_read_them(found: hypothesis.Findings, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    found.write(tmp_path / "study")
+    results = Results(tmp_path)
+    assert results.hypothesis == json.loads(json.dumps(found.record))
+    pd.testing.assert_frame_equal(results.regions, found.regions)
+    assert set(results.confounders["comparison"]) == set(results.effects["comparison"].values)
+    assert results.effects["elsewhere"].sizes["dataset"] == 1
+    assert not results.balance.empty
+    assert set(results.elsewhere["channel"]) == {"L", "a", "b", "all"}
 
 
-def test_p_values_of_a_true_null_are_spread_evenly(rng: np.random.Generator) -> None:
-    values = [
-        permutation_test(
-            rng.normal(size=(40, 30)).astype(np.float32), np.arange(40) < 20, permutations=99, rng=rng
-        ).p_value
-        for _ in range(200)
-    ]
-    assert 0.01 <= np.mean(np.array(values) <= 0.05) <= 0.10
-    assert 0.4 < np.mean(values) < 0.6
+def test_nothing_to_compare_with_is_written_and_read(tmp_path: Path) -> None:
+    faces, manifest = made_faces(120, shift=20)
+    (tmp_path / "study").mkdir()
+    hypothesis.examine(faces, manifest, **QUICK).write(tmp_path / "study")  # type: ignore[arg-type]
+    assert Results(tmp_path).elsewhere.empty
+    assert Results(tmp_path).effects["elsewhere"].sizes["dataset"] == 0
 
 
 def test_people_count_and_not_photos() -> None:
     faces, manifest = made_faces(40, shift=0)
     people = average_by_person(faces, manifest)
-    assert people.images.shape == (20, 48)
-    expected = hypothesis.lightness(faces.to_numpy()[:2]).mean(axis=0).ravel()
-    np.testing.assert_allclose(people.images[0], expected, rtol=1e-5)
+    assert people.images.shape == (20, 3 * 144)
+    np.testing.assert_allclose(people.images[0], lab(faces.to_numpy()[:2]).mean(axis=0).ravel(), rtol=1e-4, atol=1e-4)
+    photos = read_photos(faces, manifest, rng=np.random.default_rng(0))
+    assert photos.images.shape == (40, 3 * 36)
+    np.testing.assert_allclose(
+        photos.by_person().images.reshape(20, 3, -1).mean(axis=2),
+        people.images.reshape(20, 3, -1).mean(axis=2),
+        atol=1e-2,
+    )
+    drawn = photos.one_each(np.random.default_rng(0))
+    assert photos.table["person"].iloc[drawn].is_unique
+    assert len(drawn) == 20
+
+
+def test_lightness_and_colour_are_cielab() -> None:
+    colours = lab(np.array([[[[255, 255, 255], [0, 0, 0], [255, 0, 0]]]], dtype=np.uint8))[0, :, 0]
+    np.testing.assert_allclose(colours[:, 0], [100, 0, 0], atol=0.5)
+    np.testing.assert_allclose(colours[:, 1], 0, atol=0.5)
+    np.testing.assert_allclose(colours[:, 2], [53.2, 80.1, 67.2], atol=0.5)
 
 
 def test_person_under_both_labels_is_left_out_and_counted() -> None:
@@ -90,6 +99,7 @@ def test_person_under_both_labels_is_left_out_and_counted() -> None:
     people = average_by_person(faces, manifest)
     assert people.mixed == 1
     assert len(people.images) == 19
+    assert len(read_photos(faces, manifest, rng=np.random.default_rng(0)).by_person().images) == 19
 
 
 def test_images_without_identity_count_as_people() -> None:
@@ -97,48 +107,45 @@ def test_images_without_identity_count_as_people() -> None:
     assert len(average_by_person(faces, manifest.drop(columns="identity")).images) == 40
 
 
-def test_one_label_alone_is_refused() -> None:
+def test_more_people_than_memory_allows_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis import people
+
+    monkeypatch.setattr(people, "MOST_PEOPLE", 12)
+    monkeypatch.setattr(people, "MOST_PHOTOS", 15)
     faces, manifest = made_faces(40, shift=0)
-    manifest["label"] = "male"
-    with pytest.raises(UserError, match="two people of each label"):
+    found = average_by_person(faces, manifest, rng=np.random.default_rng(0))
+    assert len(found.images) == 12
+    assert found.left_out == 8
+    photos = read_photos(faces, manifest, rng=np.random.default_rng(0))
+    assert len(photos.table) == 15
+    assert photos.table["person"].nunique() == 15
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (lambda m: m["image_id"] == "", "subset is empty"),
+        (lambda m: m["identity"] == 0, "single person"),
+        (lambda m: m["label"] == "male", "nobody is labelled female"),
+        (lambda m: (m["label"] == "male") | (m["identity"] == 0), "a single person is labelled female"),
+    ],
+)
+def test_subset_without_two_people_of_each_label_is_refused(keep: object, said: str) -> None:
+    faces, manifest = made_faces(40, shift=0)
+    manifest["status"] = np.where(keep(manifest), "ok", "excluded")  # type: ignore[operator]
+    with pytest.raises(UserError, match=said):
         average_by_person(faces, manifest)
 
 
-def test_mean_effect_interval_holds_the_estimate_and_narrows_with_people() -> None:
-    widths = []
-    for n in (60, 600):
-        faces, manifest = made_faces(n, shift=25)
-        people = average_by_person(faces, manifest)
-        low, high = mean_effect_interval(people.images, people.male, resamples=200, rng=np.random.default_rng(0))
-        widths.append(high - low)
-    assert widths[1] < widths[0]
+def test_malformed_manifest_is_refused_in_one_line() -> None:
+    faces, manifest = made_faces(40, shift=0)
+    with pytest.raises(UserError, match="lacks label.*ingest"):
+        average_by_person(faces, manifest.drop(columns="label"))
+    with pytest.raises(UserError, match="label '1'"):
+        average_by_person(faces, manifest.assign(label=["1"] * 40))
 
 
-def test_accuracy_interval_resamples_people() -> None:
-    right = pd.Series([True] * 90 + [False] * 10)
-    alone = accuracy_interval(right, None, rng=np.random.default_rng(0))
-    grouped = accuracy_interval(right, pd.Series(np.arange(100) // 10), rng=np.random.default_rng(0))
-    assert alone[0] < 0.9 < alone[1]
-    assert grouped[1] - grouped[0] > alone[1] - alone[0]
-    assert accuracy_interval(pd.Series([True] * 5), None, rng=np.random.default_rng(0)) == (1.0, 1.0)
-
-
-def test_average_faces_agree_with_numpy_and_leave_out_rows_without_a_group() -> None:
-    faces, manifest = made_faces(50, shift=10)
-    groups = manifest["label"].where(manifest.index != 3)
-    found = average_faces(faces.chunk(image=7), groups)
-    chosen = faces.to_numpy()[(groups == "female").to_numpy()] / 255
-    np.testing.assert_allclose(found["mean"].sel(label="female"), chosen.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(found["spread"].sel(label="female"), chosen.std(axis=0, ddof=1), atol=1e-5)
-    np.testing.assert_allclose(
-        found["sem"].sel(label="female"), chosen.std(axis=0, ddof=1) / np.sqrt(len(chosen)), atol=1e-5
-    )
-    assert int(found["count"].sum()) == 49
-
-
-def test_empty_subset_and_subset_of_one_say_so() -> None:
-    faces, manifest = made_faces(10, shift=0)
-    with pytest.raises(UserError, match="empty"):
-        average_faces(faces, pd.Series([None] * 10, dtype="string"))
-    with pytest.raises(UserError, match="single face"):
-        average_faces(faces, manifest["label"].where(manifest.index == 0))
+def test_data_without_a_test_split_is_refused() -> None:
+    faces, manifest = made_faces(40, shift=0)
+    with pytest.raises(UserError, match="test split"):
+        hypothesis.examine(faces, manifest.assign(split="train"), **QUICK)  # type: ignore[arg-type]
