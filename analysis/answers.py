@@ -53,8 +53,8 @@ def hypothesis_answer(results: Results) -> str:
         low, high = left["interval"]
         styling = "Styling is part of it" if high < 1 else "Styling does not explain it"
         sentences.append(
-            f"{styling}: with as much held equal as can be, {percent(left['share'], 0)} of the difference in the face is "
-            f"left (95 % interval {percent(low, 0)} to {percent(high, 0)})."
+            f"{styling}: with as much held equal as can be, {percent(left['share'], 0)} of the difference in the face "
+            f"is left (95 % interval {percent(low, 0)} to {percent(high, 0)})."
         )
     sentences.append(
         "And averages alone say little of one face: the nearer average is the right one in only "

@@ -1,11 +1,11 @@
 """How long the permutation test takes as matrix products, and as a loop: python benchmarks/hypothesis.py [DATASET]
 
 Prints the seconds of 5,000 exchanges of labels over the people of an ingested data set, by default celeba, with the
-maximum over all pixels of L*, a* and b*; the seconds a permutation of two loops, timed on a few permutations of the same
-labellings in the same run; and the ratios. The first loop is the test as it is usually written, two groups' means and
-deviations each time. The second knows the algebra, too (one product of a contrast with the images, the total sum of
-squares known beforehand), and shows what is left for doing thousands at once. Last, the same test over as many people as
-all of CelebA has, 10,177, drawn with repetition and a little noise.
+maximum over all pixels of L*, a* and b*; the seconds a permutation of two loops, timed on a few permutations of the
+same labellings in the same run; and the ratios. The first loop is the test as it is usually written, two groups' means
+and deviations each time. The second knows the algebra, too (one product of a contrast with the images, the total sum of
+squares known beforehand), and shows what is left for doing thousands at once. Last, the same test over as many people
+as all of CelebA has, 10,177, drawn with repetition and a little noise.
 """
 
 import os

@@ -1,0 +1,104 @@
+"""Does it hold elsewhere: difference maps of two data sets, and their correlation by age and race.
+
+Knows the results of the comparison; knows nothing of how they were computed.
+"""
+
+import holoviews as hv
+import pandas as pd
+import xarray as xr
+
+from analysis.figures import style
+from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
+from analysis.figures.rows import intervals, row_chart, row_heights
+from analysis.figures.style import CATEGORIES
+
+
+def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L") -> hv.Overlay:
+    """Difference maps of two data sets side by side, each in its own people's standard deviations.
+
+    Parameters
+    ----------
+    effects
+        ``effect`` (channel, y, x) and ``elsewhere`` (dataset, channel, half_y, half_x).
+    own, other
+        Names of the data sets.
+    channel
+        "L", "a" or "b".
+    """
+    theirs = effects["elsewhere"].sel(dataset=other, channel=channel).to_numpy()
+    rows, columns = theirs.shape
+    mine = effects["effect"].sel(channel=channel).to_numpy()[: 2 * rows, : 2 * columns]
+    return maps_side_by_side(
+        [mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs],
+        [own, other],
+        "Is it the same elsewhere?",
+        f"Hedges’ g, {CHANNEL_NAMES[channel]}, male − female (SD)",
+    )
+
+
+def elsewhere_maps_reading(elsewhere: pd.DataFrame, other: str, channel: str = "L") -> str:
+    """Correlation of the two maps."""
+    chosen = elsewhere.query("dataset == @other and kind == 'all' and channel == @channel").iloc[0]
+    return (
+        f"Pixel by pixel the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; {other} has "
+        f"{chosen['female']:,} people labelled female and {chosen['male']:,} labelled male."
+    )
+
+
+def _r(row: pd.Series) -> str:
+    found = f"r = {row['correlation']:.2f} (95 % interval {row['low']:.2f} to {row['high']:.2f})"
+    return found.replace("-", "−")
+
+
+def _named(elsewhere: pd.DataFrame, channel: str) -> pd.DataFrame:
+    chosen = elsewhere[elsewhere["channel"] == channel].reset_index(drop=True)
+    kinds = {"all": "{0}, everybody", "age": "{0}, ages {1}", "race": "{0}, {1}"}
+    names = [kinds[row.kind].format(row.dataset, row.group) for row in chosen.itertuples()]
+    return chosen.assign(name=pd.Series(names, dtype=object))
+
+
+def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay:
+    """Correlation with the difference maps of other data sets, their ages and races, with intervals.
+
+    Parameters
+    ----------
+    elsewhere
+        ``dataset, kind, group, female, male, channel, correlation, low, high``.
+    channel
+        "L", "a", "b" or "all".
+    """
+    chosen = _named(elsewhere, channel)
+    rows = row_heights(chosen["name"])
+    table = chosen.assign(x=chosen["correlation"], y=chosen["name"].map(rows))
+    tips = [
+        ("people", "@name"),
+        ("correlation", "@correlation{0.00}"),
+        ("95 % interval", "@low{0.00} to @high{0.00}"),
+        ("labelled female, male", "@female{0,0}, @male{0,0}"),
+    ]
+    layers: list[hv.Element] = [hv.VLine(0).opts(color=style.QUIET, line_width=1)]
+    for kind, colour in zip(("all", "age", "race"), CATEGORIES, strict=False):
+        layers += intervals(table[table["kind"] == kind], colour, tips)
+    return row_chart(
+        layers,
+        rows,
+        "For whom does it hold?",
+        "Correlation of difference maps, " + CHANNEL_NAMES.get(channel, "all channels"),
+        xlim=(min(-0.05, float(table["low"].min()) - 0.05), 1),
+    )
+
+
+def correlation_reading(elsewhere: pd.DataFrame, channel: str = "L") -> str:
+    """Whole data sets, then the groups that agree most and least."""
+    chosen = _named(elsewhere, channel)
+    if chosen.empty:
+        return "No other data set was compared."
+    whole = "; ".join(f"{row['dataset']}: {_r(row)}" for _, row in chosen[chosen["kind"] == "all"].iterrows())
+    parts = chosen[chosen["kind"] != "all"]
+    if len(parts) < 2:
+        return f"Correlation with {whole}."
+    best, worst = parts.loc[parts["correlation"].idxmax()], parts.loc[parts["correlation"].idxmin()]
+    return (
+        f"Correlation with {whole}. Of the groups, {best['name']} is most alike, {_r(best)}, {worst['name']} least, "
+        f"{_r(worst)}. Intervals are over people; noise, which makes small groups look less alike, is taken off."
+    )
