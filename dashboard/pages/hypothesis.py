@@ -1,20 +1,20 @@
 """The page of the hypothesis: the verdict and what it rests on."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
 
-from analysis.figures import faces, hypothesis
+from analysis.answers import verdict_reasons
+from analysis.errors import UserError
+from analysis.figures import elsewhere, hypothesis, styling
+from analysis.figures.hypothesis import CHANNEL_NAMES
 from dashboard import frame
 
-_CONTROLS = {
-    "shuffled_labels": ("Labels shuffled", "people get each other's labels at random"),
-    "within_female": ("Female against female", "faces of one label, halved at random"),
-    "within_male": ("Male against male", "faces of one label, halved at random"),
-}
 _VERDICT_CSS = """
 :host { font-family: Roboto, system-ui, sans-serif; }
 blockquote { margin: 0; padding: 18px 20px; border-radius: 12px;
@@ -26,106 +26,167 @@ strong { display: block; font-size: 1.5rem; line-height: 1.25; margin: 4px 0 6px
 
 
 class HypothesisPage(frame.ExplorerPage):
-    """Verdict, null distribution, effect map and controls."""
+    """The study one question at a time: each view draws only what it shows."""
 
-    beyond_chance = param.Boolean(default=False, doc="Whether the map shows only what chance does not give.")
+    view = param.Selector(
+        default="effect",
+        objects={
+            "Effect": "effect",
+            "Parts": "parts",
+            "Face or styling": "styling",
+            "Prediction": "prediction",
+            "Elsewhere": "elsewhere",
+            "Controls": "controls",
+        },
+        doc="What is shown.",
+    )
+    beyond_chance = param.Boolean(default=False, doc="Whether the maps show only what chance does not give.")
+    channel = param.Selector(
+        default="L",
+        objects={"Lightness": "L", "Green to red": "a", "Blue to yellow": "b", "All": "all"},
+        doc="Channel that is shown.",
+    )
 
     path = "/explore/hypothesis"
     title = "Hypothesis"
-    lead = "Is the difference between the two average faces more than chance would give?"
-    in_url = ("beyond_chance",)
-
-    @param.depends("beyond_chance")
-    def _effect(self) -> Any:
-        def make() -> Any:
-            critical = self.results.hypothesis["critical_abs_g"] if self.beyond_chance else None
-            average = self.results.average_faces
-            return frame.figure(faces.effect_map(average, critical), faces.effect_map_reading(average, critical))
-
-        return frame.attempt(make)
+    lead = "Is the difference between the two average faces more than chance would give, and is it the face?"
+    in_url = ("view", "channel", "beyond_chance")
 
     def _verdict(self) -> Any:
         found = self.results.hypothesis
         people = found["identities"]
         return pn.pane.HTML(
             f"<blockquote><p>“{escape(found['statement'])}”</p><p><strong>{escape(found['verdict'].capitalize())}</strong>"
-            f"p {probability(found['p_value'])} in a permutation test with {found['permutations']:,} permutations "
-            f"of {people['female']:,} female-labelled and {people['male']:,} male-labelled people.</p></blockquote>",
+            f"p {probability(found['largest_in_face']['p_value'])} within the face in a permutation test with "
+            f"{found['permutations']:,} permutations of {people['female']:,} female-labelled and {people['male']:,} "
+            "male-labelled people.</p></blockquote>",
             stylesheets=[_VERDICT_CSS],
             sizing_mode="stretch_width",
             margin=0,
         )
 
-    def _facts(self) -> Any:
-        found = self.results.hypothesis
-        low, high = found["mean_abs_g_interval"]
-        return frame.facts(
-            {
-                "Largest |g|": (f"{found['max_abs_g']:.2f}", f"chance gives up to {found['critical_abs_g']:.2f}"),
-                "Mean |g|": (f"{found['mean_abs_g']:.2f}", f"95 % interval {low:.2f} to {high:.2f}"),
-                "Area beyond chance": (f"{found['area_significant']:.0%}", "of the frame's pixels"),
-            }
-        )
+    def _reasons(self) -> Any:
+        rows = [
+            {"Question": question, "Answer": answer, "Numbers": numbers}
+            for question, answer, numbers in verdict_reasons(self.results)
+        ]
+        return shown(pd.DataFrame(rows).set_index("Question"))
 
-    def _null(self) -> Any:
-        found = self.results.hypothesis
-        return frame.figure(hypothesis.null_distribution(found), hypothesis.null_distribution_reading(found))
-
-    def _controls(self) -> Any:
-        found = self.results.hypothesis["controls"]
-        rows = "".join(
-            f'<tr><th scope="row">{name}</th><td>{how}</td><td class="number">{found[key]["max_abs_g"]:.3f}</td>'
-            f'<td class="number">{found[key]["p_value"]:.3f}</td></tr>'
-            for key, (name, how) in _CONTROLS.items()
-            if key in found
-        )
-        return frame.table(
-            '<thead><tr><th scope="col">Control</th><th scope="col">How</th><th scope="col" class="number">Largest |g|'
-            f'</th><th scope="col" class="number">p</th></tr></thead><tbody>{rows}</tbody>'
-        )
-
-    def _nearest(self) -> Any:
-        found = self.results.hypothesis["nearest_average"]
-        low, high = found["interval"]
-        return frame.facts(
-            {
-                "Labelled by the nearer average": (
-                    f"{found['accuracy']:.1%}",
-                    f"of {found['images']:,} {found['split']} faces; 95 % interval {low:.1%} to {high:.1%}",
+    @param.depends("view")
+    def _choices(self) -> Any:
+        if self.view == "effect":
+            return frame.controls(
+                pmui.Switch.from_param(
+                    self.param.beyond_chance,
+                    label="Only what chance does not give",
+                    description="",
+                    margin=(0, 0, 0, 6),
                 )
-            }
+            )
+        if self.view in ("parts", "elsewhere"):
+            return frame.controls(frame.choice(self.param["channel"]))
+        return frame.nothing()
+
+    @param.depends("view", "beyond_chance", "channel")
+    def _view(self) -> Any:
+        views: dict[str, Callable[[], list[Any]]] = {
+            "effect": self._effect,
+            "parts": self._parts,
+            "styling": self._styling,
+            "prediction": self._prediction,
+            "elsewhere": self._elsewhere,
+            "controls": self._controls,
+        }
+        return frame.attempt(
+            lambda: pn.Column(*views[self.view](), sizing_mode="stretch_width", styles={"gap": "28px"})
         )
+
+    def _effect(self) -> list[Any]:
+        found = self.results.hypothesis
+        critical = found["critical_abs_g"] if self.beyond_chance else None
+        return [
+            frame.figure(hypothesis.effect_maps(self.results.effects, critical), hypothesis.effect_maps_reading(found)),
+            frame.figure(hypothesis.null_distribution(found), hypothesis.null_distribution_reading(found)),
+        ]
+
+    def _parts(self) -> list[Any]:
+        regions = self.results.regions
+        return [
+            frame.figure(
+                hypothesis.region_chart(regions, self.channel), hypothesis.region_chart_reading(regions, self.channel)
+            ),
+            frame.figure(hypothesis.masks(self.results.average_faces), hypothesis.masks_reading()),
+        ]
+
+    def _styling(self) -> list[Any]:
+        found, confounders, balance = self.results.hypothesis, self.results.confounders, self.results.balance
+        return [
+            frame.figure(styling.steps_chart(confounders, found), styling.steps_reading(found)),
+            frame.figure(styling.survival_chart(confounders, found), styling.survival_reading(confounders, found)),
+            frame.figure(styling.balance_chart(balance, found), styling.balance_reading(balance, found)),
+            shown(styling.overlap_table(found), styling.overlap_reading(found)),
+        ]
+
+    def _prediction(self) -> list[Any]:
+        try:
+            metrics = self.results.metrics
+        except UserError:  # a run without a network has the averages alone
+            metrics = None
+        table = hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study["dataset"])
+        return [frame.figure(hypothesis.accuracy_chart(table), hypothesis.accuracy_reading(table))]
+
+    def _elsewhere(self) -> list[Any]:
+        found, effects = self.results.elsewhere, self.results.effects
+        if found.empty:
+            return [frame.notice("No other data set was compared: `meanface study NAME --compare OTHER` does.")]
+        # Maps have one channel each; for all together lightness stands.
+        own, channel = self.results.study["dataset"], self.channel if self.channel in CHANNEL_NAMES else "L"
+        maps = [
+            frame.figure(
+                elsewhere.elsewhere_maps(effects, own, other, channel),
+                elsewhere.elsewhere_maps_reading(found, other, channel),
+            )
+            for other in dict.fromkeys(found["dataset"])
+        ]
+        chart = frame.figure(
+            elsewhere.correlation_chart(found, self.channel), elsewhere.correlation_reading(found, self.channel)
+        )
+        return [*maps, chart]
+
+    def _controls(self) -> list[Any]:
+        found = self.results.hypothesis
+        return [
+            shown(
+                hypothesis.control_table(found),
+                "The same test where there is nothing to find: a sound test finds nothing, p is not small.",
+            ),
+            frame.figure(hypothesis.false_positive_chart(found), hypothesis.false_positive_reading(found)),
+        ]
 
     def content(self) -> list[Any]:
         """Give the verdict, then what it rests on."""
         return [
             frame.attempt(self._verdict),
-            frame.attempt(self._facts),
+            frame.section("What it rests on", frame.attempt(self._reasons)),
             frame.section(
-                "Where the averages differ",
-                frame.controls(
-                    pmui.Switch.from_param(
-                        self.param.beyond_chance,
-                        label="Only what chance does not give",
-                        description="",
-                        margin=(0, 0, 0, 6),
-                    )
-                ),
-                frame.later(self._effect),
-                about="Hedges' g of lightness, male minus female, pixel by pixel.",
-            ),
-            frame.section("What chance gives", frame.later(lambda: frame.attempt(self._null))),
-            frame.section(
-                "Controls",
-                frame.attempt(self._controls),
-                about="The same test where there is nothing to find: a sound test finds nothing, p is not small.",
-            ),
-            frame.section(
-                "The nearest average",
-                frame.attempt(self._nearest),
-                about="The simplest model there is: a face gets the label of the average that it is nearer to.",
+                "The study, question by question",
+                frame.choice(self.param["view"]),
+                self._choices,
+                frame.later(self._view),
             ),
         ]
+
+
+def shown(table: pd.DataFrame, caption: str = "") -> pn.pane.HTML:
+    """Set a table of text, its index first, in the explorer's type."""
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in (table.index.name, *table.columns))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th>'
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        + "</tr>"
+        for name, cells in zip(table.index, table.to_numpy(), strict=True)
+    )
+    return frame.table(f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", caption=caption)
 
 
 def probability(p: float) -> str:
