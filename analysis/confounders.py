@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from analysis import effect
 from analysis.errors import UserError
 from analysis.people import Photos
-from analysis.regions import pools
+from analysis.regions import face_pixels, pools
 
 EXPRESSION = ("Smiling", "Mouth_Slightly_Open")
 AGE = ("Young",)
@@ -402,7 +402,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
     kept = [i for i, (_, channel) in enumerate(names) if channel is None]
     regions, weights = [names[i][0] for i in kept], weights[:, kept]
     deviation = effect.pooled_deviation(images, male)
-    in_face = _face_pixels(photos.shape)
+    in_face = face_pixels(photos.shape, 3)
     drawn = effect.draw_people(male, resamples, rng)
     plain: np.ndarray | None = None
     tables, balances, told, maps = [], [], [], []
@@ -474,13 +474,6 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
     columns = ["comparison", "kind", "covariate", "held", "difference"]
     balance_table = pd.DataFrame(balances, columns=columns)
     return Survival(pd.concat(tables, ignore_index=True), balance_table, record, np.stack(maps))
-
-
-def _face_pixels(shape: tuple[int, int]) -> np.ndarray:
-    """Pixels of all channels that lie in the face, bool (3 * y * x,)."""
-    names, weights = pools(shape, 3)
-    place = names.index(("face", None))
-    return weights[:, place] > 0.5 * weights[:, place].max()
 
 
 def _share_left(means: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

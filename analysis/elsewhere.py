@@ -1,8 +1,9 @@
 """Does it hold elsewhere? The difference map of one data set beside those of others, and of their ages and races.
 
 Knows photos of several data sets; knows nothing of how they came about. Maps are compared at half size, since how two
-data sets were cropped and compressed differs by about a pixel. Correlations are taken over pixels, intervals over
-people: neighbouring pixels are alike and no sample of their own.
+data sets were cropped and compressed differs by about a pixel, and within the face only: around it lies what the
+photographer chose or, where photos were cropped tightly, a rim that alignment repeated. Correlations are taken over
+pixels, intervals over people: neighbouring pixels are alike and no sample of their own.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pandas as pd
 
 from analysis import effect
 from analysis.people import CHANNELS, People, Photos
+from analysis.regions import face_pixels
 
 AGES = {"0–9": (0, 10), "10–19": (10, 20), "20–39": (20, 40), "40–59": (40, 60), "60 and over": (60, 200)}
 FEWEST = 50  # people of each label below which a group's map is mostly noise
@@ -87,7 +89,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, fl
 
 
 def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.random.Generator) -> Elsewhere:
-    """Correlate the difference map of one data set with those of others, whole and by age and race.
+    """Correlate the difference map of one data set's faces with those of others, whole and by age and race.
 
     Parameters
     ----------
@@ -107,6 +109,9 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
     if not others:
         return Elsewhere(pd.DataFrame(columns=COLUMNS), np.empty((0, len(CHANNELS), *own.shape), np.float32), [])
     mine = _resampled_maps(own.by_person(), resamples, rng)
+    in_face = face_pixels(own.shape, len(CHANNELS))
+    of_channel = np.repeat(CHANNELS, own.shape[0] * own.shape[1])
+    parts = {name: in_face & (of_channel == name) for name in CHANNELS} | {"all": in_face}
     records, maps = [], []
     for dataset, photos in others.items():
         for kind, group, rows in groups(photos):
@@ -120,8 +125,6 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
                 maps.append(theirs[0].reshape(len(CHANNELS), *photos.shape))
             counts = {"female": int((~people.male).sum()), "male": int(people.male.sum())}
             facts = {"dataset": dataset, "kind": kind, "group": group, **counts}
-            size = mine.shape[1] // len(CHANNELS)
-            parts = {name: slice(i * size, (i + 1) * size) for i, name in enumerate(CHANNELS)} | {"all": slice(None)}
             for channel, part in parts.items():
                 value, low, high = correlation(mine[:, part], theirs[:, part])
                 records.append({**facts, "channel": channel, "correlation": value, "low": low, "high": high})

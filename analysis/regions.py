@@ -97,3 +97,21 @@ def pools(shape: tuple[int, int], channels: int) -> tuple[list[tuple[str, int | 
             names.append((name, channel))
             columns.append(column.reshape(-1) / max(float(column.sum()), 1e-6))
     return names, np.stack(columns, axis=1)
+
+
+def face_pixels(shape: tuple[int, int], channels: int) -> np.ndarray:
+    """Which pixels lie in the face, at least by half.
+
+    Parameters
+    ----------
+    shape, channels
+        As in `pools`.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (channels * y * x,).
+    """
+    names, weights = pools(shape, channels)
+    column = weights[:, names.index(("face", None))]
+    return column > 0.5 * column.max()

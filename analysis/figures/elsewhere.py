@@ -4,6 +4,7 @@ Knows the results of the comparison; knows nothing of how they were computed.
 """
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -11,10 +12,11 @@ from analysis.figures import style
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
 from analysis.figures.rows import intervals, row_chart, row_heights
 from analysis.figures.style import CATEGORIES
+from analysis.regions import face_pixels
 
 
 def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L") -> hv.Overlay:
-    """Difference maps of two data sets side by side, each in its own people's standard deviations.
+    """Difference maps of the face in two data sets side by side, each in its own people's standard deviations.
 
     Parameters
     ----------
@@ -28,8 +30,9 @@ def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L"
     theirs = effects["elsewhere"].sel(dataset=other, channel=channel).to_numpy()
     rows, columns = theirs.shape
     mine = effects["effect"].sel(channel=channel).to_numpy()[: 2 * rows, : 2 * columns]
+    in_face = face_pixels((rows, columns), 1).reshape(rows, columns)
     return maps_side_by_side(
-        [mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs],
+        [np.where(in_face, each, np.nan) for each in (mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs)],
         [own, other],
         "Is it the same elsewhere?",
         f"Hedges’ g, {CHANNEL_NAMES[channel]}, male − female (SD)",
@@ -40,8 +43,9 @@ def elsewhere_maps_reading(elsewhere: pd.DataFrame, other: str, channel: str = "
     """Correlation of the two maps."""
     chosen = elsewhere.query("dataset == @other and kind == 'all' and channel == @channel").iloc[0]
     return (
-        f"Pixel by pixel the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; {other} has "
-        f"{chosen['female']:,} people labelled female and {chosen['male']:,} labelled male."
+        f"Pixel by pixel within the face, the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; {other} "
+        f"has {chosen['female']:,} people labelled female and {chosen['male']:,} labelled male. Around the face (grey) "
+        "nothing is compared: there, crops differ."
     )
 
 

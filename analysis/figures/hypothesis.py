@@ -44,7 +44,7 @@ def maps_side_by_side(
         If given, pixels whose absolute value is not above it are grey.
     """
     height, width = maps[0].shape
-    limit = float(max(0.1, *(float(np.abs(each).max()) for each in maps)))
+    limit = float(max(0.1, *(float(np.nanmax(np.abs(each))) for each in maps)))
     layers, ticks = [], []
     for place, (values, name) in enumerate(zip(maps, names, strict=True)):
         left = place * width * (1 + _GAP)
@@ -66,8 +66,8 @@ def maps_side_by_side(
     return hv.Overlay(layers).opts(
         **style.picture(
             title,
-            # Title, names and colour bar take about 130 CSS pixels; exact at 250 pixels a map.
-            aspect=total / (height + 130 * total / (250 * len(maps))),
+            # Title, names and colour bar take about 110 CSS pixels; exact at 270 pixels a map.
+            aspect=total / (height + 110 * total / (270 * len(maps))),
             max_width=330 * len(maps),
             xaxis="bottom",
             yaxis=None,
@@ -158,7 +158,12 @@ def masks(faces: xr.Dataset) -> hv.Overlay:
     strength = np.where(where == REGIONS.index("background"), 0.0, 0.42)[..., None]
     shown = (1 - strength) * mean + strength * colours[where]
     # Parts that lie around others, or twice, are named at a place of their own.
-    places: dict[str, tuple[float, float]] = {"hair": (44.5, 88), "background": (15, 101), "jaw": (44.5, 20)}
+    places: dict[str, tuple[float, float]] = {
+        "hair": (44.5, 88),
+        "background": (15, 101),
+        "jaw": (44.5, 20),
+        "forehead": (44.5, 70),
+    }
     texts = []
     for place, name in enumerate(REGIONS):
         y, x = np.nonzero(where == place)
@@ -248,9 +253,9 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
     beyond = "every part lies" if clear.all() else f"{int(clear.sum())} of {len(chosen)} parts lie"
     apart = "clearly ahead of" if first["low"] > second["high"] else "ahead of"
     return (
-        f"The {first['region']} differs most (mean |g| = {first['mean_abs_g']:.2f}, 95 % interval {first['low']:.2f} "
-        f"to {first['high']:.2f}), {apart} the {second['region']} ({second['mean_abs_g']:.2f}); the {last['region']} "
-        f"differs least ({last['mean_abs_g']:.2f}). A mean of absolute values is never zero, for noise counts as "
+        f"The difference is largest in the {first['region']} (mean |g| = {first['mean_abs_g']:.2f}, 95 % interval "
+        f"{first['low']:.2f} to {first['high']:.2f}), {apart} the {second['region']} ({second['mean_abs_g']:.2f}), and "
+        f"smallest in the {last['region']} ({last['mean_abs_g']:.2f}). A mean of absolute values is never zero, for noise counts as "
         f"difference: the bootstrap’s estimate of that is taken off. Exchanged labels alone give about "
         f"{chosen['by_chance'].mean():.2f} (orange); {beyond} above that with the whole interval."
     )

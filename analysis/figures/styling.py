@@ -123,6 +123,7 @@ def survival_chart(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> hv.
     ]
     layers = [
         hv.Segments(lines).opts(color=style.QUIET, line_width=2, alpha=0.6),
+        *chance_ticks(placed[1]),
         points(placed[0], LABEL_COLOURS["uncertain"], tips, "as photographed"),
         *intervals(placed[1], CATEGORIES[0], [*tips, ("of it is left", "@survives{0%}")], "held equal"),
     ]
@@ -142,12 +143,12 @@ def survival_reading(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> s
     after = _strictest(confounders[confounders["region"].isin(REGIONS)], hypothesis)
     after = after.sort_values("survives", ascending=False)
     told = [
-        f"{row.region} {percent(row.survives, 0)} ({percent(row.survives_low, 0)} to {percent(row.survives_high, 0)})"
+        f"the {row.region}, {percent(row.survives, 0)} ({percent(row.survives_low, 0)} to {percent(row.survives_high, 0)})"
         for row in after.itertuples()
     ]
     clear = int((after["low"] > after["by_chance"]).sum())
     return (
-        f"Of what they showed, most is left of {told[0]} and {told[1]}, least of {told[-1]} and {told[-2]}. {clear} of "
+        f"Most is left in {told[0]}, and {told[1]}; least in {told[-1]}, and {told[-2]}. {clear} of "
         f"{len(after)} parts still lie above what chance gives with the whole interval."
     )
 
@@ -191,7 +192,7 @@ def balance_reading(balance: pd.DataFrame, hypothesis: dict[str, Any]) -> str:
     return (
         f"As photographed, {int((before > BALANCED).sum())} of {len(before)} covariates differ by more than {BALANCED} "
         f"standard deviations between the labels, most of all {plain_name(str(before.idxmax()))} ({before.max():.1f}); "
-        f"held equal, {int((after > BALANCED).sum())} do, and the largest difference is {after.max():.2f}."
+        f"held equal, {int((after > BALANCED).sum()) or 'none'} do, and the largest difference is {after.max():.2f}."
     )
 
 
