@@ -43,9 +43,9 @@ def elsewhere_maps_reading(elsewhere: pd.DataFrame, other: str, channel: str = "
     """Correlation of the two maps."""
     chosen = elsewhere.query("dataset == @other and kind == 'all' and channel == @channel").iloc[0]
     return (
-        f"Pixel by pixel within the face, the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; {other} "
-        f"has {chosen['female']:,} people labelled female and {chosen['male']:,} labelled male. Around the face (grey) "
-        "nothing is compared: there, crops differ."
+        f"Pixel by pixel within the face, the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; "
+        f"{other} has {chosen['female']:,} people labelled female and {chosen['male']:,} labelled male. Around the "
+        "face (grey) nothing is compared: there, crops differ."
     )
 
 

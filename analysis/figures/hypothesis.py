@@ -255,8 +255,8 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
     return (
         f"The difference is largest in the {first['region']} (mean |g| = {first['mean_abs_g']:.2f}, 95 % interval "
         f"{first['low']:.2f} to {first['high']:.2f}), {apart} the {second['region']} ({second['mean_abs_g']:.2f}), and "
-        f"smallest in the {last['region']} ({last['mean_abs_g']:.2f}). A mean of absolute values is never zero, for noise counts as "
-        f"difference: the bootstrap’s estimate of that is taken off. Exchanged labels alone give about "
+        f"smallest in the {last['region']} ({last['mean_abs_g']:.2f}). A mean of absolute values is never zero, for "
+        f"noise counts as difference: the bootstrap’s estimate of that is taken off. Exchanged labels alone give about "
         f"{chosen['by_chance'].mean():.2f} (orange); {beyond} above that with the whole interval."
     )
 

@@ -143,7 +143,8 @@ def survival_reading(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> s
     after = _strictest(confounders[confounders["region"].isin(REGIONS)], hypothesis)
     after = after.sort_values("survives", ascending=False)
     told = [
-        f"the {row.region}, {percent(row.survives, 0)} ({percent(row.survives_low, 0)} to {percent(row.survives_high, 0)})"
+        f"the {row.region}, {percent(row.survives, 0)} "
+        f"({percent(row.survives_low, 0)} to {percent(row.survives_high, 0)})"
         for row in after.itertuples()
     ]
     clear = int((after["low"] > after["by_chance"]).sum())

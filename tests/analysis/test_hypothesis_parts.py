@@ -172,3 +172,19 @@ HELD = {
 )
 def test_verdict_follows_its_rule(changed: dict[str, object], said: str) -> None:
     assert verdict.decide(verdict.criteria(**(HELD | changed))) == said  # type: ignore[arg-type]
+
+
+def test_correlation_of_maps_is_corrected_for_noise_and_honest_without_signal() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(2, 400))
+    covered, found = 0, []
+    for _ in range(100):
+        samples = truth * [[1], [0]] + rng.normal(size=truth.shape)
+        maps = [np.vstack([each, each + rng.normal(size=(100, 400))]) for each in samples]
+        _, low, high = elsewhere.correlation(*maps)
+        covered += low <= 0 <= high
+        alike = [truth[0] + rng.normal(size=400) for _ in range(2)]  # half of each map is noise: plainly r is 0.5
+        maps = [np.vstack([each, each + rng.normal(size=(100, 400))]) for each in alike]
+        found.append(elsewhere.correlation(*maps)[0])
+    assert covered >= 90
+    assert np.mean(found) == pytest.approx(1, abs=0.06)
