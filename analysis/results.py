@@ -8,7 +8,7 @@ a folder, ``runs/RUN`` or the published ``results``::
     study/labels.parquet          label, split, images, identities
     study/attributes.parquet      scope, attribute, label, images, positives, prevalence, low, high
     study/quality.parquet         label, measure, unit, bin_left, bin_right, images
-    study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label); effect (y, x)
+    study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label)
     study/subsets.zarr.zip        mean, spread (subset, y, x, channel); count, people, filter (subset)
     study/engines.json            how far the quick averages are from the exact ones
     study/hypothesis.json         the verdict: effect, p, what survives matching, controls, accuracies of averages
@@ -95,10 +95,7 @@ class Results:
 
     @cached_property
     def average_faces(self) -> xr.Dataset:
-        """``mean``, ``spread``, ``sem`` in [0, 1] (label, y, x, channel), ``count`` (label) and ``effect`` (y, x).
-
-        Channels are R, G, B; ``effect`` is Hedges' g of CIELAB lightness, male minus female, per pixel.
-        """
+        """``mean``, ``spread``, ``sem`` in [0, 1] (label, y, x, channel; R, G, B) and ``count`` (label)."""
         return read_zarr_zip(self._path("study/average_faces.zarr.zip"))
 
     @cached_property

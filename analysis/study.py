@@ -183,7 +183,6 @@ def study(
     findings = hypothesis.examine(
         faces, manifest, others=others, permutations=permutations, seed=seed, progress=progress
     )
-    averages["effect"] = findings.maps["effect"].sel(channel="L", drop=True)
     table = load_table(name)
     gallery = build_gallery(name, table, progress=progress)
     engine = build_engine(name, table, seed=seed, progress=progress)

@@ -132,7 +132,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     _attributes(rng).to_parquet(folder / "attributes.parquet", index=False)
     _quality().to_parquet(folder / "quality.parquet", index=False)
     faces = _faces()
-    write_zarr_zip(faces, folder / "average_faces.zarr.zip")
+    write_zarr_zip(faces.drop_vars("effect"), folder / "average_faces.zarr.zip")
     write_zarr_zip(_subsets(faces), folder / "subsets.zarr.zip")
     _json(folder / "engines.json", ENGINES)
     write_hypothesis(folder, faces["effect"].to_numpy(), rng)

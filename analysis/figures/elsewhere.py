@@ -87,7 +87,7 @@ def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay
         layers,
         rows,
         "For whom does it hold?",
-        "Correlation of difference maps, " + CHANNEL_NAMES.get(channel, "all channels"),
+        f"Correlation of maps, {CHANNEL_NAMES.get(channel, 'all channels')} (−1 to 1)",
         xlim=(min(-0.05, float(table["low"].min()) - 0.05), 1),
     )
 

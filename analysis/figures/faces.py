@@ -9,7 +9,6 @@ import xarray as xr
 
 from analysis.errors import UserError
 from analysis.figures import style
-from analysis.figures.style import percent
 
 LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
 _GAP = 6  # pixels of the face frame between two faces
@@ -191,35 +190,3 @@ def place(values: np.ndarray) -> str:
     row = ("top", "", "bottom")[int(3 * y / values.shape[0])]
     column = ("left", "centre", "right")[int(3 * x / values.shape[1])]
     return f"{row} {column}".strip()
-
-
-def effect_map(faces: xr.Dataset, critical: float | None = None) -> hv.Image:
-    """Hedges' g of lightness, male minus female, zero in the middle of the scale.
-
-    Parameters
-    ----------
-    faces
-        ``effect`` (y, x).
-    critical
-        If given, pixels whose abs(g) is not above it are grey: chance gives as much.
-    """
-    effect = faces["effect"].to_numpy()
-    limit = float(max(0.1, np.abs(effect).max()))
-    shown = effect if critical is None else np.where(np.abs(effect) > critical, effect, np.nan)
-    return signed_map(shown, "How large is the difference?", "Hedges’ g, male − female", "SD", limit)
-
-
-def effect_map_reading(faces: xr.Dataset, critical: float | None = None) -> str:
-    """Range of the effect and, with ``critical``, the area beyond chance."""
-    effect = faces["effect"].to_numpy()
-    opening = (
-        f"Hedges’ g runs from {effect.min():+.2f} to {effect.max():+.2f}, largest in the {place(effect)}; "
-        f"positive (indigo) is lighter where labelled male"
-    ).replace("-", "−")
-    if critical is None:
-        return f"{opening}."
-    area = float((np.abs(effect) > critical).mean())
-    return (
-        f"{opening}. In {percent(area, 0)} of the picture |g| is above {critical:.2f}, which chance exceeds anywhere "
-        "in only 5 % of relabellings; the rest is grey."
-    )

@@ -19,7 +19,6 @@ from analysis.figures import (
     explanation,
     faces,
     fairness,
-    hypothesis,
     labels,
     metrics,
     quality,
@@ -54,7 +53,6 @@ CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "contrast": lambda r: quality.quality_histogram(r.quality, "contrast"),
     "sharpness": lambda r: quality.quality_histogram(r.quality, "sharpness"),
     "width": lambda r: quality.quality_histogram(r.quality, "width"),
-    "null": lambda r: hypothesis.null_distribution(r.hypothesis),
     "training": lambda r: training.training_history(r.history),
     "confusion": lambda r: metrics.confusion_matrix(r.metrics, "test"),
     "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test", metrics.sources(r.metrics)),
@@ -73,9 +71,7 @@ PICTURES: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "average": lambda r: faces.average_faces(r.average_faces),
     "spread": lambda r: faces.spread_faces(r.average_faces),
     "difference": lambda r: faces.difference_map(r.average_faces),
-    "effect": lambda r: faces.effect_map(r.average_faces),
     "heat": lambda r: explanation.heat_maps(r.explanation),
-    "beyond chance": lambda r: faces.effect_map(r.average_faces, r.hypothesis["critical_abs_g"]),
 }
 FIGURES = CHARTS | PICTURES
 
@@ -125,23 +121,17 @@ def test_picture_keeps_the_shape_of_the_face(name: str, results: Results) -> Non
 
 
 def test_maps_are_centred_at_zero(results: Results) -> None:
-    for name in ("difference", "effect"):
-        (plot,) = plots_of(PICTURES[name](results))
-        (bar,) = plot.select({"type": ColorBar})
-        assert bar.color_mapper.low == -bar.color_mapper.high
-        assert "(" in bar.title
+    (plot,) = plots_of(PICTURES["difference"](results))
+    (bar,) = plot.select({"type": ColorBar})
+    assert bar.color_mapper.low == -bar.color_mapper.high
+    assert "(" in bar.title
 
 
 def test_picture_is_upright(results: Results) -> None:
-    drawn = faces.effect_map(results.average_faces)
-    effect = results.average_faces["effect"].to_numpy()
-    np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], effect)
-
-
-def test_pixels_within_chance_are_left_out(results: Results) -> None:
-    critical = results.hypothesis["critical_abs_g"]
-    shown = faces.effect_map(results.average_faces, critical).dimension_values("value")
-    assert np.isfinite(shown).mean() == pytest.approx(results.hypothesis["area_significant"])
+    drawn = faces.difference_map(results.average_faces)
+    luma = 255 * (results.average_faces["mean"] * [0.299, 0.587, 0.114]).sum("channel")
+    difference = (luma.sel(label="male") - luma.sel(label="female")).to_numpy()
+    np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], difference, rtol=1e-5)
 
 
 def test_label_reading_counts_images(results: Results) -> None:
@@ -223,9 +213,6 @@ def test_face_readings_hold_counts_and_sizes(results: Results) -> None:
     reading = faces.difference_map_reading(found)
     assert f"{float(difference.max()):.0f} of 255 steps" in reading
     assert f"{float(difference.mean()):.1f} steps apart" in reading
-    critical = results.hypothesis["critical_abs_g"]
-    area = style.percent(results.hypothesis["area_significant"], 0)
-    assert f"In {area} of the picture |g| is above {critical:.2f}" in faces.effect_map_reading(found, critical)
 
 
 def test_a_single_label_has_an_average_but_no_difference(results: Results) -> None:
@@ -234,14 +221,6 @@ def test_a_single_label_has_an_average_but_no_difference(results: Results) -> No
     assert len(plots_of(faces.average_faces(single))) == 1
     with pytest.raises(UserError, match="both labels"):
         faces.difference_map(single)
-
-
-def test_null_reading_compares_observed_with_chance(results: Results) -> None:
-    found = results.hypothesis
-    reading = hypothesis.null_distribution_reading(found)
-    assert f"|g| = {found['max_abs_g']:.2f}" in reading
-    assert f"{found['critical_abs_g']:.2f}" in reading
-    assert "1,000 random exchanges" in reading
 
 
 def test_training_reading_names_the_best_epoch(results: Results) -> None:

@@ -31,11 +31,11 @@ def test_study_counts_what_was_ingested(studied: Results) -> None:
     assert studied.labels.groupby("split")["images"].sum().to_dict() == {"test": 60, "train": 280, "validation": 60}
 
 
-def test_average_faces_are_stored_with_labels_and_effect(studied: Results) -> None:
+def test_average_faces_and_effects_are_stored(studied: Results) -> None:
     averages = studied.average_faces
     assert list(averages["label"].values) == ["female", "male"]
     assert averages["mean"].shape == (2, 109, 89, 3)
-    assert averages["effect"].shape == (109, 89)
+    assert studied.effects["effect"].shape == (3, 109, 89)
     assert averages["count"].values.tolist() == [200, 200]
     assert 0 < float(averages["mean"].min()) < float(averages["mean"].max()) < 1
 

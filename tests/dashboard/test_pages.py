@@ -4,6 +4,7 @@ import asyncio
 import io
 import zipfile
 
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
@@ -180,9 +181,30 @@ def test_where_the_data_is_here_any_filter_can_be_typed(shared, monkeypatch):
 
 def test_the_effect_map_leaves_chance_out_on_demand(shared):
     page = HypothesisPage(shared)
-    everything = text_of(page._effect)
+
+    def pixels():
+        (maps, *_) = pn.panel(page._view()).select(pn.pane.HoloViews)
+        return np.isfinite(np.concatenate([each.dimension_values("value") for each in maps.object])).mean()
+
+    assert pixels() == 1
     page.beyond_chance = True
-    assert text_of(page._effect) != everything
+    assert pixels() < 1
+
+
+@pytest.mark.parametrize("view", HypothesisPage.param["view"].objects)
+def test_each_view_of_the_hypothesis_is_drawn_and_read(view, shared):
+    page = HypothesisPage(shared, view=view)
+    for channel in ("L", "all"):
+        page.channel = channel
+        assert pn.panel(page._view()).select(pn.pane.HoloViews)
+        assert len(text_of(page._view())) > 100 and "run `meanface" not in text_of(page._view())
+
+
+def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, results):
+    alone = Results(results.folder)
+    alone.__dict__["elsewhere"] = results.elsewhere.iloc[:0]
+    page = HypothesisPage(frame.Shared(alone, shared.scorer), view="elsewhere")
+    assert "--compare" in text_of(page._view())
 
 
 def test_a_p_value_is_never_written_as_zero():
