@@ -65,8 +65,8 @@ def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, fl
 
     Noise adds to the norms of maps and so makes them look less alike than they are. How much, the bootstrap tells: a
     resample has it twice. It is taken off the norms (correction for attenuation: Spearman, "The proof and measurement
-    of association between two things", American Journal of Psychology 15, 1904). Covariances need none: the noise of two
-    data sets is independent. A map that is all noise gives an interval from nearly -1 to nearly 1.
+    of association between two things", American Journal of Psychology 15, 1904). Covariances need none: the noise of
+    two data sets is independent. A map that is all noise gives an interval from nearly -1 to nearly 1.
 
     Parameters
     ----------
