@@ -61,13 +61,13 @@ def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
     rows = np.flatnonzero(((manifest["status"] == "ok") & manifest["identity"].notna()).to_numpy())
     faces = load_faces(name)
     rng = np.random.default_rng(seed)
-    space = _components(faces, rows, seed)
+    space = similarity_space(faces, rows, seed)
     records, images = [], []
     jobs = [(label, split) for split in PER_LABEL for label in ("female", "male")]
     for label, split in tqdm(jobs, desc="Composing", unit="group"):
         wanted = (manifest["label"].iloc[rows] == label) & (manifest["split"].iloc[rows] == split)
         inside = np.flatnonzero(wanted.to_numpy())
-        for members in _members(space[inside], manifest["identity"].iloc[rows[inside]], PER_LABEL[split], rng):
+        for members in nearest_members(space[inside], manifest["identity"].iloc[rows[inside]], PER_LABEL[split], rng):
             chosen = rows[inside[members]]
             mean = faces.isel(image=np.sort(chosen)).to_numpy().astype(np.float32).mean(axis=0)
             images.append(cv2.resize(mean, _SIZE, interpolation=cv2.INTER_CUBIC).clip(0, 255).round().astype("uint8"))
@@ -84,15 +84,55 @@ def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
     return table
 
 
-def _components(faces: xr.DataArray, rows: np.ndarray, seed: int) -> np.ndarray:
-    half = np.stack([cv2.resize(face, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for face in faces.to_numpy()])
-    pixels = half[rows].reshape(len(rows), -1).astype(np.float32)
+def similarity_space(faces: xr.DataArray, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Principal components of faces at half size, in which alike faces are near each other.
+
+    Parameters
+    ----------
+    faces
+        uint8, dims (image, y, x, channel).
+    rows
+        Rows of the faces that are wanted.
+    seed
+        Of the randomised decomposition.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (row, component).
+    """
+    pixels = faces[rows].to_numpy()
+    half = np.stack([cv2.resize(face, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for face in pixels])
     count = min(COMPONENTS, len(rows) - 1)
-    return PCA(count, svd_solver="randomized", random_state=seed).fit_transform(pixels)
+    return PCA(count, svd_solver="randomized", random_state=seed).fit_transform(
+        half.reshape(len(rows), -1).astype(np.float32)
+    )
 
 
-def _members(space: np.ndarray, identity: pd.Series, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Members of ``count`` composites: a seed face first, then its nearest neighbours of other people."""
+def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Members of composites: a seed face first, then its nearest neighbours of other people.
+
+    Parameters
+    ----------
+    space
+        float (face, component), from `similarity_space`.
+    identity
+        Who is on each face.
+    count
+        Composites.
+    rng
+        Chooses the seed faces.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        16 to 24 rows of ``space`` for each composite.
+
+    Raises
+    ------
+    UserError
+        If there are too few people.
+    """
     if identity.nunique() < MEMBERS:
         raise UserError(f"a composite needs {MEMBERS} people of one label and split: ingest more images")
     people = identity.to_numpy()

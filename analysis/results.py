@@ -7,6 +7,11 @@ a folder, ``runs/RUN`` or the published ``results``::
     study/study.json              counts and provenance of the study
     study/labels.parquet          label, split, images, identities
     study/attributes.parquet      scope, attribute, label, images, positives, prevalence, low, high
+    study/cooccurrence.parquet    scope, first, second, first_place, second_place, images, both, phi
+    study/identities.parquet      scope, images, people, mixed_people, minority_images
+    study/duplicates.parquet      kind, same_split, same_label, same_person, images
+    study/doubts.parquet          kind, group, images, doubted, share, low, high
+    study/samples.zarr.zip        face (picture, y, x, channel); label, members (picture)
     study/quality.parquet         label, measure, unit, bin_left, bin_right, images
     study/average_faces.zarr.zip  mean, spread, sem (label, y, x, channel); count (label)
     study/subsets.zarr.zip        mean, spread (subset, y, x, channel); count, people, filter (subset)
@@ -87,6 +92,31 @@ class Results:
         ``scope`` is "images" (the faces that were studied) or "metadata" (every row of the attribute file).
         """
         return pd.read_parquet(self._path("study/attributes.parquet"))
+
+    @cached_property
+    def cooccurrence(self) -> pd.DataFrame:
+        """Correlation of every pair of attributes; see ``analysis.cooccurrence.cooccurrence_table``."""
+        return pd.read_parquet(self._path("study/cooccurrence.parquet"))
+
+    @cached_property
+    def identities(self) -> pd.DataFrame:
+        """People by the number of their images, and how many of them carry both labels."""
+        return pd.read_parquet(self._path("study/identities.parquet"))
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """Pictures that repeat an earlier one, by what the copies disagree about."""
+        return pd.read_parquet(self._path("study/duplicates.parquet"))
+
+    @cached_property
+    def doubts(self) -> pd.DataFrame:
+        """Labels that confident learning doubts on out-of-fold scores, counted by group."""
+        return pd.read_parquet(self._path("study/doubts.parquet"))
+
+    @cached_property
+    def samples(self) -> xr.Dataset:
+        """Composites of 16 faces or more each; see ``analysis.samples.sample_grid``."""
+        return read_zarr_zip(self._path("study/samples.zarr.zip"))
 
     @cached_property
     def quality(self) -> pd.DataFrame:

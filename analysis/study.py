@@ -16,10 +16,15 @@ from scipy.stats import binomtest
 from analysis import hypothesis, paths
 from analysis.average_face import average_faces
 from analysis.components import build_engine
+from analysis.cooccurrence import cooccurrence_table
+from analysis.doubts import doubted_labels
+from analysis.duplicates import duplicate_table
 from analysis.errors import UserError
 from analysis.gallery import build_gallery, measure_agreement
+from analysis.identities import identity_table
 from analysis.ingest import load_faces, load_facts, load_manifest
 from analysis.run import record_step
+from analysis.samples import sample_grid
 from analysis.sources import CELEBA_ATTRIBUTES, open_source
 from analysis.subsets import load_table
 from analysis.zarr_zip import write_zarr_zip
@@ -187,9 +192,18 @@ def study(
     gallery = build_gallery(name, table, progress=progress)
     engine = build_engine(name, table, seed=seed, progress=progress)
     agreement = measure_agreement(name, table, engine, seed=seed, progress=progress)
-    attributes = [attribute_table(usable, "images")]
-    if metadata is not None:
-        attributes.append(attribute_table(metadata, "metadata"))
+    noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
+    scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
+    tables = {
+        "labels": label_table(usable),
+        "attributes": pd.concat([attribute_table(rows, scope) for scope, rows in scopes.items()], ignore_index=True),
+        "cooccurrence": pd.concat([cooccurrence_table(rows, scope) for scope, rows in scopes.items()]),
+        "identities": pd.concat([identity_table(rows, scope) for scope, rows in scopes.items()]),
+        "quality": quality_table(usable),
+        "duplicates": duplicate_table(manifest),
+        "doubts": doubts,
+    }
+    samples = sample_grid(faces, manifest, seed=seed)
     conflicts = facts["conflicts"]
     known = "identity" in usable and usable["identity"].notna().any()
     summary = {
@@ -206,16 +220,17 @@ def study(
             "across_splits": conflicts["duplicates_across_splits"],
         },
         "identities_across_splits": conflicts["identities_across_splits"],
+        "label_noise": noise,
         "frame": {"height": faces.sizes["y"], "width": faces.sizes["x"]},
     }
     with paths.replacing(paths.run_folder(run) / "study") as folder:
         folder.mkdir()
         _write_json(folder / "study.json", summary)
         findings.write(folder)
-        label_table(usable).to_parquet(folder / "labels.parquet", index=False)
-        pd.concat(attributes, ignore_index=True).to_parquet(folder / "attributes.parquet", index=False)
-        quality_table(usable).to_parquet(folder / "quality.parquet", index=False)
+        for file, table in tables.items():
+            table.to_parquet(folder / f"{file}.parquet", index=False)
         write_zarr_zip(averages, folder / "average_faces.zarr.zip")
+        write_zarr_zip(samples, folder / "samples.zarr.zip")
         write_zarr_zip(gallery, folder / "subsets.zarr.zip")
         _write_json(folder / "engines.json", agreement)
     configuration = {"dataset": name, "compare": list(compare), "permutations": permutations, "seed": seed}

@@ -26,7 +26,7 @@ from model.curves import ranking
 from model.dataset import dataset_facts
 from model.explain import explain
 from model.fairness import group_metrics
-from model.label_errors import label_errors
+from analysis.label_errors import label_errors
 from model.robustness import robustness
 from model.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 

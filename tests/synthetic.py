@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from synthetic_data_study import write_data_study
 from synthetic_hypothesis import write_hypothesis
 
 from analysis.results import Results
@@ -32,6 +33,14 @@ ENGINES = {
     "median_spread": 0.349,
     "worst_subset": "label == 'male' and Wearing_Hat",
     "worst_subset_count": 802,
+}
+LABEL_NOISE = {
+    "images": 1000,
+    "issues": 12,
+    "noise_rate": 0.0171,
+    "suggested": {"female to male": 7, "male to female": 5},
+    "folds": 5,
+    "accuracy": 0.894,
 }
 FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
 
@@ -121,6 +130,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
             "aligned_by": {"landmarks": 990, "source": 10},
             "duplicates": {"exact": 1, "near": 4, "across_splits": 0},
             "identities_across_splits": 0,
+            "label_noise": LABEL_NOISE,
             "frame": {"height": HEIGHT, "width": WIDTH},
         },
     )
@@ -130,6 +140,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     )
     labels.astype({"identities": "Int64"}).to_parquet(folder / "labels.parquet", index=False)
     _attributes(rng).to_parquet(folder / "attributes.parquet", index=False)
+    write_data_study(folder, rng)
     _quality().to_parquet(folder / "quality.parquet", index=False)
     faces = _faces()
     write_zarr_zip(faces.drop_vars("effect"), folder / "average_faces.zarr.zip")

@@ -126,25 +126,9 @@ def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: floa
             cmap=style.DIVERGING,
             clim=(-limit, limit),
             clipping_colors={"NaN": "#8A889447"},
-            colorbar=True,
-            colorbar_position="bottom",
-            clabel=f"{name} ({unit})",
-            colorbar_opts={
-                "title_text_font": style.FONT,
-                "title_text_font_size": "13px",
-                "title_text_font_style": "normal",
-                "title_text_color": style.INK,
-                "major_label_text_font": style.FONT,
-                "major_label_text_font_size": "12px",
-                "major_label_text_color": style.INK,
-                "major_tick_line_color": None,
-                "background_fill_alpha": 0,
-                "bar_line_color": None,
-                "height": 12,
-                "padding": 6,
-            },
             tools=["hover"],
             hover_tooltips=[("pixel from left, from bottom", "$x{0}, $y{0}"), (name, "@image{+0.00}")],
+            **style.colour_bar(f"{name} ({unit})"),
         )
     )
 

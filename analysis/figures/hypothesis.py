@@ -58,7 +58,7 @@ def maps_side_by_side(
                 tools=["hover"],
                 hover_tooltips=[(name, "@image{+0.00} SD")],
                 apply_ranges=True,
-                **(_colour_bar(bar) if place == 0 else {}),
+                **(style.colour_bar(bar) if place == 0 else {}),
             )
         )
         ticks.append((left + width / 2, name))
@@ -77,28 +77,6 @@ def maps_side_by_side(
             backend_opts={"xaxis.major_label_text_font_size": "13px"},
         )
     )
-
-
-def _colour_bar(name: str) -> dict[str, Any]:
-    return {
-        "colorbar": True,
-        "colorbar_position": "bottom",
-        "clabel": name,
-        "colorbar_opts": {
-            "title_text_font": style.FONT,
-            "title_text_font_size": "13px",
-            "title_text_font_style": "normal",
-            "title_text_color": style.INK,
-            "major_label_text_font": style.FONT,
-            "major_label_text_font_size": "12px",
-            "major_label_text_color": style.INK,
-            "major_tick_line_color": None,
-            "background_fill_alpha": 0,
-            "bar_line_color": None,
-            "height": 12,
-            "padding": 6,
-        },
-    }
 
 
 def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overlay:

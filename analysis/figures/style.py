@@ -24,6 +24,7 @@ __all__ = [
     "QUIET",
     "SEQUENTIAL",
     "chart",
+    "colour_bar",
     "legend",
     "names_of",
     "percent",
@@ -160,6 +161,29 @@ def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:
             "spacing": 14,
             "glyph_width": 16,
             "glyph_height": 16,
+        },
+    }
+
+
+def colour_bar(name: str) -> dict[str, Any]:
+    """Options of the bar beneath a picture that explains a scale of colours; it needs a name and a unit."""
+    return {
+        "colorbar": True,
+        "colorbar_position": "bottom",
+        "clabel": name,
+        "colorbar_opts": {
+            "title_text_font": FONT,
+            "title_text_font_size": "13px",
+            "title_text_font_style": "normal",
+            "title_text_color": INK,
+            "major_label_text_font": FONT,
+            "major_label_text_font_size": "12px",
+            "major_label_text_color": INK,
+            "major_tick_line_color": None,
+            "background_fill_alpha": 0,
+            "bar_line_color": None,
+            "height": 12,
+            "padding": 6,
         },
     }
 

@@ -3,8 +3,6 @@
 Draws what `analysis.engine.compare` and a run's published subsets hold; an average is a picture of nobody.
 """
 
-import base64
-import io
 from html import escape
 from typing import Any
 
@@ -12,10 +10,10 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 from IPython.display import HTML
-from PIL import Image
 
 from analysis.engine import Difference
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
+from analysis.figures.grid import picture_grid
 from analysis.figures.style import percent
 
 
@@ -28,8 +26,8 @@ def subset_faces(found: Difference) -> hv.Overlay:
         As from `analysis.engine.compare`.
     """
     shown = {
-        f"first\\nn = {found.first.count:,}": found.first.mean,
-        f"second\\nn = {found.second.count:,}": found.second.mean,
+        f"first\nn = {found.first.count:,}": found.first.mean,
+        f"second\nn = {found.second.count:,}": found.second.mean,
     }
     return side_by_side(shown, "How do the averages look?")
 
@@ -102,24 +100,12 @@ def gallery(subsets: xr.Dataset, names: dict[str, str]) -> HTML:
     names
         Which subsets, in this order -> what is written under each.
     """
-    items = []
+    pictures = []
     for name, caption in names.items():
         one = subsets.sel(subset=name)
         pixels = (255 * one["mean"].transpose("y", "x", "channel").clip(0, 1)).round().astype(np.uint8).to_numpy()
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "WEBP", quality=88)
-        source = base64.b64encode(buffer.getvalue()).decode()
-        items.append(
-            f'<li style="margin:0"><img src="data:image/webp;base64,{source}" '
-            f'width="{pixels.shape[1]}" height="{pixels.shape[0]}" alt="Average face: {escape(name, quote=True)}" '
-            'style="width:100%;height:auto;border-radius:8px;display:block"><span style="display:block;margin-top:4px;'
-            f'font-size:.85rem;line-height:1.3">{escape(caption)}<br>n = {int(one["count"]):,}</span></li>'
-        )
-    grid = (
-        "list-style:none;padding:0;margin:1rem 0;display:grid;gap:16px 12px;"
-        "grid-template-columns:repeat(auto-fill,minmax(104px,1fr))"
-    )
-    return HTML(f'<ul style="{grid}">{"".join(items)}</ul>')
+        pictures.append((pixels, f"Average face: {name}", f"{escape(caption)}<br>n = {int(one['count']):,}"))
+    return picture_grid(pictures)
 
 
 def parts_of(subsets: xr.Dataset, label: str) -> dict[str, str]:

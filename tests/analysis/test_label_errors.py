@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.label_errors import label_errors
+from analysis.label_errors import label_errors
 
 
 def test_exchanged_labels_are_found_and_counted(rng: np.random.Generator) -> None:

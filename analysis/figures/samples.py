@@ -1,0 +1,39 @@
+"""What faces of a data set look like, without showing anybody: composites of faces that are alike."""
+
+import xarray as xr
+from IPython.display import HTML
+
+from analysis.figures.grid import picture_grid
+
+
+def sample_faces(samples: xr.Dataset, label: str) -> HTML:
+    """Composites of one label in a grid.
+
+    Parameters
+    ----------
+    samples
+        ``face`` (picture, y, x, channel), uint8; ``label`` and ``members`` (picture).
+    label
+        "female" or "male".
+    """
+    chosen = samples.isel(picture=(samples["label"] == label).to_numpy())
+    return picture_grid(
+        [
+            (face, f"Composite of {members} faces labelled {label}", "")
+            for face, members in zip(chosen["face"].to_numpy(), chosen["members"].values.tolist(), strict=True)
+        ],
+        width=80,
+    )
+
+
+def sample_faces_reading(samples: xr.Dataset) -> str:
+    """How many pictures there are and how many faces are in each."""
+    if not samples.sizes["picture"]:
+        return "There are too few people to show composites of them."
+    members = samples["members"].to_numpy()
+    few, many = int(members.min()), int(members.max())
+    size = f"{few}" if few == many else f"{few} to {many}"
+    return (
+        f"{samples.sizes['picture']} composites: each averages one face, drawn at random, with those most like it, "
+        f"{size} people in all. They look like portraits, yet show nobody."
+    )
