@@ -18,11 +18,8 @@ import xarray as xr
 from analysis import confounders, controls, effect, elsewhere, prediction, verdict
 from analysis.effect import ALPHA
 from analysis.people import CHANNELS, People, average_by_person, read_photos
-from analysis.prediction import accuracy_interval
 from analysis.regions import FACE, REGIONS, pools, region_map
 from analysis.zarr_zip import write_zarr_zip
-
-__all__ = ["STATEMENT", "Findings", "accuracy_interval", "examine"]
 
 STATEMENT = "Men and women have gender-specific facial features that differentiate them."
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import paths
 from analysis.errors import UserError
-from analysis.hypothesis import accuracy_interval
+from analysis.prediction import accuracy_interval
 from analysis.results import Results
 from model.calibration import calibration
 from model.dataset import Faces

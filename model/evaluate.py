@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from analysis import paths
 from analysis.errors import UserError
-from analysis.hypothesis import accuracy_interval
+from analysis.label_errors import label_errors
+from analysis.prediction import accuracy_interval
 from analysis.run import record_step
 from analysis.splits import SPLITS
 from analysis.zarr_zip import write_zarr_zip
@@ -26,7 +27,6 @@ from model.curves import ranking
 from model.dataset import dataset_facts
 from model.explain import explain
 from model.fairness import group_metrics
-from analysis.label_errors import label_errors
 from model.robustness import robustness
 from model.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.hypothesis import accuracy_interval
+from analysis.prediction import accuracy_interval
 from model.dataset import Faces
 from model.predict import Predictor
 

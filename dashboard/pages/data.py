@@ -1,25 +1,35 @@
-"""The page on the data: how many faces, what else is known of them, and how good the pictures are."""
+"""The page on the data: what faces look like, how many there are, what else is known, and how good all of it is."""
 
 from typing import Any
 
 import pandas as pd
+import panel as pn
 import panel_material_ui as pmui
 import param
 
 from analysis.errors import UserError
-from analysis.figures import attributes, labels, quality
+from analysis.figures import attributes, cooccurrence, doubts, duplicates, identities, labels, quality, samples
 from dashboard import frame
 
 
 class DataPage(frame.ExplorerPage):
-    """Labels and splits, attributes by scope and name, and picture quality by measure."""
+    """Sample, labels and splits, attributes and people by scope, likely mistakes, and picture quality by measure."""
 
     scope = param.Selector(
         objects={"Faces studied": "images", "All in the file": "metadata"}, doc="Faces that are counted."
     )
+    view = param.Selector(
+        objects={"How often": "prevalence", "Together": "cooccurrence"}, doc="What is shown of the attributes."
+    )
     search = param.String(doc="Part of an attribute's name; empty for all.")
     top = param.Selector(
         default=15, objects={"Top 10": 10, "Top 15": 15, "Top 25": 25, "All": 40}, doc="Attributes shown at most."
+    )
+    people = param.Selector(
+        objects={"Images of each": "images", "Labels of each": "labels"}, doc="What is shown of the people."
+    )
+    mistakes = param.Selector(
+        objects={"Labels in doubt": "doubts", "Repeated pictures": "duplicates"}, doc="Likely mistakes that are shown."
     )
     measure = param.Selector(
         objects={"Brightness": "brightness", "Contrast": "contrast", "Sharpness": "sharpness", "Width": "width"},
@@ -29,7 +39,7 @@ class DataPage(frame.ExplorerPage):
     path = "/explore"
     title = "Data"
     lead = "What was studied: how many faces each label has, what else is known of them, and how good the pictures are."
-    in_url = ("scope", "search", "top", "measure")
+    in_url = ("scope", "view", "search", "top", "people", "mistakes", "measure")
 
     def attributes(self) -> pd.DataFrame:
         """Select the attributes of the scope whose name fits, those with the widest gap between the labels.
@@ -56,9 +66,15 @@ class DataPage(frame.ExplorerPage):
         ranges = found.groupby("attribute")["prevalence"].agg(lambda shares: shares.max() - shares.min())
         return found[found["attribute"].isin(ranges.nlargest(self.top).index)]
 
-    @param.depends("scope", "search", "top")
+    @param.depends("scope", "view", "search", "top")
     def _attributes(self) -> Any:
         def make() -> Any:
+            if self.view == "cooccurrence":
+                table = self.results.cooccurrence
+                return frame.figure(
+                    cooccurrence.cooccurrence_matrix(table, self.scope),
+                    cooccurrence.cooccurrence_reading(table, self.scope),
+                )
             found = self.attributes()
             return frame.figure(
                 attributes.attribute_prevalence(found, self.scope),
@@ -66,6 +82,45 @@ class DataPage(frame.ExplorerPage):
             )
 
         return frame.attempt(make)
+
+    @param.depends("scope", "people")
+    def _people(self) -> Any:
+        draw, read = {
+            "images": (identities.images_per_person, identities.images_per_person_reading),
+            "labels": (identities.mixed_labels, identities.mixed_labels_reading),
+        }[self.people]
+
+        def make() -> Any:
+            found = self.results.identities
+            return frame.figure(draw(found, self.scope), read(found, self.scope))
+
+        return frame.attempt(make)
+
+    @param.depends("mistakes")
+    def _mistakes(self) -> Any:
+        def make() -> Any:
+            results = self.results
+            if self.mistakes == "duplicates":
+                return frame.figure(
+                    duplicates.repeated_pictures(results.duplicates),
+                    duplicates.repeated_pictures_reading(results.duplicates, results.study["images"]),
+                )
+            return frame.figure(
+                doubts.doubted_shares(results.doubts),
+                doubts.doubted_shares_reading(results.doubts, results.study["label_noise"]),
+            )
+
+        return frame.attempt(make)
+
+    def _samples(self) -> Any:
+        found = self.results.samples
+        grids = [
+            pn.pane.HTML(
+                f"Labelled {label}{samples.sample_faces(found, label).data}", sizing_mode="stretch_width", margin=0
+            )
+            for label in ("female", "male")
+        ]
+        return pn.Column(*grids, frame.text(samples.sample_faces_reading(found)), sizing_mode="stretch_width", margin=0)
 
     @param.depends("measure")
     def _quality(self) -> Any:
@@ -104,6 +159,7 @@ class DataPage(frame.ExplorerPage):
         """Give the counts, then labels, attributes and picture quality."""
         return [
             frame.attempt(self._facts),
+            frame.section("A sample", frame.attempt(self._samples)),
             frame.section(
                 "Labels and splits",
                 frame.later(lambda: frame.attempt(self._labels)),
@@ -113,6 +169,7 @@ class DataPage(frame.ExplorerPage):
                 "Attributes",
                 frame.controls(
                     frame.choice(self.param.scope),
+                    frame.choice(self.param.view),
                     pmui.TextInput.from_param(
                         self.param.search,
                         label="Search attributes",
@@ -126,7 +183,19 @@ class DataPage(frame.ExplorerPage):
                     ),
                 ),
                 frame.later(self._attributes),
-                about="Ordered by how far the two labels lie apart.",
+                about="By how far the two labels lie apart, or by which attributes go together.",
+            ),
+            frame.section(
+                "People",
+                frame.controls(frame.choice(self.param.people)),
+                frame.later(self._people),
+                about="Counted over the same faces as the attributes.",
+            ),
+            frame.section(
+                "Likely mistakes",
+                frame.controls(frame.choice(self.param.mistakes)),
+                frame.later(self._mistakes),
+                about="Labels that faces contradict, and pictures that the data holds more than once.",
             ),
             frame.section(
                 "Picture quality",

@@ -15,10 +15,14 @@ from synthetic import write_results
 from analysis.errors import UserError
 from analysis.figures import (
     attributes,
+    cooccurrence,
     curves,
+    doubts,
+    duplicates,
     explanation,
     faces,
     fairness,
+    identities,
     labels,
     metrics,
     quality,
@@ -49,6 +53,11 @@ CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "labels": lambda r: labels.label_counts(r.labels),
     "attributes": lambda r: attributes.attribute_prevalence(r.attributes),
     "metadata": lambda r: attributes.attribute_prevalence(r.attributes, "metadata"),
+    "together": lambda r: cooccurrence.cooccurrence_matrix(r.cooccurrence),
+    "images of each": lambda r: identities.images_per_person(r.identities, "metadata"),
+    "labels of each": lambda r: identities.mixed_labels(r.identities, "metadata"),
+    "duplicates": lambda r: duplicates.repeated_pictures(r.duplicates),
+    "doubts": lambda r: doubts.doubted_shares(r.doubts),
     "brightness": lambda r: quality.quality_histogram(r.quality, "brightness"),
     "contrast": lambda r: quality.quality_histogram(r.quality, "contrast"),
     "sharpness": lambda r: quality.quality_histogram(r.quality, "sharpness"),
@@ -99,7 +108,7 @@ def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: st
         assert plot.background_fill_alpha == plot.border_fill_alpha == 0
 
 
-@pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion"})
+@pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion", "together"})
 def test_measured_axis_names_its_unit(name: str, results: Results) -> None:
     for plot in plots_of(CHARTS[name](results)):
         said = f"{plot.below[0].axis_label} | {plot.left[0].axis_label}"
