@@ -72,7 +72,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
             "Which attributes go together?",
             height=200 + 15 * count,
             max_width=900,
-            xlabel="The same attributes in the same order",
+            xlabel="The same, in the same order",
             ylabel="",
             xticks=[(-9, "")],  # none: the names at the side say it
             yticks=[(count - 1 - place, name) for place, name in enumerate(names)],

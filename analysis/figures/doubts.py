@@ -54,7 +54,7 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
         part = table[(table["group"] == group) & (table["kind"] != "attribute")]
         layers += intervals(part, colour, tips) if len(part) else []
     attributes = table[table["kind"] == "attribute"]
-    layers += intervals(attributes, CATEGORIES[0], tips) if len(attributes) else []
+    layers += intervals(attributes, CATEGORIES[2], tips) if len(attributes) else []
     return row_chart(
         layers,
         rows,

@@ -2,6 +2,7 @@
 
 import holoviews as hv
 import pandas as pd
+from bokeh.models import BasicTicker
 
 from analysis.figures import style
 from analysis.figures.rows import row_chart, row_heights
@@ -38,7 +39,7 @@ def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
     numbers = [(count + 0.03 * most, rows[name], f"{count:,}") for name, count in counts.items()]
     layers = [
         hv.Rectangles(bars, vdims=["name", "count"]).opts(
-            color=CATEGORIES[0],
+            color=CATEGORIES[2],
             line_color=None,
             tools=["hover"],
             hover_tooltips=[("repeats", "@name"), ("images", "@count")],
@@ -46,7 +47,14 @@ def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
         hv.Labels(numbers).opts(**style.words(size=12, text_align="left")),
     ]
     return row_chart(
-        layers, rows, "Which pictures come twice?", "Images (count)", xlim=(0, 1.15 * most), head=0.6, height=270
+        layers,
+        rows,
+        "Which pictures come twice?",
+        "Images (count)",
+        xlim=(0, 1.15 * most),
+        xticks=BasicTicker(min_interval=1),
+        head=0.6,
+        height=270,
     )
 
 

@@ -37,7 +37,7 @@ def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Ove
     found = _of(identities, scope)
     rows = [(r.images - 0.42, 0, r.images + 0.42, r.people, f"{r.images}", f"{r.people:,}") for r in found.itertuples()]
     bars = hv.Rectangles(rows, vdims=["of_each", "people"]).opts(
-        color=CATEGORIES[0],
+        color=CATEGORIES[2],
         line_color=None,
         tools=["hover"],
         hover_tooltips=[("images of each", "@of_each"), ("people", "@people")],
@@ -107,9 +107,9 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
         }
     )
     layers = [
-        hv.Segments(table, ["images", "low", "images", "high"]).opts(color=CATEGORIES[0], line_width=3, alpha=0.55),
+        hv.Segments(table, ["images", "low", "images", "high"]).opts(color=CATEGORIES[2], line_width=3, alpha=0.55),
         hv.Points(table, ["images", "share"], ["interval", "count"]).opts(
-            color=CATEGORIES[0],
+            color=CATEGORIES[2],
             size=8,
             tools=["hover"],
             hover_tooltips=[

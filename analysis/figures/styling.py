@@ -223,7 +223,7 @@ def overlap_reading(hypothesis: dict[str, Any]) -> str:
         return f"In both labels, every attribute is found and missing in {found['fewest']} people or more."
     names = ", ".join(lone[:-1]) + (" or " if len(lone) > 1 else "") + lone[-1]
     return (
-        f"Next to nobody of one label has {names} (fewer than {found['fewest']} people): no weighting can make the "
-        "labels alike in these. So the strictest comparison leaves out whoever wears make-up or a beard, and people "
-        "without a counterpart hardly count in it."
+        f"Fewer than {found['fewest']} people of one label are noted for {names}: no weighting can make the labels "
+        "alike in these. So the strictest comparison leaves out whoever wears make-up or a beard, and people without "
+        "a counterpart hardly count in it."
     )
