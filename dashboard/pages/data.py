@@ -177,9 +177,16 @@ class DataPage(frame.ExplorerPage):
                         size="small",
                         width=220,
                         margin=0,
+                        visible=self.param.view.rx() == "prevalence",
                     ),
                     pmui.Select.from_param(
-                        self.param.top, label="Show", description="", size="small", width=120, margin=0
+                        self.param.top,
+                        label="Show",
+                        description="",
+                        size="small",
+                        width=120,
+                        margin=0,
+                        visible=self.param.view.rx() == "prevalence",
                     ),
                 ),
                 frame.later(self._attributes),

@@ -329,3 +329,23 @@ def test_examples_are_told_apart_by_language(tmp_path):
 
 def test_endpoints_are_those_of_the_api(shared):
     assert ("POST", "/api/v1/predict") in [(method, path) for method, path, _ in ApiPage(shared).endpoints()]
+
+
+def test_the_data_page_hides_what_the_view_does_not_use(shared):
+    page = DataPage(shared)
+    shown = pn.panel(page)
+    (search,) = shown.select(pmui.TextInput)
+    assert search.visible
+    page.view = "cooccurrence"
+    assert not search.visible
+    assert "go together most" in text_of(shown)
+
+
+def test_the_data_page_shows_people_and_likely_mistakes(shared):
+    page = DataPage(shared)
+    page.param.update(scope="metadata", people="labels", mistakes="duplicates")
+    said = text_of(page)
+    assert "carry both labels" in said
+    assert "repeat an earlier one" in said
+    page.mistakes = "doubts"
+    assert "confident learning expects" in text_of(page)
