@@ -30,8 +30,8 @@ _READ = 256  # faces read at a time; the sum of their squares fits an int32
 
 
 def average_folder(name: str) -> Path:
-    """Folder of a data set's quick engine."""
-    return paths.data_folder(name) / "average"
+    """Folder of a data set's quick engine; on this machine's disk, as its files are mapped into memory."""
+    return paths.disk_folder(name) / "average"
 
 
 def open_engine(name: str) -> "CompressedEngine":

@@ -2,33 +2,36 @@
 
 Knows sources and pixels; knows nothing of what is studied later. Every later step reads only what this one writes to
 ``data/NAME``: ``manifest.parquet`` (a row an image), ``faces.zarr`` (``faces``, uint8, dims image, y, x, channel, in
-the manifest's order) and ``ingest.json`` (the data's fingerprint and what was done).
+the manifest's order) and ``ingest.json`` (the data's fingerprint and what was done), which is written last.
+
+The work is cut into parts of 256 images. Each part is a chunk of the cube and a table of its own, so that parts can be
+done in any order, by any thread or worker, and once more where one was killed.
 """
 
 import hashlib
+import io
 import json
-import shutil
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import cv2
-import dask
-import imagehash
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import xarray as xr
 import zarr
-from PIL import Image
-from tqdm.dask import TqdmCallback
 
-from analysis import alignment, paths
+from analysis import alignment, cluster, paths
 from analysis.errors import UserError
+from analysis.measures import measure_faces
+from analysis.paths import Location
 from analysis.photo import PhotoError, decode_photo
-from analysis.sources import Source, open_source
+from analysis.sources import Source, open_source, without_tables
 from analysis.splits import resolve_splits
 
 PART = 256  # images a task, and a chunk of the cube: 7.4 MB
 _FORMAT = 2  # raised when what a manifest holds changes, so that an older one is made anew
+_COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
 
 
 def load_manifest(name: str) -> pd.DataFrame:
@@ -51,18 +54,29 @@ def load_manifest(name: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the data set has not been ingested or the manifest is malformed.
+        If the data set has not been ingested, or the manifest is malformed: not Parquet, without one of its columns,
+        with other labels than female and male, an image twice, or not one row a face.
     """
-    path = paths.data_folder(name) / "manifest.parquet"
-    if not path.exists():
-        raise UserError(f"data set {name!r} has no manifest: run `meanface ingest {name}` first")
-    try:
-        manifest = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: run `meanface ingest {name}` again") from error
-    missing = {"image_id", "label", "split", "status", "hash"} - set(manifest.columns)
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}: run `meanface ingest {name}` again")
+    folder = paths.data_folder(name)
+    path, again = folder / "manifest.parquet", f"run `meanface ingest {name}` again"
+    with paths.reaching(path):
+        if not path.exists():
+            raise UserError(f"data set {name!r} has no manifest: run `meanface ingest {name}` first")
+        try:
+            manifest = _read_table(path)
+        except (pa.ArrowException, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {again}") from error
+    if missing := _COLUMNS - set(manifest.columns):
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}: {again}")
+    if strange := set(manifest["label"].unique()) - {"female", "male"}:
+        example = sorted(map(str, strange))[0]
+        raise UserError(f"{path} has the label {example!r}, where only female and male are known: {again}")
+    twice = manifest["image_id"].duplicated()
+    if twice.any():
+        raise UserError(f"{path} lists {manifest['image_id'][twice].iloc[0]!r} twice: {again}")
+    faces = _open_cube(folder / "faces.zarr")
+    if faces is not None and faces.shape[0] != len(manifest):
+        raise UserError(f"{path} has {len(manifest):,} rows, but the cube {faces.shape[0]:,} faces: {again}")
     return manifest
 
 
@@ -86,17 +100,25 @@ def load_faces(name: str) -> xr.DataArray:
         If the data set has not been ingested.
     """
     path = paths.data_folder(name) / "faces.zarr"
-    if not path.exists():
-        raise UserError(f"data set {name!r} has no face cube: run `meanface ingest {name}` first")
-    return xr.open_zarr(path, consolidated=False)["faces"]
+    with paths.reaching(path):
+        if not path.exists():
+            raise UserError(f"data set {name!r} has no face cube: run `meanface ingest {name}` first")
+        return xr.open_zarr(paths.zarr_store(path), consolidated=False)["faces"]
 
 
 def load_facts(name: str) -> dict[str, Any]:
-    """Read ``ingest.json``: ``fingerprint``, ``images``, ``align``, ``conflicts`` and more."""
+    """Read ``ingest.json``: ``fingerprint``, ``images``, ``align``, ``conflicts`` and more.
+
+    Raises
+    ------
+    UserError
+        If the data set has not been ingested.
+    """
     path = paths.data_folder(name) / "ingest.json"
-    if not path.exists():
-        raise UserError(f"data set {name!r} is not ingested: run `meanface ingest {name}` first")
-    return json.loads(path.read_text(encoding="utf-8"))
+    with paths.reaching(path):
+        if not path.exists():
+            raise UserError(f"data set {name!r} is not ingested: run `meanface ingest {name}` first")
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def ingest(
@@ -104,8 +126,9 @@ def ingest(
 ) -> dict[str, Any]:
     """Bring a fetched data set into a manifest and a face cube.
 
-    Runs on Dask's threads in parts of 256 images. Each finished part is kept until all are done, so that a run that
-    was killed continues where it stopped; nothing of an earlier ingest is touched before the new one is complete.
+    Runs on Dask's threads, or on the cluster that `analysis.cluster.connected` names, in parts of 256 images. Each
+    finished part is kept until all are done, so that a run that was killed continues where it stopped; nothing of an
+    earlier ingest is touched before the new one is complete.
 
     Parameters
     ----------
@@ -127,7 +150,8 @@ def ingest(
     Raises
     ------
     UserError
-        If the data set was not fetched, or ``align="source"`` is asked for images that are not aligned.
+        If the data set was not fetched, ``align="source"`` is asked for images that are not aligned, or a bucket
+        cannot be reached.
     """
     source = open_source(name)
     if align == "source" and not source.aligned:
@@ -140,79 +164,102 @@ def ingest(
         "seed": seed,
         "part": PART,
     }
-    facts_path = folder / "ingest.json"
-    if facts_path.exists() and json.loads(facts_path.read_text("utf-8"))["configuration"] == configuration:
-        return load_facts(name)
+    with paths.reaching(folder):
+        facts_path = folder / "ingest.json"
+        if facts_path.exists() and json.loads(facts_path.read_text("utf-8"))["configuration"] == configuration:
+            return load_facts(name)
 
-    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
-    work = folder / f".ingest-{digest}"
-    for stale in folder.glob(".ingest-*"):
-        if stale != work:
-            shutil.rmtree(stale)
-    records = _ingest_parts(source, work, align, progress)
-    manifest, conflicts = _manifest(source, records, work / "faces.zarr", seed)
-
-    fingerprint = hashlib.sha256(
-        pd.util.hash_pandas_object(
-            manifest[["image_id", "hash", "label", "split", "status"]].astype("string"), index=False
-        )
-        .to_numpy()
-        .tobytes()
-        + digest.encode()
-    ).hexdigest()
-    facts = {
-        "dataset": name,
-        "fingerprint": fingerprint,
-        "images": len(manifest),
-        "status": {str(key): int(value) for key, value in manifest["status"].value_counts().items()},
-        "conflicts": conflicts,
-        "configuration": configuration,
-    }
-    facts_path.unlink(missing_ok=True)  # its presence vouches for the two files that are replaced now
-    with paths.replacing(folder / "faces.zarr") as new:
-        (work / "faces.zarr").rename(new)
-    with paths.replacing(folder / "manifest.parquet") as new:
-        manifest.to_parquet(new, index=False)
-    with paths.replacing(facts_path) as new:
-        new.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    shutil.rmtree(work)
+        digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
+        work = folder / f".ingest-{digest}"
+        for stale in folder.glob(".ingest-*"):
+            if stale.name != work.name:
+                paths.remove(stale)
+        records = _ingest_parts(source, work, align, progress)
+        manifest, conflicts = _manifest(source, records, work / "faces.zarr", seed)
+        facts = {
+            "dataset": name,
+            "fingerprint": _fingerprint(manifest, digest),
+            "images": len(manifest),
+            "status": {str(key): int(value) for key, value in manifest["status"].value_counts().items()},
+            "conflicts": conflicts,
+            "configuration": configuration,
+        }
+        facts_path.unlink(missing_ok=True)  # its presence vouches for the two that are replaced now
+        paths.put_folder(work / "faces.zarr", folder / "faces.zarr")
+        paths.write_whole(folder / "manifest.parquet", manifest.to_parquet(index=False))
+        paths.write_whole(facts_path, json.dumps(facts, indent=1).encode())
+        paths.remove(work)
     return facts
 
 
-def _ingest_parts(source: Source, work: Path, align: str, progress: bool) -> pd.DataFrame:
-    """Fill the cube in ``work`` part by part and return one record an image."""
-    images = source.images
-    shape = (len(images), alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3)
-    cube = work / "faces.zarr"
-    if not cube.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        with paths.replacing(cube) as new:
-            group = zarr.open_group(new, mode="w", zarr_format=3)
-            group.create_array(
-                "faces",
-                shape=shape,
-                chunks=(PART, *shape[1:]),
-                dtype="uint8",
-                dimension_names=("image", "y", "x", "channel"),
-            )
-    faces = zarr.open_array(cube / "faces", mode="r+")
+def _fingerprint(manifest: pd.DataFrame, digest: str) -> str:
+    rows = manifest[["image_id", "hash", "label", "split", "status"]].astype("string")
+    return hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes() + digest.encode()).hexdigest()
 
-    def part(start: int) -> None:
-        target = work / f"part-{start:09d}.parquet"
+
+def _ingest_parts(source: Source, work: Location, align: str, progress: bool) -> pd.DataFrame:
+    """Fill the cube in ``work`` part by part and return one record an image."""
+    names = source.images["source_path"].tolist()
+    cube = work / "faces.zarr"
+    if not (cube / "faces" / "zarr.json").exists():
+        paths.remove(work)  # tables of parts without the cube they belong to: a run was killed as it put the cube away
+        _create_cube(cube, len(names))
+    parts = [(start, names[start : start + PART]) for start in range(0, len(names), PART)]
+    cluster.run(
+        partial(_ingest_part, without_tables(source), work, align),
+        parts,
+        description=f"Ingesting {source.name} in parts of {PART}",
+        unit="part",
+        progress=progress,
+    )
+    return pd.concat([_read_table(_part_path(work, start)) for start, _ in parts], ignore_index=True)
+
+
+def _create_cube(cube: Location, images: int) -> None:
+    """Write the description of a cube without faces."""
+    if not paths.is_remote(cube):
+        cube.mkdir(parents=True, exist_ok=True)
+    frame = (alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3)
+    zarr.open_group(paths.zarr_store(cube), mode="w", zarr_format=3).create_array(
+        "faces",
+        shape=(images, *frame),
+        chunks=(PART, *frame),
+        dtype="uint8",
+        dimension_names=("image", "y", "x", "channel"),
+    )
+
+
+def _open_cube(cube: Location, mode: Literal["r", "r+"] = "r") -> Any:
+    """Faces of a cube as a Zarr array; None where there is no cube."""
+    try:
+        return zarr.open_array(paths.zarr_store(cube), path="faces", mode=mode)
+    except FileNotFoundError:
+        return None
+
+
+def _part_path(work: Location, start: int) -> Location:
+    return work / f"part-{start:09d}.parquet"
+
+
+def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, list[str]]) -> None:
+    """Write the faces of one part to its chunk of the cube and then its table, which vouches for them."""
+    start, names = part
+    target = _part_path(work, start)
+    with paths.reaching(target):
         if target.exists():
             return
-        rows = images.iloc[start : start + PART]
-        block = np.zeros((len(rows), *shape[1:]), dtype=np.uint8)
-        records = [_record(source, path, align, block[i]) for i, path in enumerate(rows["source_path"])]
-        faces[start : start + len(rows)] = block
-        with paths.replacing(target) as new:
-            pd.DataFrame(records).to_parquet(new, index=False)
+    block = np.zeros((len(names), alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3), dtype=np.uint8)
+    records = [_record(source, name, align, block[i]) for i, name in enumerate(names)]
+    usable = [i for i, record in enumerate(records) if record["status"] == "ok"]
+    for i, measures in zip(usable, measure_faces(block[usable]), strict=True):
+        records[i] |= measures
+    with paths.reaching(target):
+        _open_cube(work / "faces.zarr", "r+")[start : start + len(names)] = block
+        paths.write_whole(target, pd.DataFrame(records).to_parquet(index=False))
 
-    starts = range(0, len(images), PART)
-    tasks = [dask.delayed(part)(start) for start in starts]
-    with TqdmCallback(desc=f"Ingesting {source.name} in parts of {PART}", disable=not progress, unit="part"):
-        dask.compute(*tasks, scheduler="threads")
-    return pd.concat([pd.read_parquet(work / f"part-{start:09d}.parquet") for start in starts], ignore_index=True)
+
+def _read_table(path: Location) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(path.read_bytes()))
 
 
 def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str, Any]:
@@ -237,18 +284,11 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
         record["aligned_by"] = "source"
     else:
         return record | {"status": "no_face", "reason": "the detector found no face"}
-    luma = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)
-    return record | {
-        "status": "ok",
-        "brightness": float(luma.mean() / 255),
-        "contrast": float(luma.std() / 255),
-        "sharpness": float(cv2.Laplacian(luma, cv2.CV_32F).var()),
-        "phash": str(imagehash.phash(Image.fromarray(luma))),
-    }
+    return record | {"status": "ok"}
 
 
-def _manifest(source: Source, records: pd.DataFrame, cube: Path, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
+def _manifest(source: Source, records: pd.DataFrame, cube: Location, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
     manifest = pd.concat([source.images.reset_index(drop=True), records], axis=1)
     manifest = manifest.drop(columns=["token", "bytes"])
-    faces = zarr.open_array(cube / "faces", mode="r")
+    faces = zarr.open_array(paths.zarr_store(cube), path="faces", mode="r")
     return resolve_splits(manifest, faces, seed=seed)

@@ -1,9 +1,10 @@
-"""Where images come from: a zip or a folder on disk, and the metadata files that belong to it.
+"""Where images come from: a zip or a folder, on disk or in a bucket, and the metadata files that belong to it.
 
 Knows the layouts of CelebA's copies and of UTKFace and what their file names and tables mean; knows nothing of pixels,
 and copies nothing: a registered source is read in place. ::
 
-    register(Path("~/faces/gender.zip"), "celeba")   # writes data/celeba/source.json
+    register("~/faces/gender.zip", "celeba")         # writes data/celeba/source.json
+    register("s3://bucket/faces.zip", "far")         # any URL of fsspec's; read in ranges, not downloaded
     source = open_source("celeba")
     source.images                                    # a table, one row an image
     source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
@@ -21,16 +22,13 @@ source, beside it (as files, or in a zip whose name contains "metadata"), or whe
 import hashlib
 import json
 import logging
-import os
 import re
-import stat
-import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -40,6 +38,8 @@ from pyarrow import csv
 
 from analysis import paths
 from analysis.errors import UserError
+from analysis.paths import Location
+from analysis.stores import Store, Zip, open_store
 
 Kind = Literal["kaggle", "celeba", "utkface"]
 
@@ -115,97 +115,6 @@ _FETCH = {"demo": "demo", "celeba": "kaggle --name celeba"}  # how the data sets
 _log = logging.getLogger(__name__)
 
 
-class _Store(Protocol):
-    """Files below one path: a zip's or a folder's."""
-
-    path: Path
-
-    def entries(self) -> pa.Table:
-        """``source_path``, ``bytes`` and ``token`` of every file that is not hidden, in no order."""
-
-    def read(self, name: str) -> bytes:
-        """Content of one file."""
-
-
-class _Zip:
-    """A zip archive, opened once and on first use (the directory of 200,000 files takes a second to read)."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._archive: zipfile.ZipFile | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"])  # type: ignore[misc]
-
-    def _open(self) -> zipfile.ZipFile:
-        with self._lock:
-            if self._archive is None:
-                try:
-                    self._archive = zipfile.ZipFile(self.path)
-                except zipfile.BadZipFile as error:
-                    raise UserError(
-                        f"{self.path} is not a whole zip archive ({error}): fetch or copy it again"
-                    ) from None
-                except OSError as error:
-                    raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
-            return self._archive
-
-    def entries(self) -> pa.Table:
-        found = []
-        for info in self._open().infolist():
-            name = info.filename
-            if name[0] in "/\\" or name[1:2] == ":" or (".." in name and ".." in re.split(r"[/\\]", name)):
-                raise UserError(f"{self.path} is refused: its entry {name!r} points outside the archive")
-            if info.flag_bits & 1:
-                raise UserError(f"{self.path} is encrypted: unpack it and give the folder instead")
-            if name[-1] != "/" and not _hidden(name):
-                found.append((name, info.file_size, f"{info.CRC:08x}"))
-        return _entries(self.path, found)
-
-    def read(self, name: str) -> bytes:
-        archive = self._open()
-        # zipfile locks each read of the shared file, but not its count of open members.
-        with self._lock:
-            member = archive.open(name)
-        try:
-            return member.read()
-        finally:
-            with self._lock:
-                member.close()
-
-
-class _Folder:
-    """A folder and all below it; links to other folders are not followed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def entries(self) -> pa.Table:
-        return _entries(self.path, list(self._walk(str(self.path), "")))
-
-    def _walk(self, folder: str, prefix: str) -> Iterator[tuple[str, int, str]]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _hidden(entry.name):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(entry.path, f"{prefix}{entry.name}/")
-                    continue
-                try:
-                    facts = entry.stat()
-                except OSError:  # a link to nowhere
-                    continue
-                if stat.S_ISREG(facts.st_mode):
-                    yield f"{prefix}{entry.name}", facts.st_size, f"{facts.st_mtime_ns}-{facts.st_size}"
-
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
-
-
 @dataclass(frozen=True)
 class Source:
     """A registered data set as it lies on disk.
@@ -240,7 +149,7 @@ class Source:
     metadata: pd.DataFrame | None
     fingerprint: str
     notes: tuple[str, ...]
-    _store: _Store = field(repr=False)
+    _store: Store = field(repr=False)
 
     def read(self, source_path: str) -> bytes:
         """Content of one image file; may be called from many threads.
@@ -251,22 +160,31 @@ class Source:
             If the source has no such file.
         OSError
             If the file cannot be read, or a zip's entry is damaged.
+        UserError
+            If the bucket that holds the file cannot be reached: that tells nothing of the file.
         """
         try:
-            return self._store.read(source_path)
+            with paths.reaching(self._store.path):
+                return self._store.read(source_path)
         except FileNotFoundError as error:
             raise KeyError(source_path) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
 
 
-def register(path: Path, name: str, metadata: Sequence[Path] = ()) -> Path:
+def without_tables(source: Source) -> Source:
+    """Return what another process needs to read images: a source with neither its tables nor its notes."""
+    return replace(source, images=source.images.iloc[:0], metadata=None, notes=())
+
+
+def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -> Location:
     """Note where the images of a data set lie, after a look that they can be read; nothing is copied.
 
     Parameters
     ----------
     path
-        Zip archive or folder in one of the known layouts, or a folder that holds one such zip.
+        Zip archive or folder in one of the known layouts, or a folder that holds one such zip; a path, or a URL that
+        fsspec understands.
     name
         What to call the data set: letters, digits, dots, dashes and underscores.
     metadata
@@ -274,28 +192,30 @@ def register(path: Path, name: str, metadata: Sequence[Path] = ()) -> Path:
 
     Returns
     -------
-    pathlib.Path
+    pathlib.Path or upath.UPath
         The note, ``data/NAME/source.json``.
 
     Raises
     ------
     UserError
-        If the name is no name, nothing is at a path, a zip is damaged, or no layout fits.
+        If the name is no name, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
     """
     _check_name(name)
-    store, entries = _locate(Path(path).expanduser().resolve())
+    place = paths.locate(path)
+    with paths.reaching(place):
+        store, entries = _locate(place)
     kind = _kind_of(store, entries)
     if kind == "utkface" and metadata:
         raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
-    tables: list[Path] = []
+    tables: list[Location] = []
     if kind != "utkface":
-        given = [Path(each).expanduser().resolve() for each in metadata]
-        tables = _containers(given) or _inside(store, entries) or _beside(store.path)
+        with paths.reaching(place):
+            tables = _containers([paths.locate(each) for each in metadata]) or _inside(store, entries) or _beside(store)
     _build(name, kind, store, entries, tables)  # raises what there is to say against it
     note = paths.data_folder(name) / "source.json"
     facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
-    with paths.replacing(note) as new:
-        new.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    with paths.reaching(note):
+        paths.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
     return note
 
 
@@ -305,29 +225,34 @@ def open_source(name: str) -> Source:
     Raises
     ------
     UserError
-        If no data set has this name, or its images or metadata have gone or changed their layout.
+        If no data set has this name, its images or metadata have gone or changed their layout, or a bucket cannot be
+        reached.
     """
     _check_name(name)
     note = paths.data_folder(name) / "source.json"
     again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
     try:
-        facts = json.loads(note.read_text(encoding="utf-8"))
-        images, tables, kind = Path(facts["images"]), [Path(each) for each in facts["metadata"]], facts["kind"]
+        with paths.reaching(note):
+            facts = json.loads(note.read_text(encoding="utf-8"))
+        places, kind = [paths.locate(each) for each in (facts["images"], *facts["metadata"])], facts["kind"]
     except FileNotFoundError:
         raise UserError(f"no data set is called {name}: {again}") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{note} is damaged: {again}") from None
-    for each in (images, *tables):
-        if not each.exists():
-            raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
-    store = _store(images)
-    source = _build(name, kind, store, store.entries(), tables)
+    for each in places:
+        with paths.reaching(each):
+            if not each.exists():
+                raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
+    with paths.reaching(places[0]):
+        store = open_store(places[0])
+        entries = store.entries()
+    source = _build(name, kind, store, entries, places[1:])
     for line in source.notes:
         _log.warning("%s: %s", name, line)
     return source
 
 
-def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Path:
+def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Location:
     """Download a data set from Kaggle into ``data/NAME/raw`` and register it; a download that was cut is gone on with.
 
     With the standard data set come CelebA's attribute and partition files, from another data set; without them a
@@ -342,7 +267,7 @@ def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Path:
 
     Returns
     -------
-    pathlib.Path
+    pathlib.Path or upath.UPath
         The note, ``data/NAME/source.json``.
 
     Raises
@@ -353,7 +278,7 @@ def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Path:
     from analysis import kaggle_download  # noqa: PLC0415 - serving does without Kaggle's package
 
     _check_name(name)
-    raw = paths.data_folder(name) / "raw"
+    raw = paths.disk_folder(name) / "raw"
     archive = kaggle_download.download_archive(dataset, raw)
     if dataset == KAGGLE_DATASET:
         for table in ("list_attr_celeba.csv", "list_eval_partition.csv"):
@@ -383,28 +308,6 @@ def _check_name(name: str) -> None:
         raise UserError(f"{name!r} is no name for a data set: use letters, digits, dots, dashes and underscores")
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
-
-
-def _store(path: Path) -> _Store:
-    return _Folder(path) if path.is_dir() else _Zip(path)
-
-
-def _entries(path: Path, found: Sequence[tuple[str, int, str]]) -> pa.Table:
-    names, sizes, tokens = zip(*found, strict=True) if found else ((), (), ())
-    try:
-        return pa.table(
-            {
-                "source_path": pa.array(names, pa.string()),
-                "bytes": pa.array(sizes, pa.int64()),
-                "token": pa.array(tokens, pa.string()),
-            }
-        )
-    except UnicodeEncodeError:
-        raise UserError(f"a file name in {path} is not UTF-8: rename it") from None
-
-
 def _matching(entries: pa.Table, pattern: str) -> pa.Table:
     return entries.filter(pc.match_substring_regex(entries["source_path"], pattern))
 
@@ -413,15 +316,15 @@ def _names(entries: pa.Table, pattern: str) -> list[str]:
     return sorted(_matching(entries, pattern)["source_path"].to_pylist())
 
 
-def _locate(path: Path) -> tuple[_Store, pa.Table]:
+def _locate(path: Location) -> tuple[Store, pa.Table]:
     """Return the zip or the folder that holds the images, ``path`` or the one zip of images in it, and its files."""
     if not path.exists():
         raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")
-    store = _store(path)
+    store = open_store(path)
     entries = store.entries()
-    if isinstance(store, _Zip) or len(_matching(entries, _IMAGE)):
+    if isinstance(store, Zip) or len(_matching(entries, _IMAGE)):
         return store, entries
-    archives = [_Zip(path / name) for name in _names(entries, r"(?i)\.zip$")]
+    archives = [Zip(path / name) for name in _names(entries, r"(?i)\.zip$")]
     found = [(each, each.entries()) for each in archives]
     found = [(each, inside) for each, inside in found if len(_matching(inside, _IMAGE))]
     if len(found) > 1:
@@ -432,7 +335,7 @@ def _locate(path: Path) -> tuple[_Store, pa.Table]:
     return found[0]
 
 
-def _kind_of(store: _Store, entries: pa.Table) -> Kind:
+def _kind_of(store: Store, entries: pa.Table) -> Kind:
     """Return the layout that most of the image files follow."""
     images = _matching(entries, _IMAGE)
     if not len(images):
@@ -451,20 +354,20 @@ def _tables_in(entries: pa.Table) -> dict[str, str]:
     return {table: names[0] for table, names in found.items() if names}
 
 
-def _table_of(path: Path) -> str | None:
+def _table_of(path: Location) -> str | None:
     return next((table for table, pattern in _TABLES.items() if re.search(pattern, path.name)), None)
 
 
-def _containers(given: Sequence[Path]) -> list[Path]:
+def _containers(given: Sequence[Location]) -> list[Location]:
     """Files and zips of metadata among what the user named; raises where there is none."""
-    found: list[Path] = []
+    found: list[Location] = []
     for path in given:
         if not path.exists():
             raise UserError(f"nothing is at {path}: give list_attr_celeba.csv, or a folder or zip that holds it")
         if path.is_dir():
-            here = [path / name for name in _tables_in(_Folder(path).entries()).values()]
+            here = [path / name for name in _tables_in(open_store(path).entries()).values()]
         elif path.suffix.lower() == ".zip":
-            here = [path] if _tables_in(_Zip(path).entries()) else []
+            here = [path] if _tables_in(Zip(path).entries()) else []
         else:
             here = [path] if _table_of(path) else []
         if not here:
@@ -474,21 +377,30 @@ def _containers(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _inside(store: _Store, entries: pa.Table) -> list[Path]:
+def _inside(store: Store, entries: pa.Table) -> list[Location]:
     names = _tables_in(entries).values()
-    if isinstance(store, _Folder):
-        return [store.path / name for name in names]
-    return [store.path] if names else []
+    if isinstance(store, Zip):
+        return [store.path] if names else []
+    return [store.path / name for name in names]
 
 
-def _beside(path: Path) -> list[Path]:
-    neighbours = sorted(each for each in path.parent.iterdir() if each.is_file() and each != path)
-    files = [each for each in neighbours if _table_of(each)]
-    zips = [each for each in neighbours if "metadata" in each.name.lower() and zipfile.is_zipfile(each)]
-    return files or [each for each in zips if _tables_in(_Zip(each).entries())]
+def _beside(store: Store) -> list[Location]:
+    around = store.path.parent
+    names = sorted(each.name for each in around.iterdir() if each.name != store.path.name)
+    files = [around / name for name in names if _table_of(around / name)]
+    zips = [around / name for name in names if re.search(r"(?i)metadata.*\.zip$", name)]
+    found = [each for each in files if each.is_file()]
+    return found or [each for each in zips if _is_zip(each) and _tables_in(Zip(each).entries())]
 
 
-def _build(name: str, kind: Kind, store: _Store, entries: pa.Table, tables: Sequence[Path]) -> Source:
+def _is_zip(path: Location) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return zipfile.is_zipfile(file)
+
+
+def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Sequence[Location]) -> Source:
     """Put images and metadata together."""
     found = _matching(entries, _IMAGE).sort_by("source_path")
     images, kept_out = _rows(found, kind)
@@ -565,19 +477,20 @@ def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
     return images, kept_out
 
 
-def _read_tables(containers: Sequence[Path]) -> dict[str, tuple[str, bytes]]:
+def _read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
     """Name and content of each metadata table; the first of several wins."""
     tables: dict[str, tuple[str, bytes]] = {}
     for path in containers:
         if path.suffix.lower() == ".zip":
-            store: _Store = _Zip(path)
+            store: Store = Zip(path)
             here = _tables_in(store.entries())
         else:
-            store, here = _Folder(path.parent), {_table_of(path) or "": path.name}
+            store, here = open_store(path.parent), {_table_of(path) or "": path.name}
         for table, name in here.items():
             if table not in tables:
                 try:
-                    tables[table] = (f"{path}", store.read(name))
+                    with paths.reaching(path):
+                        tables[table] = (f"{path}", store.read(name))
                 except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
                     raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None
     return tables
@@ -636,7 +549,7 @@ def _codes(where: str, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.i
 
 
 def _join(
-    images: pd.DataFrame, kind: Kind, store: _Store, contents: dict[str, tuple[str, bytes]]
+    images: pd.DataFrame, kind: Kind, store: Store, contents: dict[str, tuple[str, bytes]]
 ) -> tuple[pd.DataFrame | None, pd.DataFrame, list[str]]:
     """Give images, and CelebA's attribute table, what the metadata tables say."""
     notes: list[str] = []

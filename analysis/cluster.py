@@ -1,0 +1,120 @@
+"""Where Dask's work is done: on this machine's threads, or on a cluster's workers.
+
+Knows schedulers and progress bars; knows nothing of the work. ::
+
+    with connected("tcp://10.0.0.5:8786"):      # None: threads
+        ingest("celeba")
+
+The workers need meanface installed, and data where they can reach it: a shared folder or a bucket.
+"""
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dask
+from tqdm import tqdm
+from tqdm.dask import TqdmCallback
+
+from analysis.errors import UserError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://[^/\s:]+:\d{1,5}|(?:tcp|tls)://\[[0-9a-fA-F:]+\]:\d{1,5}")
+_PATIENCE = 5  # seconds until a scheduler has answered, and until a worker has come
+
+
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Do all of Dask's work inside the block on a cluster.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler, such as ``tcp://10.0.0.5:8786``; None for this machine's threads.
+
+    Raises
+    ------
+    UserError
+        If the address is malformed, no scheduler answers there, it has no workers, it is lost half-way, or its workers
+        die over and over.
+    """
+    if address is None:
+        yield
+        return
+    if not _ADDRESS.fullmatch(address):
+        raise UserError(f"{address!r} is no address of a scheduler: give one such as tcp://10.0.0.5:8786")
+    # Imported here: it takes longer than most of what is done without it.
+    from distributed import Client, KilledWorker  # noqa: PLC0415
+    from distributed.client import FutureCancelledError  # noqa: PLC0415
+    from distributed.comm import CommClosedError  # noqa: PLC0415
+
+    try:
+        client = Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no scheduler answers at {address}: start one with `dask scheduler`, or leave out --scheduler"
+        ) from error
+    with client:
+        _await_workers(client, address)
+        try:
+            yield
+        except KilledWorker as error:
+            raise UserError(
+                f"workers of {address} died over one part again and again: give them more memory and look at their logs"
+            ) from error
+        except (FutureCancelledError, CommClosedError) as error:
+            raise UserError(
+                f"the scheduler at {address} is lost: start it again, and this command, which goes on where it stopped"
+            ) from error
+
+
+def _await_workers(client: "Client", address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise UserError(f"the scheduler at {address} has no workers: start one with `dask worker {address}`") from error
+
+
+def run(work: Callable[[Any], Any], items: Sequence[Any], *, description: str, unit: str, progress: bool) -> None:
+    """Call ``work`` with each item, on the cluster of the block that this is called in or else on threads.
+
+    Parameters
+    ----------
+    work
+        A function or a partial of one that other processes can import. It may be called again with an item whose
+        worker was killed.
+    items
+        What it is called with.
+    description, unit
+        Of the progress bar.
+    progress
+        Whether to show one on stderr.
+    """
+    client = _client()
+    if client is None:
+        with TqdmCallback(desc=description, unit=unit, disable=not progress):
+            dask.compute(*(dask.delayed(work)(item) for item in items), scheduler="threads")
+        return
+    from distributed import as_completed  # noqa: PLC0415
+
+    futures = client.map(work, items, pure=False)
+    bar = tqdm(as_completed(futures), total=len(futures), desc=description, unit=unit, disable=not progress)
+    try:
+        for future in bar:
+            future.result()
+    finally:
+        client.cancel(futures)
+
+
+def _client() -> "Client | None":
+    distributed = sys.modules.get("distributed")  # who has not connected has not imported it
+    if distributed is None:
+        return None
+    try:
+        return distributed.default_client()
+    except ValueError:
+        return None
