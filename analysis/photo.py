@@ -6,6 +6,7 @@ Knows image formats; knows nothing of faces. Ingest and the predictor both decod
 import io
 import warnings
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -14,6 +15,9 @@ from analysis.errors import UserError
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000  # a 50-megapixel photo takes 150 MB as RGB
 MIN_SIDE = 16  # pixels; no face can be told in less
+
+# Segments of a JPEG that say nothing about orientation or colours: JFIF, a comment, tables.
+_PLAIN = frozenset((0xE0, 0xFE, 0xDB, 0xC4))
 
 
 class PhotoError(UserError):
@@ -43,6 +47,11 @@ def decode_photo(data: bytes) -> np.ndarray:
     """
     if not data:
         raise PhotoError("the file is empty: send a JPEG, PNG or WebP photo")
+    if _is_plain_jpeg(data):
+        # Three times as fast as Pillow and, by the same libjpeg-turbo, the same pixels.
+        plain = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if plain is not None:
+            return plain
     try:
         with warnings.catch_warnings():
             # Pillow only warns between one and two times its own limit; ours below is lower and an error.
@@ -72,3 +81,28 @@ def _rgb(image: Image.Image) -> np.ndarray:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.asarray(image.convert("RGB"))
+
+
+def _is_plain_jpeg(data: bytes) -> bool:
+    """Whether a file is what most photos are once they were resized: a whole JPEG of a size that is allowed.
+
+    Baseline, 8 bits in three channels, without EXIF or colour profile, and not cut short. Whatever else there may be is
+    Pillow's, as are all refusals.
+    """
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):
+        return False
+    sized, at = False, 2
+    while at + 10 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:  # the pixels begin: a marker among them, before the one that ends the file, is damage
+            return sized and data.count(b"\xff", at + 2) == data.count(b"\xff\x00", at + 2) + 1
+        if marker == 0xC0:
+            height, width = int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
+            allowed = min(height, width) >= MIN_SIDE and height * width <= MAX_PIXELS
+            sized = data[at + 4] == 8 and data[at + 9] == 3 and allowed and not sized
+            if not sized:
+                return False
+        elif marker not in _PLAIN:
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
