@@ -12,6 +12,10 @@ import typer
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Name of the data set, as given to `fetch`.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler to work on, such as tcp://10.0.0.5:8786; left out: this machine's threads."),
+]
 
 
 class Align(StrEnum):
@@ -40,20 +44,20 @@ class Renderer(StrEnum):
 @app.command(rich_help_panel="Data")
 def fetch(
     source: Annotated[
-        str, typer.Argument(help='"kaggle", "demo", or the path of a zip or folder of faces.')
+        str, typer.Argument(help='"kaggle", "demo", or the path or URL of a zip or folder of faces.')
     ] = "kaggle",
     name: Annotated[str | None, typer.Option(help="Name to give it; default: made from the source.")] = None,
     metadata: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             help="Attribute, partition or identity file, or a zip of them; found by itself beside the images."
         ),
     ] = None,
 ) -> None:
-    """Bring a data set: Kaggle's archive, a zip or folder on disk, or the demo faces.
+    """Bring a data set: Kaggle's archive, a zip or folder on disk or in a bucket, or the demo faces.
 
     Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
-    `meanface fetch demo`.
+    `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`.
     """
     from analysis import sources
 
@@ -64,9 +68,8 @@ def fetch(
         name = name or "demo"
         sources.register(sources.demo_source(), name)
     else:
-        path = Path(source).expanduser()
-        name = name or path.stem
-        sources.register(path, name, metadata or [])
+        name = name or Path(source).stem
+        sources.register(source, name, metadata or [])
     found = sources.open_source(name)
     labels = found.images["label"].value_counts()
     counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in ("female", "male"))
@@ -80,14 +83,20 @@ def ingest(
         Align, typer.Option(help="`source` trusts CelebA's own alignment and skips the detector.")
     ] = Align.detect,
     seed: Annotated[int, typer.Option(help="Of the splits, where the source has none.")] = 0,
+    scheduler: Scheduler = None,
 ) -> None:
     """Decode, check, align and hash the images of a data set into a manifest and a face cube.
 
-    Example: `meanface ingest celeba`. Started again after being killed, it goes on where it stopped.
+    Started again after being killed, it goes on where it stopped. MEANFACE_DATA names another place for the results
+    than data/, a folder or a URL such as s3://bucket/data.
+
+    Examples: `meanface ingest celeba`, `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
     """
+    from analysis import cluster
     from analysis import ingest as module
 
-    facts = module.ingest(name, align=align.value, seed=seed)
+    with cluster.connected(scheduler):
+        facts = module.ingest(name, align=align.value, seed=seed)
     status = facts["status"]
     typer.echo(f"{name}: {status.get('ok', 0):,} of {facts['images']:,} images are usable. Next: meanface study {name}")
     manifest = module.load_manifest(name)
@@ -116,17 +125,21 @@ def study(
     ] = None,
     permutations: Annotated[int, typer.Option(min=100, help="Of the hypothesis test.")] = 5000,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    scheduler: Scheduler = None,
 ) -> None:
     """Study a data set: labels, attributes, quality, average faces and the test of the hypothesis.
 
-    Examples: `meanface study celeba`, `meanface study celeba --compare utkface`.
+    Examples: `meanface study celeba`, `meanface study celeba --compare utkface`,
+    `meanface study celeba --scheduler tcp://10.0.0.5:8786`.
     """
+    from analysis import cluster
     from analysis import study as module
     from analysis.paths import run_folder
     from analysis.results import Results
 
     run = run or name
-    summary = module.study(name, run, compare=compare or [], permutations=permutations, seed=seed)
+    with cluster.connected(scheduler):
+        summary = module.study(name, run, compare=compare or [], permutations=permutations, seed=seed)
     verdict = Results(run_folder(run)).hypothesis
     typer.echo(
         f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
@@ -147,17 +160,22 @@ def average(
     output: Annotated[
         Path | None, typer.Option(help="File to write: .png the average faces, .zarr.zip all numbers.")
     ] = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Average the faces of any subset, and compare it with another.
 
     A filter compares columns of the manifest with values: label, split, identity, age, age_band, race, the attributes,
     p_male, confidence and decision of the published model, brightness, contrast, sharpness.
 
-    Example: `meanface average celeba "label == 'male' and Smiling" --against "label == 'female' and Smiling"`.
+    Examples: `meanface average celeba "label == 'male' and Smiling" --against "label == 'female' and Smiling"`,
+    `meanface average celeba Eyeglasses --engine exact --scheduler tcp://10.0.0.5:8786`.
     """
+    from analysis import cluster
     from analysis.average_command import average_subsets
 
-    for line in average_subsets(name, subset, against, engine=engine.value, output=output):
+    with cluster.connected(scheduler):
+        lines = average_subsets(name, subset, against, engine=engine.value, output=output)
+    for line in lines:
         typer.echo(line)
 
 

@@ -197,4 +197,4 @@ def zarr_store(folder: Location) -> Any:
         return folder
     from zarr.storage import FsspecStore  # noqa: PLC0415 - who reads other results does without Zarr
 
-    return FsspecStore.from_upath(folder)
+    return FsspecStore.from_url(str(folder), storage_options=dict(folder.storage_options))
