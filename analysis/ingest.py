@@ -14,7 +14,6 @@ import json
 from functools import partial
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -195,7 +194,9 @@ def ingest(
 
 def _fingerprint(manifest: pd.DataFrame, digest: str) -> str:
     rows = manifest[["image_id", "hash", "label", "split", "status"]].astype("string")
-    return hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes() + digest.encode()).hexdigest()
+    return hashlib.sha256(
+        pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes() + digest.encode()
+    ).hexdigest()
 
 
 def _ingest_parts(source: Source, work: Location, align: str, progress: bool) -> pd.DataFrame:

@@ -155,7 +155,11 @@ def reaching(place: Location) -> Iterator[None]:
 
 def _failures() -> tuple[type[Exception], ...]:
     """What file systems raise besides OSError, of the packages that are in use."""
-    names = (("botocore.exceptions", "BotoCoreError"), ("botocore.exceptions", "ClientError"), ("aiohttp", "ClientError"))
+    names = (
+        ("botocore.exceptions", "BotoCoreError"),
+        ("botocore.exceptions", "ClientError"),
+        ("aiohttp", "ClientError"),
+    )
     return OSError, *(getattr(sys.modules[module], name) for module, name in names if module in sys.modules)
 
 
@@ -187,7 +191,7 @@ def put_folder(source: Location, target: Location) -> None:
             source.rename(new)
         return
     remove(target)
-    assert isinstance(source, UPath)
+    assert isinstance(source, UPath) and isinstance(target, UPath)
     source.fs.copy(source.path.rstrip("/") + "/", target.path.rstrip("/") + "/", recursive=True)
 
 

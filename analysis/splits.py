@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
 
 SPLITS = ("train", "validation", "test")
 NEAR_BITS = 3  # of 64: perceptual hashes this close are compared pixel by pixel
@@ -151,6 +150,8 @@ def _draw_splits(labels: pd.Series, groups: np.ndarray, usable: np.ndarray, seed
     rows = np.flatnonzero(usable)
     if len(np.unique(groups[rows])) < 10:  # too few people for ten folds: all of them train
         return split
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - slow to import, and workers do without
+
     folds = StratifiedGroupKFold(n_splits=10, shuffle=True, random_state=seed)
     drawn = folds.split(rows, labels.iloc[rows], groups[rows])
     for fold, (_, chosen) in enumerate(drawn):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+from upath import UPath
 
 from analysis import paths
 from analysis.errors import UserError
@@ -132,18 +133,20 @@ class Folder:
 class RemoteFolder:
     """What lies below a URL that fsspec understands, such as s3://bucket/faces."""
 
-    def __init__(self, path: Location) -> None:
-        self.path = path
+    def __init__(self, path: UPath) -> None:
+        self.path: Location = path
+        self._files, self._root = path.fs, path.path.rstrip("/")
 
     def entries(self) -> pa.Table:
         """See `Store.entries`; the token is what the service changes with the content, its ETag or its time."""
-        root = self.path.path.rstrip("/")
         found = []
         with paths.reaching(self.path):
-            listed = self.path.fs.find(root, detail=True)
+            listed = self._files.find(self._root, detail=True)
         for whole, facts in listed.items():
-            name = whole[len(root) :].lstrip("/")
-            changed = next((facts[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if key in facts), "")
+            name = whole[len(self._root) :].lstrip("/")
+            changed = next(
+                (facts[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if key in facts), ""
+            )
             if name and not _hidden(name):
                 found.append((name, int(facts["size"] or 0), f"{changed}-{facts['size']}".replace('"', "")))
         return _entries(self.path, found)
@@ -175,7 +178,9 @@ def _seekable(path: Location) -> Any:
     """What zipfile reads from: the path itself, or a file that asks a service for the ranges it needs."""
     if isinstance(path, Path):
         return path
-    return path.fs.open(path.path, "rb", block_size=_BLOCK, cache_type="background", cache_options={"maxblocks": _BLOCKS})
+    return path.fs.open(
+        path.path, "rb", block_size=_BLOCK, cache_type="background", cache_options={"maxblocks": _BLOCKS}
+    )
 
 
 def _mark(path: Location) -> str:

@@ -304,9 +304,7 @@ def test_url_that_no_package_reads_says_what_to_install(home: Path, monkeypatch:
         (lambda table: table.assign(image_id=table["image_id"].iloc[5]), "lists .* twice"),
     ],
 )
-def test_malformed_manifest_says_what_is_wrong_and_what_to_run(
-    demo_home: Path, home: Path, damage, told: str
-) -> None:
+def test_malformed_manifest_says_what_is_wrong_and_what_to_run(demo_home: Path, home: Path, damage, told: str) -> None:
     folder = home / "data/demo"
     shutil.copytree(demo_home / "data/demo", folder)
     damaged = damage(load_manifest("demo"))
