@@ -227,7 +227,8 @@ def _create_cube(cube: Location, images: int) -> None:
         shape=(images, *frame),
         chunks=(PART, *frame),
         dtype="uint8",
-        compressors=BloscCodec(cname="lz4", clevel=1),  # ten times as fast as Zarr's own choice, for 8 % more bytes
+        # Ten times as fast as Zarr's own choice, for 8 % more bytes.
+        compressors=BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
         dimension_names=("image", "y", "x", "channel"),
     )
 
@@ -256,7 +257,8 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
     usable = [i for i, record in enumerate(records) if record["status"] == "ok"]
     for i, measures in zip(usable, measure_faces(block[usable]), strict=True):
         records[i] |= measures
-    with paths.reaching(target):
+    # Without a look whether all pixels are black, which takes longer than to write them.
+    with paths.reaching(target), zarr.config.set({"array.write_empty_chunks": True}):
         _open_cube(work / "faces.zarr", "r+")[start : start + len(names)] = block
         paths.write_whole(target, pd.DataFrame(records).to_parquet(index=False))
 

@@ -78,8 +78,9 @@ def _hashes(luma: np.ndarray) -> list[str]:
     Resized as Pillow does, in fixed point, whose sums float64 holds exactly; then the low frequencies of a cosine
     transform, each compared with their median.
     """
-    across, down = _resampling(luma.shape[2]), _resampling(luma.shape[1])
-    small = down.T @ _rounded(luma @ across)
+    # In halves, of which each needs little more than half of the pixels; and small enough that no BLAS starts threads.
+    halves = [luma[:, :, seen] @ weights for seen, weights in _halves(luma.shape[2])]
+    small = _resampling(luma.shape[1]).T @ _rounded(np.concatenate(halves, axis=2))
     low = _cosines() @ _rounded(small) @ _cosines().T
     low = low.reshape(len(luma), -1)
     distance = low - np.median(low, axis=1, keepdims=True)
@@ -110,6 +111,16 @@ def _resampling(size: int) -> np.ndarray:
         total = sum(row)
         weights[first:last, i] = [math.trunc(math.copysign(0.5, w) + w / total * 2**_BITS) for w in row]
     return weights
+
+
+@lru_cache(maxsize=8)
+def _halves(size: int) -> list[tuple[slice, np.ndarray]]:
+    """The left and the right half of `_resampling`: the pixels that it needs, and their weights."""
+    halves = []
+    for weights in np.split(_resampling(size), 2, axis=1):
+        seen = np.flatnonzero(weights.any(axis=1))
+        halves.append((slice(seen[0], seen[-1] + 1), np.ascontiguousarray(weights[seen[0] : seen[-1] + 1])))
+    return halves
 
 
 def _lanczos(x: float) -> float:

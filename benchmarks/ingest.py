@@ -1,8 +1,8 @@
 """How fast images are ingested, and in how much memory: python benchmarks/ingest.py
 
-Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout: each is a blend of two faces of a fetched data
-set (of the demo faces where none is named), so that no two of them are near duplicates. Then prints, side by side in
-one run on the same cores, images per second of a bare ``cv2.imdecode`` of the same bytes and of ingests with
+Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout: each is a blend of two faces of a fetched
+data set (of the demo faces where none is named), so that no two of them are near duplicates. Then prints, side by side
+in one run on the same cores, images per second of a bare ``cv2.imdecode`` of the same bytes and of ingests with
 ``--align source`` and ``--align detect``, each as a ratio to the bare decoding, and the peak memory of ingests of
 several sizes, each in a process of its own.
 """

@@ -61,7 +61,7 @@ def bucket() -> Iterator[fsspec.AbstractFileSystem]:
 @pytest.fixture(scope="module")
 def workers(bucket: fsspec.AbstractFileSystem) -> Iterator[LocalCluster]:
     """Two worker processes, whose nannies start them again when they die."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as started:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as started:
         yield started
 
 
@@ -228,7 +228,7 @@ def test_scheduler_that_does_not_answer_says_how_to_start_one(monkeypatch: pytes
 
 def test_scheduler_without_workers_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PATIENCE", 1)
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp") as empty:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as empty:
         address = empty.scheduler_address
         with pytest.raises(UserError, match=f"has no workers: start one with `dask worker {address}`"):  # noqa: SIM117
             with cluster.connected(address):
