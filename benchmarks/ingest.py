@@ -95,8 +95,17 @@ def alone(path: Path, align: str) -> None:
     began = time.perf_counter()
     facts = ingest("faces", align="source" if align == "source" else "detect", progress=False)
     rate = facts["images"] / (time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
-    print(json.dumps({"rate": rate, "peak": peak / (1e6 if sys.platform == "darwin" else 1e3)}))
+    print(json.dumps({"rate": rate, "peak": peak_memory()}))
+
+
+def peak_memory() -> float:
+    """Most memory that this process has held, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux getrusage counts what the parent held, too, when it started this process
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1e3
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, kB elsewhere
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def process(path: Path, align: str) -> dict[str, float]:
