@@ -13,7 +13,6 @@ peak memory of a process that does nothing but average. The largest size needs 6
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import peak_memory
 
 from analysis.compressed import ZERO, CompressedEngine, average_folder
 
@@ -105,8 +105,7 @@ def measure(folder: Path, plain: bool) -> None:
             slow, mean = timed(lambda rows=rows: plain_mean(folder, rows, engine.facts.values), 1)  # type: ignore[misc]
             apart = 255 * float(np.sqrt(np.mean((average - mean) ** 2)))
             found[name] |= {"plain": slow, "apart": apart}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(json.dumps({"subsets": found, "peak": peak}))
+    print(json.dumps({"subsets": found, "peak": peak_memory()}))
 
 
 def child(folder: Path, *, plain: bool) -> dict[str, Any]:

@@ -10,7 +10,6 @@ several sizes, each in a process of its own.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from memory import peak_memory
 
 from analysis.ingest import ingest
 from analysis.photo import decode_photo
@@ -96,16 +96,6 @@ def alone(path: Path, align: str) -> None:
     facts = ingest("faces", align="source" if align == "source" else "detect", progress=False)
     rate = facts["images"] / (time.perf_counter() - began)
     print(json.dumps({"rate": rate, "peak": peak_memory()}))
-
-
-def peak_memory() -> float:
-    """Most memory that this process has held, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux getrusage counts what the parent held, too, when it started this process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, kB elsewhere
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def process(path: Path, align: str) -> dict[str, float]:

@@ -8,7 +8,6 @@ the composite demo faces, enlarged onto a 250 x 250 canvas like a photo from a p
 
 import io
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from memory import peak_memory
 from PIL import Image
 
 from analysis.alignment import align_face, detect_faces
@@ -60,8 +60,7 @@ def alone() -> None:
     for photo in photos(5):
         predictor.predict_photo(photo)
     predictor.predict_faces(np.zeros((640, 109, 89, 3), np.uint8))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
-    print(json.dumps({"loading": loading, "peak": peak / (1e6 if sys.platform == "darwin" else 1e3)}))
+    print(json.dumps({"loading": loading, "peak": peak_memory()}))
 
 
 def process() -> dict[str, float]:
