@@ -25,7 +25,7 @@ from analysis import alignment, cluster, paths
 from analysis.errors import UserError
 from analysis.measures import measure_faces
 from analysis.paths import Location
-from analysis.photo import PhotoError, decode_photo
+from analysis.photo import PhotoError, decode_photo, decode_reduced
 from analysis.sources import Source, open_source, without_tables
 from analysis.splits import resolve_splits
 
@@ -164,6 +164,8 @@ def ingest(
         "seed": seed,
         "part": PART,
     }
+    if align == "source":
+        configuration["decoded"] = "reduced"  # to the size of the frame where the decoder can
     with paths.reaching(folder):
         facts_path = folder / "ingest.json"
         if facts_path.exists() and json.loads(facts_path.read_text("utf-8"))["configuration"] == configuration:
@@ -276,10 +278,14 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     try:
         data = source.read(path)
         record["hash"] = hashlib.sha256(data).hexdigest()
-        photo = decode_photo(data)
+        if align == "source":
+            photo, size = decode_reduced(data, alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH)
+        else:
+            photo = decode_photo(data)
+            size = photo.shape[0], photo.shape[1]
     except (PhotoError, OSError) as error:
         return record | {"reason": str(error)}
-    record["height"], record["width"] = photo.shape[:2]
+    record["height"], record["width"] = size
     found = alignment.detect_faces(photo) if align == "detect" else []
     if found:
         out[:] = alignment.align_face(photo, found[0].landmarks)

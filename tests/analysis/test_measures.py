@@ -11,7 +11,7 @@ from PIL import Image
 
 from analysis import photo
 from analysis.measures import measure_faces
-from analysis.photo import PhotoError, decode_photo
+from analysis.photo import PhotoError, decode_photo, decode_reduced
 from analysis.sources import demo_source
 
 
@@ -37,7 +37,7 @@ def test_quick_decoder_gives_pillows_pixels(rng: np.random.Generator, subsamplin
     pixels = cv2.GaussianBlur(rng.integers(0, 256, (61, 47, 3), dtype=np.uint8), (0, 0), 2)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", subsampling=subsampling)
-    assert photo._is_plain_jpeg(buffer.getvalue())
+    assert photo._plain_jpeg_size(buffer.getvalue())
     expected = np.asarray(Image.open(buffer).convert("RGB"))
     np.testing.assert_array_equal(decode_photo(buffer.getvalue()), expected)
 
@@ -46,8 +46,29 @@ def test_quick_decoder_gives_pillows_pixels(rng: np.random.Generator, subsamplin
 def test_quick_decoder_leaves_the_unusual_to_pillow(options: dict) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32)).save(buffer, "JPEG", **options)
-    assert not photo._is_plain_jpeg(buffer.getvalue())
+    assert not photo._plain_jpeg_size(buffer.getvalue())
     assert decode_photo(buffer.getvalue()).shape == (32, 32, 3)
+
+
+def test_reduced_photos_look_like_shrunk_ones(rng: np.random.Generator) -> None:
+    pixels = cv2.GaussianBlur(rng.integers(0, 256, (436, 356, 3), dtype=np.uint8), (0, 0), 6)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
+    for height, width, shape in ((109, 89, (109, 89)), (110, 89, (218, 178)), (300, 89, (436, 356))):
+        found, size = decode_reduced(buffer.getvalue(), height, width)
+        assert size == (436, 356) and found.shape[:2] == shape
+        expected = cv2.resize(decode_photo(buffer.getvalue()), shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(found.astype(float) - expected).mean() < 2
+
+
+def test_what_cannot_be_reduced_is_decoded_as_it_is() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (356, 436), (255, 0, 0)).save(buffer, "PNG")
+    found, size = decode_reduced(buffer.getvalue(), 109, 89)
+    assert size == found.shape[:2] == (436, 356)
+    assert found[0, 0].tolist() == [255, 0, 0]
+    with pytest.raises(PhotoError, match="cut short"):
+        decode_reduced(buffer.getvalue()[:200], 109, 89)
 
 
 def test_damaged_photos_are_judged_as_pillow_judges_them(
@@ -61,7 +82,7 @@ def test_damaged_photos_are_judged_as_pillow_judges_them(
             damaged[at] = rng.integers(256)
         quick = outcome(bytes(damaged))
         with monkeypatch.context() as patch:
-            patch.setattr(photo, "_is_plain_jpeg", lambda _: False)
+            patch.setattr(photo, "_plain_jpeg_size", lambda _: None)
             assert outcome(bytes(damaged)) == quick
 
 
