@@ -143,6 +143,12 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Another evaluated run, measured on the same test images; may be given several times."),
     ] = None,
+    brief: Annotated[
+        bool,
+        typer.Option(
+            "--brief", help="Leave out worse photos and explanations: enough to compare with, not to be published."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
 ) -> None:
     """Measure a trained run: every split of every data set, groups, robustness; calibrate it on validation.
@@ -158,7 +164,7 @@ def evaluate(
         raise UserError(
             f'evaluating needs {error.name}: run `pip install "meanface[train]"` or `make setup`'
         ) from error
-    result = judge(run, compare=compare or [], seed=seed)
+    result = judge(run, compare=compare or [], brief=brief, seed=seed)
     named = result["sources"] | result["subsets"]
     width = 2 + max(map(len, named))
     for name, splits in named.items():
@@ -169,7 +175,7 @@ def evaluate(
                 f"{low:.2%} to {high:.2%}); {found['decided']['coverage']:.1%} decided, of those "
                 f"{found['decided']['accuracy'] or 0:.2%} right"
             )
-    typer.echo(f"Next: meanface publish {run}")
+    typer.echo(f"Next: meanface evaluate RUN --compare {run}" if brief else f"Next: meanface publish {run}")
 
 
 @app.command(rich_help_panel="Model")

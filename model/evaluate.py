@@ -35,7 +35,7 @@ DEGRADED = 1000  # test images of each source whose degraded copies are scored
 EXPLAINED, MASKS = 256, 200  # test images that are explained, and how many masked copies of each are scored
 
 
-def evaluate(run: str, *, compare: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed: int = 0) -> dict[str, Any]:
     """Score every split of the data that a run was trained on and write what was found.
 
     Parameters
@@ -45,6 +45,9 @@ def evaluate(run: str, *, compare: Sequence[str] = (), seed: int = 0) -> dict[st
     compare
         Names of other runs that were trained and evaluated: scored on the same test images, for the tables of sources
         and of groups. What was done about a gap shows against a run from before it was done.
+    brief
+        Leave out what takes longest and no comparison needs: worse photos and explanations. What an earlier evaluation
+        wrote of them is removed, so that the run cannot be published with parts that do not belong together.
     seed
         Of everything that is drawn.
 
@@ -90,20 +93,24 @@ def evaluate(run: str, *, compare: Sequence[str] = (), seed: int = 0) -> dict[st
         "curves": curves,
         "groups": _groups(compared, seed),
         "cross_source": pd.concat([cross_source(*each, seed=seed) for each in compared.values()], ignore_index=True),
-        "robustness": robustness(trained.predictor, test, images=DEGRADED, seed=seed, progress=True),
         "label_issues": issues,
     }
-    explanation = explain(trained.predictor, test, faces=EXPLAINED, masks=MASKS, seed=seed, progress=True)
+    if brief:
+        for name in ("robustness.parquet", "explanation.zarr.zip"):
+            (folder / name).unlink(missing_ok=True)
+    else:
+        tables["robustness"] = robustness(trained.predictor, test, images=DEGRADED, seed=seed, progress=True)
+        explanation = explain(trained.predictor, test, faces=EXPLAINED, masks=MASKS, seed=seed, progress=True)
+        with paths.replacing(folder / "explanation.zarr.zip") as new:
+            write_zarr_zip(explanation, new)
     for name, table in tables.items():
         with paths.replacing(folder / f"{name}.parquet") as new:
             table.to_parquet(new, index=False)
-    with paths.replacing(folder / "explanation.zarr.zip") as new:
-        write_zarr_zip(explanation, new)
     card = trained.predictor.card | {"test_accuracy": result["splits"]["test"]["accuracy"]}
     for name, value in (("metrics.json", result), ("model.json", card)):
         with paths.replacing(folder / name) as new:
             new.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    configuration = {"seed": seed, "right_share_wanted": RIGHT, "compare": list(compare)}
+    configuration = {"seed": seed, "right_share_wanted": RIGHT, "compare": list(compare), "brief": brief}
     record_step(run, "evaluate", configuration, data=facts)
     return result
 

@@ -13,7 +13,7 @@ from analysis import paths
 from analysis.errors import UserError
 from analysis.ingest import load_facts
 from analysis.results import Results
-from analysis.run import PUBLISHED
+from analysis.run import PUBLISHED, publish
 from analysis.splits import SPLITS
 from model import evaluate as module
 from model.commands import app
@@ -47,7 +47,7 @@ def evaluated(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         patch.setattr(module, "EXPLAINED", 4)
         patch.setattr(module, "MASKS", 8)
         a_run("first"), a_run("second")
-        evaluate("first")
+        evaluate("first", brief=True)
         evaluate("second", compare=["first"])
     return home
 
@@ -65,6 +65,16 @@ def test_an_evaluation_writes_all_that_is_published_of_a_model(results: Results)
     assert {f"model/{name}" for name in written} <= set(PUBLISHED)
     for name in written:
         assert (results.folder / "model" / name).exists(), name
+
+
+def test_a_brief_evaluation_is_enough_to_compare_with_but_not_to_be_published(
+    results: Results, evaluated: Path, tmp_path: Path
+) -> None:
+    written = {path.name for path in (evaluated / "runs/first/model").iterdir()}
+    assert "metrics.json" in written and not written & {"robustness.parquet", "explanation.zarr.zip"}
+    assert set(results.cross_source["run"]) == {"first", "second"}
+    with pytest.raises(UserError, match="not complete"):
+        publish("first", tmp_path / "results")
 
 
 def test_every_source_and_split_is_measured(results: Results) -> None:
