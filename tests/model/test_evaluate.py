@@ -117,7 +117,7 @@ def test_a_run_that_has_seen_test_images_is_not_compared_with(results: Results) 
 
 
 def test_the_command_prints_a_line_a_split(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "evaluate", lambda run, compare, seed: results.metrics)
+    monkeypatch.setattr(module, "evaluate", lambda run, compare, brief, seed: results.metrics)
     said = CliRunner().invoke(app, ["evaluate", "second", "--compare", "first"]).stdout
     assert [line.split()[:2] for line in said.splitlines()[:3]] == [["demo", split] for split in SPLITS]
     assert "meanface publish second" in said
