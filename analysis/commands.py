@@ -143,7 +143,8 @@ def study(
     verdict = Results(run_folder(run)).hypothesis
     typer.echo(
         f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
-        f"(max |g| {verdict['max_abs_g']:.2f}, p = {verdict['p_value']:.4f})."
+        f"(largest |g| in the face "
+        f"{abs(verdict['largest_in_face']['g']):.2f}, p = {verdict['largest_in_face']['p_value']:.4f})."
     )
 
 

@@ -36,7 +36,8 @@ def numbers(results: Results) -> str:
         ("Model", f"{metrics['parameters']:,} parameters, {metrics['serving_bytes'] / 1e6:.1f} MB"),
         (
             "Do the average faces differ?",
-            f"**{found['verdict']}**: largest Hedges’ g {found['max_abs_g']:.2f}, p = {found['p_value']:.4f} over "
+            f"**{found['verdict']}**: largest Hedges’ g in the face {abs(found['largest_in_face']['g']):.2f}, "
+            f"p = {found['largest_in_face']['p_value']:.4f} over "
             f"{sum(found['identities'].values()):,} people",
         ),
         (
