@@ -30,6 +30,8 @@ class Augmentation:
         Strength of changes to exposure, contrast, gamma and colour balance; 0 leaves them, 1 is the default.
     noise
         Largest standard deviation of grain, of 255 grey levels.
+    mix
+        Share of faces, in [0, 1], that another face of the batch shines through; see `mix`.
     """
 
     rotation: float = 30.0
@@ -44,6 +46,7 @@ class Augmentation:
     grey: float = 0.1
     light: float = 1.0
     noise: float = 8.0
+    mix: float = 0.0
 
     def scaled(self, factor: float) -> "Augmentation":
         """All strengths and shares times a factor in [0, 1]."""
@@ -105,6 +108,38 @@ def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: f
             x = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
         result[index] = x
     return result
+
+
+def mix(faces: np.ndarray, male: np.ndarray, seed: list[int], part: float) -> tuple[np.ndarray, np.ndarray]:
+    """Let another face of the batch shine through some faces, and move their targets as far.
+
+    From Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, except that the
+    first face always is the stronger one, so that what else is known about it stays mostly true.
+
+    Parameters
+    ----------
+    faces
+        uint8 (n, h, w, 3).
+    male
+        Targets, float32 (n, 1) in [0, 1].
+    seed
+        Of all that is random.
+    part
+        Share of the faces that are mixed, in [0, 1].
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Faces and targets of the same shapes and types.
+    """
+    rng = np.random.default_rng(seed)
+    others = rng.permutation(len(faces))
+    weights = np.where(rng.random(len(faces)) < part, rng.uniform(0, 0.5, len(faces)), 0).astype(np.float32)
+    mixed = faces.copy()
+    for index in np.flatnonzero(weights):
+        weight = float(weights[index])
+        mixed[index] = cv2.addWeighted(faces[index], 1 - weight, faces[others[index]], weight, 0)
+    return mixed, male + weights[:, None] * (male[others] - male)
 
 
 def _placements(

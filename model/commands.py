@@ -49,6 +49,12 @@ def train(
     augmentation: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Factor of the strength of augmentation.")
     ] = None,
+    mix: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of faces that another face shines through.")
+    ] = 0.0,
+    label_smoothing: Annotated[
+        float | None, typer.Option(min=0.0, max=0.5, help="Share of the target moved to the other label.")
+    ] = None,
     full_size: Annotated[bool, typer.Option(help="Pictures of full size from the start.")] = False,
     strategy: Annotated[
         StrategyOption, typer.Option(help="`multi-worker` trains on the machines that TF_CONFIG names.")
@@ -58,6 +64,8 @@ def train(
 
     Example: `meanface train celeba utkface --epochs 40`.
     """
+    from dataclasses import replace
+
     with _training_installed():
         from model.augment import Augmentation
         from model.strategies import open_strategy
@@ -65,9 +73,12 @@ def train(
         from model.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     run = run or names[0]
-    given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": start}
+    given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": start, "label_smoothing": label_smoothing}
+    strength = Augmentation()
     if augmentation is not None:
-        given |= {"augmentation": Augmentation().scaled(augmentation), "calm": 1.0}
+        strength = strength.scaled(augmentation)
+        given["calm"] = 1.0
+    given["augmentation"] = replace(strength, mix=mix)
     if full_size:
         given["sizes"] = (1.0,)
     training = Training(**{key: value for key, value in given.items() if value is not None})

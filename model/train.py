@@ -21,7 +21,7 @@ from analysis.errors import UserError
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES
 from model.architecture import Architecture, begin_with, build, serving_network
-from model.augment import Augmentation, augment
+from model.augment import Augmentation, augment, mix
 from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
 from model.export import export
 from model.predict import Predictor, calibrated, window
@@ -114,6 +114,12 @@ def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     known = tf.cast(tf.not_equal(target[:, 0], UNKNOWN), logits.dtype)
     number = tf.cast(tf.maximum(target[:, 0], 0.0), tf.int32)
     return known * tf.nn.sparse_softmax_cross_entropy_with_logits(number, logits)
+
+
+@keras.saving.register_keras_serializable("meanface")
+def same_side(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """1.0 where logit and target, which a teacher or another face may have moved, speak for the same label."""
+    return tf.cast(tf.equal(target > 0.5, logits > 0.0), logits.dtype)
 
 
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
@@ -224,8 +230,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
             **{name: _LOSSES[name] for name in heads},
         },
         loss_weights={"male": 1.0, **dict.fromkeys(heads, training.auxiliary)},
-        # Against the label, also where a teacher moved the target: both are on the same side of one half, or unsure.
-        metrics={"male": [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
+        metrics={"male": [keras.metrics.MeanMetricWrapper(same_side, name="accuracy")]},
         jit_compile=False,
     )
     return network
@@ -343,6 +348,9 @@ def _batches(
                 training.strength(epoch),
             )
             wanted = {name: values[part] for name, values in targets.items()}
+            mixing = training.strength(epoch).mix
+            if mixing:
+                faces, wanted["male"] = mix(faces, wanted["male"], [training.seed, epoch, step, 1], mixing)
             if teachers:
                 taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
                 wanted["male"] = (1 - training.teaching) * wanted["male"] + training.teaching * taught

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.augment import Augmentation, augment
+from model.augment import Augmentation, augment, mix
 from model.predict import window
 
 NOTHING = Augmentation(
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_faces_and_another_does_not(faces: np.ndarr
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("name", [name for name in Augmentation.__dataclass_fields__ if name != "light"])
+@pytest.mark.parametrize("name", [name for name in Augmentation.__dataclass_fields__ if name not in {"light", "mix"}])
 def test_every_strength_has_an_effect(faces: np.ndarray, name: str) -> None:
     from dataclasses import replace
 
@@ -60,3 +60,18 @@ def test_light_changes_grey_levels(faces: np.ndarray) -> None:
 
     changed = augment(faces, [0], 80, 80, 1.0, replace(NOTHING, light=1.0)).astype(int)
     assert np.abs(changed - augment(faces, [0], 80, 80, 1.0, NOTHING)).mean() > 2
+
+
+def test_mixed_targets_move_as_far_as_their_faces() -> None:
+    faces = np.repeat(np.array([0, 200], np.uint8), 50)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
+    male = np.repeat(np.float32([0, 1]), 50)[:, None]
+    mixed, targets = mix(faces, male, [3], 0.5)
+    assert mixed.dtype == np.uint8 and targets.dtype == np.float32
+    np.testing.assert_allclose(mixed[:, 0, 0, 0] / 200, targets[:, 0], atol=0.01)
+    assert ((targets > 0.5) == (male > 0.5)).all()  # the face of the target stays the stronger one
+    moved = (targets != male).mean()
+    assert 0.1 < moved < 0.5  # half are mixed, about half of those with a face of the same label
+    again, _ = mix(faces, male, [3], 0.5)
+    np.testing.assert_array_equal(mixed, again)
+    assert (mix(faces, male, [4], 0.5)[0] != mixed).any()
+    np.testing.assert_array_equal(mix(faces, male, [3], 0.0)[0], faces)

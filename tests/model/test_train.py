@@ -153,6 +153,26 @@ def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> 
     np.testing.assert_allclose(other.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
 
 
+def test_taught_training_goes_on_and_is_scored_against_the_labels(
+    trained: Path, demo_home: Path, small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from model.augment import Augmentation
+    from model.train import Training, train
+
+    monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
+    assert isinstance(small, Training)
+    taught = replace(small, teachers=("whole",), augmentation=Augmentation(mix=0.5))
+    history = train(["demo"], "taught", taught)
+    assert history["accuracy"].between(0.3, 1).all()  # no target is exactly 0 or 1
+    train_and_kill("taught-killed", taught, monkeypatch)
+    again = train(["demo"], "taught-killed", taught)
+    pd.testing.assert_frame_equal(again, history, rtol=1e-4)
+    with pytest.raises(UserError, match="nobody"):
+        train(["demo"], "untaught", replace(small, teachers=("nobody",)))
+
+
 def test_training_begins_with_a_run_of_the_same_architecture_only(trained: Path, demo: Path, small) -> None:
     from dataclasses import replace
 
