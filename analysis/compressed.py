@@ -164,12 +164,17 @@ class CompressedEngine:
 
     def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance in 8-bit steps from the faces themselves."""
-        pixels = self._map("pixels.u8", slice(0, self.facts.images), self.facts.values, np.uint8)
         total, squares = np.zeros((2, self.facts.values), dtype=np.int64)
-        for start in range(0, len(chosen), _READ):
-            part = pixels[chosen[start : start + _READ]]
-            total += cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
-            squares += cv2.reduce(part, 0, cv2.REDUCE_SUM2, dtype=cv2.CV_32S)[0]
+        faces = np.empty((min(_READ, len(chosen)), self.facts.values), np.uint8)
+        # Read, not mapped: around each face that is touched the system maps neighbours, too, and keeps them.
+        with (self.folder / "pixels.u8").open("rb", buffering=0) as file:
+            for start in range(0, len(chosen), _READ):
+                part = faces[: len(chosen[start : start + _READ])]
+                for face, row in zip(part, chosen[start : start + _READ], strict=True):
+                    file.seek(int(row) * self.facts.values)
+                    file.readinto(face)
+                total += cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+                squares += cv2.reduce(part, 0, cv2.REDUCE_SUM2, dtype=cv2.CV_32S)[0]
         mean = total / len(chosen)
         return mean, squares / len(chosen) - mean**2
 
