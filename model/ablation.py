@@ -21,7 +21,7 @@ from model.dataset import Faces, dataset_facts, load_split
 from model.search import sample
 from model.train import Training, averaged, compiled, fit, seen_at, with_heads
 
-REFERENCE = "as published"
+REFERENCE = "defaults"
 _DRAWS = 2000
 _WATCHED = 500  # validation faces that are scored after each epoch; at the end all are
 _NO_AUGMENTATION = Augmentation(
@@ -38,7 +38,7 @@ class Variant:
     name
         What was changed, in words.
     change
-        Training as published -> training of this variant.
+        Default training -> training of this variant.
     datasets
         Data sets trained on; None takes all.
     """
@@ -73,6 +73,7 @@ def variants(run: str, names: list[str]) -> list[Variant]:
         Variant("always sharp and clean", _augmented(coarse=0, blur=0, jpeg=0, noise=0)),
         Variant("nothing covered or cut", _augmented(hide=0, tight=0)),
         Variant("strong to the end", lambda training: replace(training, calm=1.0)),
+        Variant("other faces shine through", _augmented(mix=0.4)),
         Variant("no label smoothing", lambda training: replace(training, label_smoothing=0.0)),
         Variant("no weight averaging", lambda training: replace(training, average=0.0)),
         Variant("full size throughout", lambda training: replace(training, sizes=(1.0,))),
@@ -131,7 +132,7 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
         "data": {name: fact["fingerprint"] for name, fact in facts.items()},
         "teacher": published["code"],
     }
-    short = Training(epochs=epochs, sizes=(0.6, 0.8), average=0.99, warmup=1.0, seed=seed)
+    short = Training(epochs=epochs, sizes=(0.5, 0.6), average=0.99, warmup=1.0, seed=seed)
     folder = paths.run_folder(run) / "ablation"
     scores = _finished(folder, budget)
     tried = variants(run, names)

@@ -91,3 +91,24 @@ def cross_source(run: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.Data
             }
         )
     return pd.DataFrame(rows)
+
+
+def compared_before(rival: str, fingerprints: dict[str, str]) -> pd.DataFrame:
+    """What a rival was compared with when it was evaluated itself, so that those runs need not be kept for ever.
+
+    Parameters
+    ----------
+    rival
+        Name of an evaluated run.
+    fingerprints
+        Data set -> fingerprint of the data that are tested on now; of an evaluation on others nothing is taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as `cross_source` makes them, of other runs than the rival; none, if there are none.
+    """
+    results = Results(paths.run_folder(rival))
+    if results.run["steps"]["evaluate"]["data"] != fingerprints:
+        return pd.DataFrame()
+    return results.cross_source[results.cross_source["run"] != rival]

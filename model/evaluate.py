@@ -22,7 +22,7 @@ from analysis.run import record_step
 from analysis.splits import SPLITS
 from analysis.zarr_zip import write_zarr_zip
 from model.calibration import RIGHT, calibration, choose_band, fit_temperature
-from model.cross_source import cross_source, score_rival
+from model.cross_source import compared_before, cross_source, score_rival
 from model.curves import ranking
 from model.dataset import dataset_facts
 from model.explain import explain
@@ -44,7 +44,8 @@ def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed
         Name of a trained run.
     compare
         Names of other runs that were trained and evaluated: scored on the same test images, for the tables of sources
-        and of groups. What was done about a gap shows against a run from before it was done.
+        and of groups. What was done about a gap shows against a run from before it was done. What these were compared
+        with in turn, on the same data, stays in the table of sources.
     brief
         Leave out what takes longest and no comparison needs: worse photos and explanations. What an earlier evaluation
         wrote of them is removed, so that the run cannot be published with parts that do not belong together.
@@ -92,7 +93,7 @@ def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed
         "predictions": scored[["image_id", "dataset", "split", "label", "p_male", "decision"]],
         "curves": curves,
         "groups": _groups(compared, seed),
-        "cross_source": pd.concat([cross_source(*each, seed=seed) for each in compared.values()], ignore_index=True),
+        "cross_source": _cross_source(compared, {name: fact["fingerprint"] for name, fact in facts.items()}, seed),
         "label_issues": issues,
     }
     if brief:
@@ -168,6 +169,15 @@ def _suspect(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
     return {name: facts for name, (facts, _) in found.items()}, pd.concat(
         [issues for _, issues in found.values()], ignore_index=True
     )
+
+
+def _cross_source(
+    compared: dict[str, tuple[TrainedRun, pd.DataFrame]], fingerprints: dict[str, str], seed: int
+) -> pd.DataFrame:
+    tables = [cross_source(*each, seed=seed) for each in compared.values()]
+    before = [compared_before(rival, fingerprints) for rival in list(compared)[1:]]
+    # The first row of a run and source counts: what was measured now, then what the first rival was compared with.
+    return pd.concat([*tables, *before], ignore_index=True).drop_duplicates(["run", "source"], ignore_index=True)
 
 
 def _groups(compared: dict[str, tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def scores(**right: float) -> dict:
 def test_difference_and_interval_are_those_of_the_same_faces() -> None:
     from model.ablation import compared
 
-    table = compared(scores(**{"as published": 0.9, "worse": 0.8}), validation())
+    table = compared(scores(**{"defaults": 0.9, "worse": 0.8}), validation())
     reference, worse = table.to_dict("records")
     assert reference["accuracy"] == pytest.approx(0.9)
     assert pd.isna(reference["difference"])
@@ -40,7 +40,7 @@ def test_difference_and_interval_are_those_of_the_same_faces() -> None:
 def test_a_variant_that_is_the_reference_differs_by_nothing() -> None:
     from model.ablation import compared
 
-    table = compared(scores(**{"as published": 0.9, "same": 0.9}), validation())
+    table = compared(scores(**{"defaults": 0.9, "same": 0.9}), validation())
     assert table.loc[1, ["difference", "low", "high"]].tolist() == [0, 0, 0]
 
 

@@ -104,6 +104,24 @@ def test_compared_runs_have_rows_of_their_own(results: Results) -> None:
     assert results.run["steps"]["evaluate"]["compare"] == ["first"]
 
 
+def test_what_a_rival_was_compared_with_on_the_same_data_stays_in_the_table(results: Results) -> None:
+    from model.cross_source import compared_before
+
+    data = results.run["steps"]["evaluate"]["data"]
+    kept = compared_before("second", data)
+    assert set(kept["run"]) == {"first"}
+    pd.testing.assert_frame_equal(
+        kept.reset_index(drop=True), results.cross_source.query("run == 'first'").reset_index(drop=True)
+    )
+    assert compared_before("second", data | {"demo": "other data"}).empty
+    assert compared_before("first", data).empty
+    a_run("third")
+    evaluate("third", compare=["second"], brief=True)
+    third = Results(paths.run_folder("third")).cross_source
+    assert list(third["run"]) == ["third", "second", "first"]
+    assert third["run"].is_unique  # the runs that were measured anew are not there twice
+
+
 def test_a_run_that_has_seen_test_images_is_not_compared_with(results: Results) -> None:
     folder = paths.run_folder("cheat")
     shutil.copytree(paths.run_folder("first"), folder, dirs_exist_ok=True)
