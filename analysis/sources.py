@@ -39,7 +39,7 @@ from pyarrow import csv
 from analysis import paths
 from analysis.errors import UserError
 from analysis.paths import Location
-from analysis.stores import Store, Zip, open_store
+from analysis.stores import Place, Store, Zip, ZipPart, open_store
 
 Kind = Literal["kaggle", "celeba", "utkface"]
 
@@ -170,6 +170,19 @@ class Source:
             raise KeyError(source_path) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
+
+    @property
+    def remote(self) -> bool:
+        """Whether the images are not on this machine's disk."""
+        return paths.is_remote(self._store.path)
+
+    def places(self, source_paths: Sequence[str]) -> dict[str, Place]:
+        """Where images lie in a zip on disk, for `at`; empty where that helps nobody."""
+        return self._store.places(source_paths) if isinstance(self._store, Zip) else {}
+
+    def at(self, places: dict[str, Place]) -> "Source":
+        """Return the source as one that reads the images at ``places`` without a zip's directory."""
+        return replace(self, _store=ZipPart(self._store, places)) if isinstance(self._store, Zip) and places else self
 
 
 def without_tables(source: Source) -> Source:

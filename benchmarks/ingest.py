@@ -4,7 +4,7 @@ Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout: each 
 data set (of the demo faces where none is named), so that no two of them are near duplicates. Then prints, side by side
 in one run on the same cores, images per second of a bare ``cv2.imdecode`` of the same bytes and of ingests with
 ``--align source`` and ``--align detect``, each as a ratio to the bare decoding, and the peak memory of ingests of
-several sizes, each in a process of its own.
+several sizes, each in a process of its own and with the processes that it starts.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from analysis.sources import demo_source, open_source, register
 
 SIZE = (178, 218)
 TARGET = 0.75  # of a bare decoding's images per second
+SAMPLED = 0.1  # seconds between two looks at the memory of several processes
 BASIS = 2000  # photos at most that the others are blended from
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -103,8 +104,29 @@ def process(path: Path, align: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=path.parent) as home:
         environment = os.environ | {"MEANFACE_HOME": home, "MEANFACE_DATA": ""}
         command = [sys.executable, __file__, "--alone", str(path), align]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return json.loads(done.stdout)
+        together = 0.0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+            while child.poll() is None:
+                together = max(together, memory_with_children(child.pid))
+                time.sleep(SAMPLED)
+            output = child.stdout.read() if child.stdout else ""
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    found = json.loads(output)
+    return found | {"peak": max(found["peak"], together)}
+
+
+def memory_with_children(process: int) -> float:
+    """Memory that a process and those that it started hold now, in MB, what they share counted once; 0 if unknown."""
+    folder, total = Path(f"/proc/{process}"), 0
+    try:
+        children = (folder / f"task/{process}/children").read_text().split()
+        for each in [str(process), *children]:
+            lines = (folder.parent / each / "smaps_rollup").read_text().splitlines()
+            total += int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+    except (OSError, StopIteration):  # it ended meanwhile, or this is not Linux
+        return 0
+    return total / 1e3
 
 
 def main() -> None:
