@@ -132,7 +132,7 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
         "data": {name: fact["fingerprint"] for name, fact in facts.items()},
         "teacher": published["code"],
     }
-    short = Training(epochs=epochs, sizes=(0.5, 0.6), average=0.99, warmup=1.0, seed=seed)
+    short = Training(epochs=epochs, sizes=(0.4, 0.6), average=0.99, warmup=1.0, seed=seed)
     folder = paths.run_folder(run) / "ablation"
     scores = _finished(folder, budget)
     tried = variants(run, names)

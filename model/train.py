@@ -39,7 +39,8 @@ class Training:
         Passes over as many faces as the training split has; faces a step.
     sizes
         Pixels of the picture per pixel of the frame, one after the other in equal parts of the epochs: small pictures
-        train several times faster (Tan and Le, "EfficientNetV2", ICML 2021).
+        train several times faster (Tan and Le, "EfficientNetV2", ICML 2021). The stages halve the sides: of the
+        default architecture they must be multiples of 16.
     calm
         Factor of the strength of augmentation while the last of ``sizes`` is trained: what is seen at the end, and what
         normalisation is measured on, is closer to plain photos.
