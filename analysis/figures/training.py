@@ -80,8 +80,24 @@ def training_history_reading(history: pd.DataFrame) -> str:
     best = history.iloc[int(history["val_accuracy"].to_numpy().argmax())]
     final = history.iloc[-1]
     gap = 100 * (final["accuracy"] - final["val_accuracy"])
+    missing = int(history["accuracy"].isna().sum())
+    gaps = f" Train accuracy was not kept in {missing} of the epochs." if missing else ""
     return (
         f"Validation accuracy is highest after epoch {int(best['epoch'])} of {int(final['epoch'])}, at "
         f"{percent(best['val_accuracy'])}; at the end train accuracy is {abs(gap):.1f} percentage points "
-        f"{'above' if gap >= 0 else 'below'} validation accuracy."
+        f"{'above' if gap >= 0 else 'below'} validation accuracy.{gaps}"
     )
+
+
+def training_origin(record: dict[str, Any]) -> str:
+    """What a training began with, and who taught it, in two sentences.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``; ``start`` and ``teachers`` may be missing.
+    """
+    start, teachers = record.get("start"), [f"“{name}”" for name in record.get("teachers") or ()]
+    begun = f"the weights of an earlier run, “{start}”" if start else "random weights"
+    taught = f", and learned from the probabilities of {' and '.join(teachers)} beside the labels" if teachers else ""
+    return f"The published training began with {begun}{taught}. It ran for {record['epochs']} epochs."

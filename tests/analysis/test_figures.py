@@ -236,6 +236,16 @@ def test_training_reading_names_the_best_epoch(results: Results) -> None:
     reading = training.training_history_reading(results.history)
     best = results.history.iloc[int(results.history["val_accuracy"].to_numpy().argmax())]
     assert f"after epoch {best['epoch']:.0f} of 12, at {style.percent(best['val_accuracy'])}" in reading
+    assert "not kept" not in reading
+    unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
+    assert "not kept in 1 of the epochs" in training.training_history_reading(unknown)
+
+
+def test_origin_of_a_training_is_told() -> None:
+    anew = training.training_origin({"epochs": 3})
+    assert anew == "The published training began with random weights. It ran for 3 epochs."
+    taught = training.training_origin({"epochs": 3, "start": "first", "teachers": ["first", "second"]})
+    assert "an earlier run, “first”, and learned from the probabilities of “first” and “second”" in taught
 
 
 def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
