@@ -3,6 +3,7 @@
 Knows nothing of what is drawn. The page must have loaded BokehJS of the installed version; nothing is fetched.
 """
 
+import warnings
 from html import escape
 
 import holoviews as hv
@@ -24,7 +25,12 @@ def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
     alt
         What the figure shows, for those who cannot see it; plain text.
     """
-    script, div = components(hv.renderer("bokeh").get_plot(figure).state)
+    with warnings.catch_warnings():
+        # Of a map on which nothing is beyond chance HoloViews asks the range all the same, and NumPy would say on the
+        # page, with a path of this machine, that there is none.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        plot = hv.renderer("bokeh").get_plot(figure)
+    script, div = components(plot.state)
     return HTML(
         f'<figure class="chart"><div role="img" aria-label="{escape(alt, quote=True)}">{div}</div>'
         f"{script}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -112,7 +112,8 @@ def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
     source = (paths.PROJECT / "site" / f"{name}.qmd").read_text("utf-8")
     assert yaml.safe_load(source.split("---")[1])["title"] in page.text
     assert page.figures == page.captions == source.count("figure_html(")
-    assert "Traceback" not in page.text and "{python}" not in page.text
+    assert "Traceback" not in page.text and "Warning:" not in page.text and "{python}" not in page.text
+    assert "cell-output-stderr" not in page.path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", PAGES)
