@@ -167,12 +167,14 @@ class CompressedEngine:
         total, squares = np.zeros((2, self.facts.values), dtype=np.int64)
         faces = np.empty((min(_READ, len(chosen)), self.facts.values), np.uint8)
         # Read, not mapped: around each face that is touched the system maps neighbours, too, and keeps them.
-        with (self.folder / "pixels.u8").open("rb", buffering=0) as file:
+        with (self.folder / "pixels.u8").open("rb") as file:
             for start in range(0, len(chosen), _READ):
                 part = faces[: len(chosen[start : start + _READ])]
                 for face, row in zip(part, chosen[start : start + _READ], strict=True):
                     file.seek(int(row) * self.facts.values)
-                    file.readinto(face)
+                    if file.readinto(face) != face.size:
+                        name = self.facts.dataset
+                        raise UserError(f"the faces of {name!r} are cut short: run `meanface study {name}` again")
                 total += cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
                 squares += cv2.reduce(part, 0, cv2.REDUCE_SUM2, dtype=cv2.CV_32S)[0]
         mean = total / len(chosen)

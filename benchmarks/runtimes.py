@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -79,18 +79,10 @@ def litert(network: keras.Model, target: Path, pictures: np.ndarray | None) -> N
     with tempfile.TemporaryDirectory() as saved:
         network.export(saved, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
-        _convert(converter, target, pictures)
-
-
-def _convert(converter: tf.lite.TFLiteConverter, target: Path, pictures: np.ndarray | None) -> None:
-    if pictures is not None:
-
-        def examples() -> Iterator[list[np.ndarray]]:
-            yield from ([picture[None]] for picture in pictures)
-
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = examples
-    target.write_bytes(converter.convert())
+        if pictures is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([picture[None]] for picture in pictures)
+        target.write_bytes(converter.convert())
 
 
 def onnx_runtime(file: Path, threads: int) -> Logits:
@@ -202,7 +194,8 @@ def main() -> None:
             {"ms a face": 2, "ratio": 2, "faces/s": 0, "ratio ": 2, "KB": 0, "max |d logit|": 5, "accuracy %": 2}
         ).to_string()
     )
-    print("\n".join(failed))
+    for line in failed:
+        print(line)
 
 
 if __name__ == "__main__":

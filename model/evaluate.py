@@ -93,7 +93,7 @@ def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed
         "predictions": scored[["image_id", "dataset", "split", "label", "p_male", "decision"]],
         "curves": curves,
         "groups": _groups(compared, seed),
-        "cross_source": _cross_source(compared, {name: fact["fingerprint"] for name, fact in facts.items()}, seed),
+        "cross_source": _cross_source(compared, seed),
         "label_issues": issues,
     }
     if brief:
@@ -171,13 +171,12 @@ def _suspect(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
     )
 
 
-def _cross_source(
-    compared: dict[str, tuple[TrainedRun, pd.DataFrame]], fingerprints: dict[str, str], seed: int
-) -> pd.DataFrame:
-    tables = [cross_source(*each, seed=seed) for each in compared.values()]
-    before = [compared_before(rival, fingerprints) for rival in list(compared)[1:]]
-    # The first row of a run and source counts: what was measured now, then what the first rival was compared with.
-    return pd.concat([*tables, *before], ignore_index=True).drop_duplicates(["run", "source"], ignore_index=True)
+def _cross_source(compared: dict[str, tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:
+    """The run's rows, its rivals', and what these were compared with before; what is measured now counts."""
+    (run, _), *rivals = compared.values()
+    now = [cross_source(*each, seed=seed) for each in compared.values()]
+    before = [compared_before(rival.name, run.fingerprints) for rival, _ in rivals]
+    return pd.concat([*now, *before], ignore_index=True).drop_duplicates(["run", "source"], ignore_index=True)
 
 
 def _groups(compared: dict[str, tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:

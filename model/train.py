@@ -56,7 +56,8 @@ class Training:
     balance
         0 shows all faces alike, 1 shows all groups of source, label, age and race alike; see `model.sampler`.
     average
-        Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights.
+        Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights. In a short
+        training it is less, so that the mean reaches back over a tenth of the steps and not to the random weights.
     teachers, teaching
         Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
         Knowledge in a Neural Network", 2015).
@@ -209,6 +210,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
         except ValueError:
             raise UserError(f"run {training.start!r} has another architecture: begin with one of the same") from None
     steps = -(-faces // training.batch_size)
+    average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=max(1, round(steps * (training.epochs - training.warmup))),
@@ -220,7 +222,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
         weight_decay=training.weight_decay,
         clipnorm=1.0,
         use_ema=training.average > 0,
-        ema_momentum=training.average,
+        ema_momentum=average,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     heads = training.architecture.heads

@@ -1,5 +1,6 @@
 """Averages of subsets: exact sums, the quick engine's agreement, differences and their errors, and small subsets."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,20 @@ def test_command_tells_counts_and_writes_a_picture_and_numbers(demo: Path, quick
     found = read_zarr_zip(numbers)
     assert found["count"].values.tolist() == [found.attrs["shared"], 400]
     assert found["difference"].shape == (109, 89, 3)
+
+
+def test_faces_that_are_cut_short_are_not_averaged(quick: CompressedEngine, tmp_path: Path) -> None:
+    folder = tmp_path / "average"
+    shutil.copytree(quick.folder, folder)
+    with (folder / "pixels.u8").open("r+b") as file:
+        file.truncate(quick.facts.values * quick.facts.images - 1)
+    cut = CompressedEngine(folder)
+    rows = np.zeros(quick.facts.images, bool)
+    rows[:20] = True
+    assert cut.average(rows).count == 20
+    rows[-1] = True
+    with pytest.raises(UserError, match="cut short: run `meanface study"):
+        cut.average(rows)
 
 
 def test_command_takes_the_quick_engine_where_it_was_made(demo: Path, quick: CompressedEngine, monkeypatch) -> None:

@@ -173,6 +173,19 @@ def test_taught_training_goes_on_and_is_scored_against_the_labels(
         train(["demo"], "untaught", replace(small, teachers=("nobody",)))
 
 
+def test_mean_of_a_short_training_does_not_reach_back_to_its_random_weights(small) -> None:
+    from dataclasses import replace
+
+    from model.train import compiled
+
+    def decay(epochs: int, faces: int) -> float:
+        return compiled(replace(small, epochs=epochs), faces).optimizer.ema_momentum
+
+    assert decay(30, 280) == pytest.approx(1 - 10 / 150)  # a tenth of 30 epochs of 5 steps
+    assert decay(40, 20_783) == small.average  # long enough for what was asked for
+    assert decay(1, 64) == 0  # of a single step there is no mean
+
+
 def test_training_begins_with_a_run_of_the_same_architecture_only(trained: Path, demo: Path, small) -> None:
     from dataclasses import replace
 
