@@ -4,13 +4,16 @@ Knows nothing of what is drawn. The page must have loaded BokehJS of the install
 """
 
 import warnings
+from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import holoviews as hv
 from bokeh.embed import components
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 import analysis.figures.style  # noqa: F401 - makes Bokeh the backend
+from analysis.errors import UserError
 
 
 def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
@@ -35,3 +38,17 @@ def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
         f'<figure class="chart"><div role="img" aria-label="{escape(alt, quote=True)}">{div}</div>'
         f"{script}<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def where_known(make: Callable[[], Any]) -> Any:
+    """What a function makes, or in one line why this run has nothing of the kind.
+
+    Parameters
+    ----------
+    make
+        Draws something that not every data set can give, and raises `UserError` where it cannot.
+    """
+    try:
+        return make()
+    except UserError as error:
+        return Markdown(f"*Not shown: {error}.*")

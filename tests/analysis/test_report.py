@@ -238,6 +238,24 @@ def test_part_that_is_missing_is_named(project: Path, results: Results, tmp_path
     assert not (tmp_path / "site").exists()
 
 
+def test_data_set_without_attributes_or_repeated_people_has_a_page_that_says_so(
+    project: Path, results: Results, tmp_path: Path
+) -> None:
+    configuration = project / "_quarto.yml"
+    configuration.write_text(configuration.read_text("utf-8").replace("index.qmd", "data.qmd"), "utf-8")
+    bare = tmp_path / "bare"
+    shutil.copytree(results.folder, bare)
+    study = bare / "study"
+    once = results.identities.head(1).assign(scope="images", images=1, mixed_people=0, minority_images=0)
+    once.to_parquet(study / "identities.parquet", index=False)
+    results.attributes.head(0).to_parquet(study / "attributes.parquet", index=False)
+    results.cooccurrence.head(0).to_parquet(study / "cooccurrence.parquet", index=False)
+    page = Page(report.render(bare, tmp_path / "site", renderer="embedded") / "site" / "data.html")
+    assert page.text.count("Not shown: this run knows no attributes of its images") == 2
+    assert "Not shown: too few people have two images or more" in page.text
+    assert page.figures == page.captions > 4
+
+
 def test_new_site_takes_the_place_of_the_old_one(project: Path, results: Results, tmp_path: Path) -> None:
     break_page(project, '"a cell that works"')
     output = a_site(tmp_path / "site")
