@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from html.parser import HTMLParser
@@ -183,8 +184,10 @@ def test_root_leads_home(site: Path) -> None:
 
 
 def test_site_names_no_folder_of_the_machine(site: Path, results: Results) -> None:
+    # But for gzipped arrays and pictures, in whose letters a short folder, "/ci" say, turns up by chance.
+    packed = re.compile(r"(?:H4s|;base64,)[A-Za-z0-9+/=]+")
     for page in site.rglob("*.html"):
-        text = page.read_text("utf-8")
+        text = packed.sub("", page.read_text("utf-8"))
         assert str(paths.PROJECT) not in text and str(results.folder) not in text
         assert "meanface-report-" not in text  # the scratch folder
 
