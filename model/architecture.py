@@ -1,8 +1,9 @@
 """The network, as a function of its hyper-parameters. Knows shapes; knows nothing of data or training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -25,7 +26,7 @@ class Architecture:
     height: int = 80
     width: int = 80
     filters: tuple[int, ...] = (48, 96, 192)
-    blocks: tuple[int, ...] = (1, 2, 1)
+    blocks: tuple[int, ...] = (2, 3, 2)
     attributes: int = 0
     ages: int = 0
     races: int = 0
@@ -76,41 +77,68 @@ def serving_network(network: keras.Model, architecture: Architecture) -> keras.M
     return keras.Model(inputs, both, name="meanface")
 
 
-def begin_with(network: keras.Model, served: keras.Model) -> None:
-    """Give a network the weights of one that is served, of the same architecture; auxiliary heads keep theirs.
+def begin_with(network: keras.Model, served: keras.Model, architecture: Architecture) -> None:
+    """Give a network the weights of one that is served; auxiliary heads keep theirs.
+
+    The network may have more blocks than the one that is served. A block that is added starts as the identity, since
+    its last convolution is zero, so that the deeper network begins with the same answers (Chen, Goodfellow and Shlens,
+    "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016).
+
+    Parameters
+    ----------
+    network
+        As `build` makes it; changed in place.
+    served
+        As `serving_network` makes it.
+    architecture
+        Of the network that is served.
 
     Raises
     ------
     ValueError
-        If the architectures differ.
+        If the two differ in more than added blocks.
     """
-    weights = served.get_weights()
-    network.set_weights(weights[:-2] + network.get_weights()[len(weights) - 2 :])
-    network.get_layer("male").set_weights(weights[-2:])
+    smaller = build(replace(architecture, attributes=0, ages=0, races=0))
+    smaller.set_weights(served.get_weights())
+    known = {layer.name: layer for layer in smaller.layers if layer.weights}
+    own = {layer.name: layer for layer in network.layers if layer.weights}
+    if lost := known.keys() - own.keys():
+        raise ValueError(f"the network lacks {', '.join(sorted(lost))}")
+    for name, layer in known.items():
+        own[name].set_weights(layer.get_weights())
+    for name in own.keys() - known.keys():
+        if name.endswith(_LAST):
+            own[name].set_weights([np.zeros_like(weights) for weights in own[name].get_weights()])
+
+
+_LAST = "_last"  # end of the name of a block's last convolution
 
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features (n, last filters)."""
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     # Two convolutions of stride 2, narrow at first: most of the time of a small network goes into large pictures.
-    x = layers.Conv2D(architecture.filters[0] // 2, 4, strides=2, padding="same", use_bias=False)(x)
-    x = layers.Conv2D(architecture.filters[0], 3, strides=2, padding="same", use_bias=False)(_activation(x))
+    first, second = architecture.filters[0] // 2, architecture.filters[0]
+    x = layers.Conv2D(first, 4, strides=2, padding="same", use_bias=False, name="stem_1")(x)
+    x = _activation(x, "stem")
+    x = layers.Conv2D(second, 3, strides=2, padding="same", use_bias=False, name="stem_2")(x)
     for stage, (filters, blocks) in enumerate(zip(architecture.filters, architecture.blocks, strict=True)):
         for block in range(blocks):
-            x = _residual(x, filters, stride=2 if stage and not block else 1)
-    return layers.GlobalAveragePooling2D(name="features")(_activation(x))
+            x = _residual(x, filters, 2 if stage and not block else 1, f"stage_{stage + 1}_block_{block + 1}")
+    return layers.GlobalAveragePooling2D(name="features")(_activation(x, "end"))
 
 
-def _activation(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+def _activation(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.95, name=f"{name}_norm")(x))
 
 
-def _residual(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
-    y = _activation(x)
+def _residual(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:
+    y = _activation(x, f"{name}_first")
     shortcut = x
     if stride > 1 or x.shape[-1] != filters:
         shortcut = layers.AveragePooling2D(stride)(y) if stride > 1 else y
-        shortcut = layers.Conv2D(filters, 1, use_bias=False)(shortcut)
-    y = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(y)
-    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(_activation(y))
+        shortcut = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
+    y = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_first")(y)
+    y = _activation(y, f"{name}_last")
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name + _LAST)(y)
     return layers.Add()([shortcut, y])

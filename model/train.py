@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from analysis import paths
 from analysis.errors import UserError
+from analysis.results import Results
 from analysis.run import record_step
 from analysis.sources import CELEBA_ATTRIBUTES
 from model.architecture import Architecture, begin_with, build, serving_network
@@ -62,7 +63,8 @@ class Training:
         Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
         Knowledge in a Neural Network", 2015).
     start
-        Run whose weights are begun with, in place of random ones; its auxiliary heads are new. Empty begins anew.
+        Run whose weights are begun with, in place of random ones; blocks it lacks begin as the identity, auxiliary
+        heads are new. Empty begins anew.
     seed
         Of weights, order and augmentation.
     augmentation
@@ -73,11 +75,11 @@ class Training:
 
     epochs: int = 40
     batch_size: int = 64
-    sizes: tuple[float, ...] = (0.8, 1.0)
-    calm: float = 0.5
+    sizes: tuple[float, ...] = (0.8, 1.0, 1.0)
+    calm: float = 0.6
     learning_rate: float = 2e-3
     warmup: float = 2.0
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     label_smoothing: float = 0.05
     auxiliary: float = 0.5
     balance: float = 0.3
@@ -206,9 +208,11 @@ def compiled(training: Training, faces: int) -> keras.Model:
     network = build(training.architecture, training.seed)
     if training.start:
         try:
-            begin_with(network, _weights(training.start))
+            begin_with(network, *_weights(training.start))
         except ValueError:
-            raise UserError(f"run {training.start!r} has another architecture: begin with one of the same") from None
+            raise UserError(
+                f"run {training.start!r} has another architecture: begin with one of the same, or with fewer blocks"
+            ) from None
     steps = -(-faces // training.batch_size)
     average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -239,11 +243,14 @@ def compiled(training: Training, faces: int) -> keras.Model:
     return network
 
 
-def _weights(run: str) -> keras.Model:
+def _weights(run: str) -> tuple[keras.Model, Architecture]:
+    """The network that a run serves, and its architecture."""
     path = paths.run_folder(run) / "model" / "model.keras"
     if not path.exists():
         raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
-    return keras.saving.load_model(path)
+    recorded = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
+    architecture = Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in recorded.items()})
+    return keras.saving.load_model(path), architecture
 
 
 def fit(
