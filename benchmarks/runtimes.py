@@ -2,8 +2,8 @@
 
 Exports the published network for ONNX Runtime, LiteRT and OpenCV, as float and quantised to 8 bits, and prints side by
 side the milliseconds a face on one core, faces a second in batches on two, bytes, how far the logits are from those of
-Keras and the share of right answers, with the ratios of the times to those of the file that is served. Faces are the
-demo composites, or the test split of an ingested data set; 8-bit files are calibrated on faces of its train split.
+Keras and the share of right answers, with the ratios of the times to those of the first, the file that is served. Faces
+are the demo composites, or the test split of an ingested data set; 8-bit files are calibrated on its train split.
 """
 
 import contextlib
@@ -20,20 +20,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import keras
 import numpy as np
-import onnxruntime
 import pandas as pd
 import tensorflow as tf
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from analysis.ingest import ingest
 from analysis.results import published
 from analysis.sources import demo_source, register
 from model.dataset import Faces, load_split
-from model.predict import window
+from model.predict import open_session, session_logits, window
+from model.quantise import CALIBRATION, quantise
 
 Logits = Callable[[np.ndarray], np.ndarray]
-CALIBRATION, BATCH, REPEATS = 256, 64, 60
+BATCH, REPEATS = 64, 60
 
 
 def faces(arguments: list[str]) -> tuple[Faces, Faces]:
@@ -49,31 +47,6 @@ def faces(arguments: list[str]) -> tuple[Faces, Faces]:
     return found
 
 
-class Reader(CalibrationDataReader):
-    """Feeds calibration faces to ONNX Runtime's quantiser."""
-
-    def __init__(self, name: str, pictures: np.ndarray) -> None:
-        self._left = iter([{name: pictures[start : start + 16]} for start in range(0, len(pictures), 16)])
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._left, None)
-
-
-def onnx_int8(source: Path, target: Path, pictures: np.ndarray) -> None:
-    name = onnxruntime.InferenceSession(source).get_inputs()[0].name
-    prepared = target.with_suffix(".prepared.onnx")
-    quant_pre_process(source, prepared, skip_symbolic_shape=True)  # all shapes but the batch's are fixed
-    quantize_static(
-        prepared,
-        target,
-        Reader(name, pictures),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-
-
 def litert(network: keras.Model, target: Path, pictures: np.ndarray | None) -> None:
     # By a SavedModel: from_keras_model, in TensorFlow 2.21, looks for Keras 2.
     with tempfile.TemporaryDirectory() as saved:
@@ -86,11 +59,8 @@ def litert(network: keras.Model, target: Path, pictures: np.ndarray | None) -> N
 
 
 def onnx_runtime(file: Path, threads: int) -> Logits:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda pictures: session.run(None, {name: pictures})[0][:, 0]
+    session = open_session(file, threads)
+    return lambda pictures: session_logits(session, pictures)
 
 
 def litert_runtime(file: Path, threads: int) -> Logits:
@@ -165,18 +135,20 @@ def main() -> None:
     rows: dict[str, dict[str, float]] = {}
     failed = []
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(None):
-        served, small = folder / "model.onnx", Path(scratch) / "int8.onnx"
-        light, light8 = Path(scratch) / "float.tflite", Path(scratch) / "int8.tflite"
+        served, full, small = folder / "model.onnx", Path(scratch) / "float.onnx", Path(scratch) / "8-bit.onnx"
+        light, light8 = Path(scratch) / "float.tflite", Path(scratch) / "8-bit.tflite"
         with contextlib.redirect_stdout(None):
-            onnx_int8(served, small, seen[chosen])
+            network.export(full, format="onnx", verbose=False)
+            quantise(full, small, seen)
             litert(network, light, None)
             litert(network, light8, seen[chosen])
         kinds: dict[str, tuple[Path, Callable[[Path, int], Logits]]] = {
-            "ONNX Runtime, float (served)": (served, onnx_runtime),
+            "served": (served, onnx_runtime),
             "ONNX Runtime, 8 bits": (small, onnx_runtime),
-            "LiteRT, float": (light, litert_runtime),
+            "ONNX Runtime, float": (full, onnx_runtime),
             "LiteRT, 8 bits": (light8, litert_runtime),
-            "OpenCV DNN, float": (served, opencv_runtime),
+            "LiteRT, float": (light, litert_runtime),
+            "OpenCV DNN, float": (full, opencv_runtime),
         }
         for kind, (file, make) in kinds.items():
             try:

@@ -84,7 +84,6 @@ class Predictor:
 
     def __init__(self, session: onnxruntime.InferenceSession, card: dict[str, Any]) -> None:
         self._session = session
-        self._input = session.get_inputs()[0].name
         self.card = card
 
     @classmethod
@@ -113,7 +112,7 @@ class Predictor:
         file = folder / card["file"]
         if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
             raise UserError(f"{file} is not the file that model.json describes: publish the run again")
-        return cls(_session(file, threads), card)
+        return cls(open_session(file, threads), card)
 
     def logits(self, faces: np.ndarray) -> np.ndarray:
         """Uncalibrated scores.
@@ -151,11 +150,7 @@ class Predictor:
         numpy.ndarray
             float32 (n,): positive for "male".
         """
-        parts = [
-            self._session.run(None, {self._input: seen[start : start + _BATCH].astype(np.float32)})[0][:, 0]
-            for start in range(0, len(seen), _BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return session_logits(self._session, seen)
 
     def predict_faces(self, faces: np.ndarray) -> np.ndarray:
         """Calibrated probability of "male" for aligned faces.
@@ -206,10 +201,21 @@ class Predictor:
         ]
 
 
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(file: Path, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open a serving file; ``threads`` of one prediction, 0 takes one a core."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def session_logits(session: onnxruntime.InferenceSession, pictures: np.ndarray) -> np.ndarray:
+    """Answers of a serving file, float32 (n,), to pictures (n, height, width, 3) in [0, 255], batch by batch."""
+    name = session.get_inputs()[0].name
+    parts = [
+        session.run(None, {name: pictures[start : start + _BATCH].astype(np.float32)})[0][:, 0]
+        for start in range(0, len(pictures), _BATCH)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:

@@ -184,7 +184,8 @@ def train(
         raise UserError("no epoch was trained: give `--epochs` of 1 or more")
     table = pd.DataFrame(history)
     if is_chief(strategy):
-        _finish(run, averaged(network, train_split, training), table, training, configuration, facts)
+        kept = averaged(network, train_split, training)
+        _finish(run, kept, table, training, configuration, facts, (train_split, validation))
     return table
 
 
@@ -248,9 +249,9 @@ def _weights(run: str) -> tuple[keras.Model, Architecture]:
     path = paths.run_folder(run) / "model" / "model.keras"
     if not path.exists():
         raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
-    recorded = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
-    architecture = Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in recorded.items()})
-    return keras.saving.load_model(path), architecture
+    recorded: dict[str, Any] = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
+    lists = {name: tuple(recorded[name]) for name in ("filters", "blocks")}  # JSON knows no tuples
+    return keras.saving.load_model(path), Architecture(**(recorded | lists))
 
 
 def fit(
@@ -415,13 +416,15 @@ def _finish(
     training: Training,
     configuration: dict[str, Any],
     facts: dict[str, Any],
+    splits: tuple[Faces, Faces],
 ) -> None:
     architecture = training.architecture
+    shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
     served = serving_network(network, architecture)
     with paths.replacing(paths.run_folder(run) / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
         history.to_parquet(new / "history.parquet", index=False)
-        export(served, new, height=architecture.height, width=architecture.width, run=run)
+        export(served, new, run=run, calibration=shown, validation=unseen, male=splits[1].male > 0)
     record_step(run, "train", configuration, data=facts)
     shutil.rmtree(paths.run_folder(run) / "checkpoint")

@@ -267,6 +267,8 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
         {
             "file": "model.onnx",
             "sha256": hashlib.sha256(b"").hexdigest(),
+            "bits": 8,
+            "accuracy_lost": 0.001,
             "input": {"height": 80, "width": 80, "frame": [HEIGHT, WIDTH]},
             "parameters": 123456,
             "temperature": 1.2,

@@ -30,7 +30,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("model")
     architecture = Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1), attributes=3)
-    export(serving_network(build(architecture), architecture), folder, height=40, width=40, run="tiny")
+    faces = np.random.default_rng(0).integers(0, 256, (32, 40, 40, 3), np.uint8)
+    network = serving_network(build(architecture), architecture)
+    export(network, folder, run="tiny", calibration=faces, validation=faces, male=np.arange(32) % 2 > 0)
     return folder
 
 

@@ -149,8 +149,25 @@ def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> 
     np.testing.assert_allclose(served.predict(faces[:, :, ::-1], verbose=0), (wanted + mirrored) / 2, atol=1e-5)
     other = build(architecture, seed=2)
     assert np.abs(other.predict(faces, verbose=0)["male"] - wanted).max() > 1e-4
-    begin_with(other, served)
+    begin_with(other, served, architecture)
     np.testing.assert_allclose(other.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
+
+
+def test_network_with_more_blocks_begins_with_the_answers_of_a_smaller_one(small) -> None:
+    from dataclasses import replace
+
+    from model.architecture import begin_with, build, serving_network
+
+    faces = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype(np.float32)
+    network = build(small.architecture, seed=1)
+    served = serving_network(network, small.architecture)
+    deeper = build(replace(small.architecture, blocks=(2, 3)), seed=2)
+    begin_with(deeper, served, small.architecture)
+    wanted = network.predict(faces, verbose=0)["male"]
+    np.testing.assert_allclose(deeper.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
+    assert all(np.ptp(layer.get_weights()[0]) > 0 for layer in deeper.layers if layer.name.endswith("first"))
+    with pytest.raises(ValueError, match="lacks"):
+        begin_with(build(replace(small.architecture, blocks=(1,), filters=(4,))), served, small.architecture)
 
 
 def test_taught_training_goes_on_and_is_scored_against_the_labels(

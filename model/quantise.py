@@ -1,0 +1,60 @@
+"""A serving file in 8 bits: a quarter of the bytes, less than half of the time. Knows ONNX, nothing of training."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+CALIBRATION = 256  # faces from which the ranges of activations are read; twice as many change no answer
+_BATCH = 16
+
+
+class _Pictures(CalibrationDataReader):
+    """Feeds pictures to the quantiser."""
+
+    def __init__(self, name: str, pictures: np.ndarray) -> None:
+        parts = range(0, len(pictures), _BATCH)
+        self._left = iter([{name: pictures[start : start + _BATCH].astype(np.float32)} for start in parts])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._left, None)
+
+
+def quantise(source: Path, target: Path, pictures: np.ndarray, *, seed: int = 0) -> None:
+    """Write a network with weights and activations of 8 bits.
+
+    Post-training quantisation with a scale for each channel of the weights (Krishnamoorthi, "Quantizing deep
+    convolutional networks for efficient inference", 2018). Weights use 7 of their 8 bits: on processors without VNNI
+    two products of 8 bits are added in 16, which overflows.
+
+    Parameters
+    ----------
+    source
+        ONNX file, float32 (n, height, width, 3) in [0, 255] -> (n, 1).
+    target
+        Where the file goes; it reads and answers as the source does.
+    pictures
+        (n, height, width, 3) in [0, 255], of the kind that the network will see; some are drawn.
+    seed
+        Of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = pictures[np.sort(rng.permutation(len(pictures))[:CALIBRATION])]
+    name = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"]).get_inputs()[0].name
+    prepared = target.with_suffix(".prepared.onnx")
+    try:
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)  # all shapes but the batch's are fixed
+        quantize_static(
+            prepared,
+            target,
+            _Pictures(name, chosen),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        prepared.unlink(missing_ok=True)
