@@ -203,6 +203,24 @@ def test_mean_of_a_short_training_does_not_reach_back_to_its_random_weights(smal
     assert decay(1, 64) == 0  # of a single step there is no mean
 
 
+def test_an_epoch_goes_on_from_the_weights_and_not_from_their_mean(demo: Path, small) -> None:
+    from dataclasses import replace
+
+    from model.dataset import load_split
+    from model.train import compiled, fit
+
+    faces, validation = load_split(["demo"], "train"), load_split(["demo"], "validation")
+    training = replace(small, epochs=30)  # long enough for a mean over several steps
+    network = compiled(training, len(faces))
+    next(fit(network, faces, validation, training, []))
+    trained = [variable.numpy() for variable in network.trainable_variables]
+    network.optimizer.take_mean(network.trainable_variables)
+    moved = [
+        np.abs(variable - before).max() for variable, before in zip(network.trainable_variables, trained, strict=True)
+    ]
+    assert max(moved) > 1e-4
+
+
 def test_training_begins_with_a_run_of_the_same_architecture_only(trained: Path, demo: Path, small) -> None:
     from dataclasses import replace
 
