@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+_LAST = "_last"  # end of the name of a block's last convolution
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -109,9 +111,6 @@ def begin_with(network: keras.Model, served: keras.Model, architecture: Architec
     for name in own.keys() - known.keys():
         if name.endswith(_LAST):
             own[name].set_weights([np.zeros_like(weights) for weights in own[name].get_weights()])
-
-
-_LAST = "_last"  # end of the name of a block's last convolution
 
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:

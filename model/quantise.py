@@ -22,7 +22,7 @@ class _Pictures(CalibrationDataReader):
         return next(self._left, None)
 
 
-def quantise(source: Path, target: Path, pictures: np.ndarray, *, seed: int = 0) -> None:
+def quantise(source: Path, target: Path, pictures: np.ndarray) -> None:
     """Write a network with weights and activations of 8 bits.
 
     Post-training quantisation with a scale for each channel of the weights (Krishnamoorthi, "Quantizing deep
@@ -36,11 +36,9 @@ def quantise(source: Path, target: Path, pictures: np.ndarray, *, seed: int = 0)
     target
         Where the file goes; it reads and answers as the source does.
     pictures
-        (n, height, width, 3) in [0, 255], of the kind that the network will see; some are drawn.
-    seed
-        Of the draw.
+        (n, height, width, 3) in [0, 255], of the kind that the network will see; some are drawn, the same each time.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     chosen = pictures[np.sort(rng.permutation(len(pictures))[:CALIBRATION])]
     name = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"]).get_inputs()[0].name
     prepared = target.with_suffix(".prepared.onnx")
