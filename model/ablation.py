@@ -19,7 +19,7 @@ from analysis.results import Results
 from model.augment import Augmentation
 from model.dataset import Faces, dataset_facts, load_split
 from model.search import sample
-from model.train import Training, averaged, compiled, fit, seen_at, with_heads
+from model.train import Training, compiled, fit, seen_at, with_heads
 
 REFERENCE = "defaults"
 _DRAWS = 2000
@@ -182,11 +182,11 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
     keras.backend.clear_session()
     training = with_heads(training, part)
     network = compiled(training, len(part))
-    for row in fit(network, part, sample(validation, _WATCHED), training, []):
+    kept = compiled(training, len(part)) if training.average else network
+    for row in fit(network, kept, part, sample(validation, _WATCHED), training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
-    network = averaged(network, part, training)
     shown = seen_at(validation, training.architecture, training.sizes[-1])
-    return network.predict(shown, batch_size=256, verbose=0)["male"][:, 0], network.count_params()
+    return kept.predict(shown, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()
 
 
 def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.DataFrame:

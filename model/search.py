@@ -174,8 +174,9 @@ def _objective(part: Faces, validation: Faces, short: Training) -> Callable[[opt
         training = with_heads(training_of(values, short), part)
         keras.backend.clear_session()
         network = compiled(training, len(part))
+        kept = compiled(training, len(part)) if training.average else network
         row: dict[str, float] = {}
-        for row in fit(network, part, validation, training, []):
+        for row in fit(network, kept, part, validation, training, []):
             trial.report(row["val_loss"], int(row["epoch"]))
             trial.set_user_attr("accuracy", row["val_accuracy"])
             if trial.should_prune():

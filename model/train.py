@@ -100,6 +100,11 @@ class Training:
         last = self._part(epoch) == len(self.sizes) - 1
         return self.augmentation.scaled(self.calm) if last else self.augmentation
 
+    def best(self, history: list[dict[str, float]]) -> int:
+        """Epoch, counted from 0, with the lowest validation loss of those at the last size; the last without any."""
+        last = [epoch for epoch in range(len(history)) if self._part(epoch) == len(self.sizes) - 1]
+        return min(last, key=lambda epoch: history[epoch]["val_loss"]) if last else len(history) - 1
+
     def _part(self, epoch: int) -> int:
         return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
 
@@ -150,6 +155,8 @@ def train(
 ) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
+    What is kept of a training is the running mean of the weights after the epoch with the lowest validation loss, of
+    those at the last of ``sizes`` (early stopping without stopping: Prechelt, "Early Stopping - But When?", 1998).
     After each epoch everything that the rest depends on (weights, their running mean, optimiser, history) is saved;
     order and augmentation depend on seed, epoch and step alone. Training that was killed and is started again with
     the same data and configuration goes on where it stopped. Scalars for TensorBoard go to ``runs/RUN/logs``.
@@ -168,9 +175,9 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate``; losses and accuracies are those of
-        the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights, both at
-        the size of the epoch.
+        History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, kept``; losses and accuracies are
+        those of the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights,
+        both at the size of the epoch; ``kept`` marks the epoch whose weights are kept.
 
     Raises
     ------
@@ -185,22 +192,26 @@ def train(
     identity = {"configuration": configuration, "data": {name: each["fingerprint"] for name, each in facts.items()}}
     folder = paths.run_folder(run)
     with strategy.scope():
-        network, history = _resume(folder / "checkpoint", identity)
+        network, best, history = _resume(folder / "checkpoint", identity)
         if network is None:
             network = compiled(training, len(train_split))
+    kept = compiled(training, len(train_split)) if training.average else network
     with tf.summary.create_file_writer(str(folder / "logs")).as_default():
-        for row in fit(network, train_split, validation, training, history, strategy):
+        for row in fit(network, kept, train_split, validation, training, history, strategy):
             history.append(row)
+            if training.best(history) == len(history) - 1:
+                best = kept.get_weights()
             print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
             for name, value in row.items():
                 tf.summary.scalar(name, value, step=int(row["epoch"]))
             if is_chief(strategy):
-                _save(folder / "checkpoint", network, history, identity)
+                _save(folder / "checkpoint", network, best, history, identity)
     if not history:
         raise UserError("no epoch was trained: give `--epochs` of 1 or more")
     table = pd.DataFrame(history)
+    table["kept"] = table.index == training.best(history)
     if is_chief(strategy):
-        kept = averaged(network, train_split, training)
+        kept.set_weights(best)
         _finish(run, kept, table, training, configuration, facts, (train_split, validation))
     return table
 
@@ -272,20 +283,23 @@ def _weights(run: str) -> tuple[keras.Model, Architecture]:
 
 def fit(
     network: keras.Model,
+    kept: keras.Model,
     train_split: Faces,
     validation: Faces,
     training: Training,
     history: list[dict[str, float]],
     strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train epoch by epoch from where the history ends; yields a row of history after each."""
+    """Train epoch by epoch from where the history ends; yields a row of history after each.
+
+    ``kept`` is the network itself, or a second one that has the running mean of its weights after each epoch.
+    """
     architecture = training.architecture
     weights = sampling_weights(train_split, training.balance)
     targets = _targets(train_split, architecture)
     teachers = [_teacher(name) for name in training.teachers]
     wanted = _targets(validation, architecture)
     prefix = "male_" if architecture.heads else ""
-    kept = compiled(training, len(train_split)) if training.average else network
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
         batches = _batches(train_split.pixels, targets, rows, training, epoch, teachers)
@@ -294,7 +308,7 @@ def fit(
         else:
             shown = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
             fitted = {name: values[0] for name, values in shown.history.items()}
-        if training.average:
+        if kept is not network:
             settle(kept, network, batches)
         plain = seen_at(validation, architecture, training.size(epoch))
         scores = kept.evaluate(plain, wanted, batch_size=256, verbose=0, return_dict=True)
@@ -324,18 +338,6 @@ def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, co
     forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
     for faces, _ in batches.take(count):
         forward(faces)
-
-
-def averaged(network: keras.Model, train_split: Faces, training: Training) -> keras.Model:
-    """The network that is kept at the end of a training: with the mean of the weights, where one was taken."""
-    if not training.average:
-        return network
-    kept = compiled(training, len(train_split))
-    last = training.epochs - 1
-    rows = draw_epoch(sampling_weights(train_split, training.balance), [training.seed, last])
-    targets = _targets(train_split, training.architecture)
-    settle(kept, network, _batches(train_split.pixels, targets, rows, training, last, []), count=200)
-    return kept
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
@@ -408,22 +410,34 @@ def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
     return calibrated(teacher.window_logits(seen), teacher.card["temperature"])
 
 
-def _save(folder: Path, network: keras.Model, history: list[dict[str, float]], identity: dict[str, Any]) -> None:
+def _save(
+    folder: Path,
+    network: keras.Model,
+    best: list[np.ndarray],
+    history: list[dict[str, float]],
+    identity: dict[str, Any],
+) -> None:
     with paths.replacing(folder) as new:
         new.mkdir()
         network.save(new / "network.keras")
+        np.savez(new / "best.npz", *best)
         (new / "state.json").write_text(json.dumps({"history": history, **identity}), encoding="utf-8")
 
 
-def _resume(folder: Path, identity: dict[str, Any]) -> tuple[keras.Model | None, list[dict[str, float]]]:
+def _resume(
+    folder: Path, identity: dict[str, Any]
+) -> tuple[keras.Model | None, list[np.ndarray], list[dict[str, float]]]:
+    """Network, weights of the best epoch, history; nothing where there is no checkpoint to go on from."""
     state_path = folder / "state.json"
     if not state_path.exists():
-        return None, []
+        return None, [], []
     state = json.loads(state_path.read_text("utf-8"))
     if {key: state[key] for key in identity} != json.loads(json.dumps(identity)):
-        return None, []  # another configuration or other data: from the start
+        return None, [], []  # another configuration or other data: from the start
     print(f"Going on after epoch {len(state['history'])}", flush=True)
-    return keras.saving.load_model(folder / "network.keras"), state["history"]
+    with np.load(folder / "best.npz") as file:
+        best = [file[name] for name in file.files]
+    return keras.saving.load_model(folder / "network.keras"), best, state["history"]
 
 
 def _finish(

@@ -287,6 +287,7 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
         "val_accuracy": 0.945 - 0.3 * np.exp(-epoch / 3) - 0.001 * (epoch - 8).clip(0),
         "learning_rate": 1e-3 * 0.8**epoch,
     }
+    history["kept"] = history["val_loss"] == history["val_loss"].min()
     pd.DataFrame(history).to_parquet(folder / "history.parquet", index=False)
     named = {**sources, **subsets}
     _curves(named).to_parquet(folder / "curves.parquet", index=False)

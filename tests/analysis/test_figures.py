@@ -232,10 +232,11 @@ def test_a_single_label_has_an_average_but_no_difference(results: Results) -> No
         faces.difference_map(single)
 
 
-def test_training_reading_names_the_best_epoch(results: Results) -> None:
+def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None:
     reading = training.training_history_reading(results.history)
-    best = results.history.iloc[int(results.history["val_accuracy"].to_numpy().argmax())]
-    assert f"after epoch {best['epoch']:.0f} of 12, at {style.percent(best['val_accuracy'])}" in reading
+    kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
+    assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
+    assert f"{kept['val_loss']:.3f}, with {style.percent(kept['val_accuracy'])} right" in reading
     assert "not kept" not in reading
     unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
     assert "not kept in 1 of the epochs" in training.training_history_reading(unknown)
@@ -249,7 +250,7 @@ def test_origin_of_a_training_is_told() -> None:
 
 
 def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
-    assert len(plots_of(training.training_history(results.history.head(1)))) == 2
+    assert len(plots_of(training.training_history(results.history.head(1).assign(kept=True)))) == 2
 
 
 def test_model_readings_hold_the_numbers(results: Results) -> None:

@@ -22,7 +22,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials whose losses are a function of their learning rate, in place of trainings."""
     from model import search as module
 
-    def losses(network, part, validation, training, history):
+    def losses(network, kept, part, validation, training, history):
         for epoch in (1, 2):
             loss = abs(np.log10(training.learning_rate) + 3) / epoch
             yield {"epoch": epoch, "val_loss": loss, "val_accuracy": 1 - loss / 4}

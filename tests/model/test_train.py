@@ -44,6 +44,7 @@ def test_training_leaves_weights_history_and_serving_file(trained: Path) -> None
     history = pd.read_parquet(trained / "model/history.parquet")
     assert history["epoch"].tolist() == [1, 2]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
+    assert history["kept"].tolist() == [False, True]  # the only one at the last size
     assert (trained / "model/model.keras").exists()
     assert not (trained / "checkpoint").exists()
 
@@ -76,6 +77,48 @@ def test_killed_training_goes_on_and_ends_with_the_same_result(
     evaluate("killed")
     ours = Results(paths.run_folder("killed")).predictions["p_male"]
     np.testing.assert_allclose(ours, Results(trained).predictions["p_male"], atol=1e-3)
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_what_is_kept_is_the_epoch_with_the_lowest_validation_loss_at_the_last_size(
+    demo: Path, small, monkeypatch: pytest.MonkeyPatch, kill: bool
+) -> None:
+    from dataclasses import replace
+
+    import keras
+
+    from model import train as module
+
+    losses = {1: 0.1, 2: 0.5, 3: 0.3, 4: 0.4}  # the first is lower, but of small pictures
+    seen = {}
+    real = module.fit
+
+    def fit(network, kept, *others):
+        for row in real(network, kept, *others):
+            seen[row["epoch"]] = kept.get_weights()
+            yield row | {"val_loss": losses[row["epoch"]]}
+
+    monkeypatch.setattr(module, "fit", fit)
+    training = replace(small, epochs=4, learning_rate=0.01)
+    if kill:  # after the epoch that is kept
+        real_save, saved = module._save, []
+
+        def killed(*arguments):
+            real_save(*arguments)
+            saved.append(1)
+            if len(saved) == 3:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_save", killed)
+            with pytest.raises(KeyboardInterrupt):
+                module.train(["demo"], f"best-{kill}", training)
+    history = module.train(["demo"], f"best-{kill}", training)
+    assert history.loc[history["kept"], "epoch"].tolist() == [3]
+    served = keras.saving.load_model(paths.run_folder(f"best-{kill}") / "model/model.keras")
+    weights = [weight.ravel() for weight in served.get_weights()[:3]]
+    np.testing.assert_allclose(np.concatenate(weights), np.concatenate([w.ravel() for w in seen[3][:3]]), atol=1e-7)
+    assert np.abs(seen[3][0] - seen[4][0]).max() > 1e-4
 
 
 def test_other_configuration_starts_anew(demo: Path, small, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +255,7 @@ def test_an_epoch_goes_on_from_the_weights_and_not_from_their_mean(demo: Path, s
     faces, validation = load_split(["demo"], "train"), load_split(["demo"], "validation")
     training = replace(small, epochs=30)  # long enough for a mean over several steps
     network = compiled(training, len(faces))
-    next(fit(network, faces, validation, training, []))
+    next(fit(network, compiled(training, len(faces)), faces, validation, training, []))
     trained = [variable.numpy() for variable in network.trainable_variables]
     network.optimizer.take_mean(network.trainable_variables)
     moved = [
