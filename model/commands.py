@@ -45,7 +45,9 @@ def train(
     teacher: Annotated[
         list[str] | None, typer.Option(help="Trained run to learn from as well; several may be given.")
     ] = None,
-    start: Annotated[str | None, typer.Option(help="Trained run whose weights are begun with.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option(help="Trained run whose weights are begun with; of several, with their mean.")
+    ] = None,
     augmentation: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Factor of the strength of augmentation.")
     ] = None,
@@ -73,7 +75,8 @@ def train(
         from model.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     run = run or names[0]
-    given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": start, "label_smoothing": label_smoothing}
+    given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
+    given["label_smoothing"] = label_smoothing
     strength = Augmentation()
     if augmentation is not None:
         strength = strength.scaled(augmentation)
@@ -83,9 +86,10 @@ def train(
         given["sizes"] = (1.0,)
     training = Training(**{key: value for key, value in given.items() if value is not None})
     history = fit(names, run, training, open_strategy(strategy.value))
-    last = history.iloc[-1]
+    kept = history[history["kept"]].iloc[0]
     typer.echo(
-        f"{run}: {len(history)} epochs, validation accuracy {last['val_accuracy']:.2%}. Next: meanface evaluate {run}"
+        f"{run}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
+        f"validation accuracy {kept['val_accuracy']:.2%}. Next: meanface evaluate {run}"
     )
 
 

@@ -64,7 +64,8 @@ class Training:
         Knowledge in a Neural Network", 2015).
     start
         Run whose weights are begun with, in place of random ones; blocks it lacks begin as the identity, auxiliary
-        heads are new. Empty begins anew.
+        heads are new. Of several, which must be of one architecture and should have begun with the same run, the mean
+        of the weights (Wortsman et al., "Model Soups", ICML 2022). Empty begins anew.
     seed
         Of weights, order and augmentation.
     augmentation
@@ -86,7 +87,7 @@ class Training:
     average: float = 0.998
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
-    start: str = ""
+    start: tuple[str, ...] = ()
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     architecture: Architecture = field(default_factory=Architecture)
@@ -239,7 +240,8 @@ def compiled(training: Training, faces: int) -> keras.Model:
             begin_with(network, *_weights(training.start))
         except ValueError:
             raise UserError(
-                f"run {training.start!r} has another architecture: begin with one of the same, or with fewer blocks"
+                f"{' and '.join(training.start)}: of another architecture; begin with runs of the same, or with one of "
+                "fewer blocks"
             ) from None
     steps = -(-faces // training.batch_size)
     average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
@@ -271,14 +273,31 @@ def compiled(training: Training, faces: int) -> keras.Model:
     return network
 
 
-def _weights(run: str) -> tuple[keras.Model, Architecture]:
-    """The network that a run serves, and its architecture."""
-    path = paths.run_folder(run) / "model" / "model.keras"
-    if not path.exists():
-        raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
-    recorded: dict[str, Any] = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
-    lists = {name: tuple(recorded[name]) for name in ("filters", "blocks")}  # JSON knows no tuples
-    return keras.saving.load_model(path), Architecture(**(recorded | lists))
+def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
+    """The network that a run serves, and its architecture; of several runs, with the mean of their weights.
+
+    Raises
+    ------
+    UserError
+        If a run has no weights.
+    ValueError
+        If the runs differ in their architecture.
+    """
+    served, architectures = [], []
+    for run in runs:
+        path = paths.run_folder(run) / "model" / "model.keras"
+        if not path.exists():
+            raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
+        recorded: dict[str, Any] = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
+        lists = {name: tuple(recorded[name]) for name in ("filters", "blocks")}  # JSON knows no tuples
+        no_heads = {"attributes": 0, "ages": 0, "races": 0}  # which are not served
+        served.append(keras.saving.load_model(path))
+        architectures.append(Architecture(**(recorded | lists | no_heads)))
+    if len(set(architectures)) > 1:
+        raise ValueError("different architectures have no mean")
+    weights = zip(*(network.get_weights() for network in served), strict=True)
+    served[0].set_weights([np.mean(each, axis=0) for each in weights])
+    return served[0], architectures[0]
 
 
 def fit(

@@ -99,7 +99,10 @@ def training_origin(record: dict[str, Any]) -> str:
     record
         The step "train" of ``run.json``; ``start`` and ``teachers`` may be missing.
     """
-    start, teachers = record.get("start"), [f"“{name}”" for name in record.get("teachers") or ()]
-    begun = f"the weights of an earlier run, “{start}”" if start else "random weights"
+    start, teachers = ([f"“{name}”" for name in record.get(key) or ()] for key in ("start", "teachers"))
+    begun = "random weights"
+    if start:
+        mean = "the mean of the weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
+        begun = f"{mean} {' and '.join(start)}"
     taught = f", and learned from the probabilities of {' and '.join(teachers)} beside the labels" if teachers else ""
     return f"The published training began with {begun}{taught}. It ran for {record['epochs']} epochs."

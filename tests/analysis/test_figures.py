@@ -245,8 +245,10 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
 def test_origin_of_a_training_is_told() -> None:
     anew = training.training_origin({"epochs": 3})
     assert anew == "The published training began with random weights. It ran for 3 epochs."
-    taught = training.training_origin({"epochs": 3, "start": "first", "teachers": ["first", "second"]})
+    taught = training.training_origin({"epochs": 3, "start": ["first"], "teachers": ["first", "second"]})
     assert "an earlier run, “first”, and learned from the probabilities of “first” and “second”" in taught
+    mixed = training.training_origin({"epochs": 3, "start": ["first", "second"]})
+    assert "the mean of the weights of earlier runs, “first” and “second”." in mixed
 
 
 def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:

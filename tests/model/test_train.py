@@ -269,11 +269,28 @@ def test_training_begins_with_a_run_of_the_same_architecture_only(trained: Path,
 
     from model.train import compiled
 
-    begun = compiled(replace(small, start="whole"), 280)
+    begun = compiled(replace(small, start=("whole",)), 280)
     kept = compiled(small, 280)
     assert np.abs(begun.get_weights()[0] - kept.get_weights()[0]).max() > 0
-    wider = replace(small, start="whole", architecture=replace(small.architecture, filters=(8, 16)))
+    wider = replace(small, start=("whole",), architecture=replace(small.architecture, filters=(8, 16)))
     with pytest.raises(UserError, match="another architecture"):
         compiled(wider, 280)
     with pytest.raises(UserError, match="no weights to begin with"):
-        compiled(replace(small, start="nothing"), 280)
+        compiled(replace(small, start=("nothing",)), 280)
+
+
+def test_training_may_begin_with_the_mean_of_runs(trained: Path, demo: Path, small) -> None:
+    from dataclasses import replace
+
+    from model.train import compiled, train
+
+    train(["demo"], "other-seed", replace(small, epochs=1, seed=1))
+    train(["demo"], "wider", replace(small, epochs=1, architecture=replace(small.architecture, filters=(8, 8))))
+    one, other, both = (
+        compiled(replace(small, start=start), 280).get_weights()
+        for start in (("whole",), ("other-seed",), ("whole", "other-seed"))
+    )
+    assert np.abs(one[0] - other[0]).max() > 1e-4
+    np.testing.assert_allclose(both[0], (one[0] + other[0]) / 2, atol=1e-7)
+    with pytest.raises(UserError, match="whole and wider: of another architecture"):
+        compiled(replace(small, start=("whole", "wider")), 280)
