@@ -63,7 +63,7 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
         )
     return hv.Overlay(layers).opts(
         **style.chart(
-            "What is each part worth?",
+            "What is each worth?",
             height=90 + 34 * len(order),
             xlabel="Change of accuracy (points)",
             ylabel="",
