@@ -19,7 +19,7 @@ from analysis.results import Results
 from model.augment import Augmentation
 from model.dataset import Faces, dataset_facts, load_split
 from model.search import sample
-from model.train import Training, compiled, fit, seen_at, with_heads
+from model.train import Training, compiled, fit, keeper, seen_at, with_heads
 
 REFERENCE = "defaults"
 _DRAWS = 2000
@@ -182,7 +182,7 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
     keras.backend.clear_session()
     training = with_heads(training, part)
     network = compiled(training, len(part))
-    kept = compiled(training, len(part)) if training.average else network
+    kept = keeper(network, training, len(part))
     for row in fit(network, kept, part, sample(validation, _WATCHED), training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
     shown = seen_at(validation, training.architecture, training.sizes[-1])

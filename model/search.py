@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from analysis import paths
 from analysis.errors import UserError
 from model.dataset import Faces, dataset_facts, load_split
-from model.train import Training, compiled, fit, with_heads
+from model.train import Training, compiled, fit, keeper, with_heads
 
 #: Searched hyper-parameters: within what, and the values that the grid sampler takes.
 SPACE: dict[str, tuple[BaseDistribution, tuple[Any, ...]]] = {
@@ -174,7 +174,7 @@ def _objective(part: Faces, validation: Faces, short: Training) -> Callable[[opt
         training = with_heads(training_of(values, short), part)
         keras.backend.clear_session()
         network = compiled(training, len(part))
-        kept = compiled(training, len(part)) if training.average else network
+        kept = keeper(network, training, len(part))
         row: dict[str, float] = {}
         for row in fit(network, kept, part, validation, training, []):
             trial.report(row["val_loss"], int(row["epoch"]))

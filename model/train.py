@@ -196,7 +196,7 @@ def train(
         network, best, history = _resume(folder / "checkpoint", identity)
         if network is None:
             network = compiled(training, len(train_split))
-    kept = compiled(training, len(train_split)) if training.average else network
+    kept = keeper(network, training, len(train_split))
     with tf.summary.create_file_writer(str(folder / "logs")).as_default():
         for row in fit(network, kept, train_split, validation, training, history, strategy):
             history.append(row)
@@ -271,6 +271,11 @@ def compiled(training: Training, faces: int) -> keras.Model:
         jit_compile=False,
     )
     return network
+
+
+def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
+    """The network that holds what is kept: one for the running mean of the weights; the same, where none is taken."""
+    return compiled(training, faces) if training.average else network
 
 
 def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
