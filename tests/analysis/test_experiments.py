@@ -5,10 +5,10 @@ from pathlib import Path
 import holoviews as hv
 import pandas as pd
 import pytest
+from synthetic import write_results
 
 from analysis.figures import experiments
 from analysis.results import Results
-from tests.synthetic import write_results
 
 
 @pytest.fixture(scope="module")
