@@ -148,6 +148,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
         super().finalize_variable_values(variables)
 
 
+_SETTLING = 30  # batches on which normalisation is measured anew; it remembers the last twenty or so
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
 
 
@@ -275,7 +276,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
 
 def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
     """The network that holds what is kept: one for the running mean of the weights; the same, where none is taken."""
-    return compiled(training, faces) if training.average else network
+    return compiled(replace(training, start=()), faces) if training.average else network
 
 
 def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
@@ -347,7 +348,7 @@ def fit(
         yield row
 
 
-def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, count: int = 30) -> None:
+def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
     """Give a network the running mean of another one's weights, and the statistics of normalisation that belong to it.
 
     The statistics are measured anew on some batches, since those of the other network are not those of the mean
@@ -360,7 +361,7 @@ def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset, co
         variable.assign(value)
     pictures = tf.TensorSpec((None, None, None, 3), tf.float32)
     forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
-    for faces, _ in batches.take(count):
+    for faces, _ in batches.take(_SETTLING):
         forward(faces)
 
 
