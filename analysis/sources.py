@@ -13,7 +13,8 @@ Layouts, in a zip or a folder, below any other folders:
 
 - *kaggle*: ``{Train,Validation,Test}/{Male,Female}/NNNNNN.jpg``, the archive's own split and label;
 - *celeba*: ``img_align_celeba/NNNNNN.jpg``, where CelebA's attribute file gives the label;
-- *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female.
+- *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female;
+- *table*: any names, with a table of labels beside them; see `analysis.label_table`.
 
 CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
 source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is told.
@@ -38,10 +39,12 @@ from pyarrow import csv
 
 from analysis import paths
 from analysis.errors import UserError
+from analysis.label_table import PATTERN as LABEL_TABLE
+from analysis.label_table import LabelTable, celeba_ids, has_labels, read_label_table
 from analysis.paths import Location
 from analysis.stores import Place, Store, Zip, ZipPart, open_store
 
-Kind = Literal["kaggle", "celeba", "utkface"]
+Kind = Literal["kaggle", "celeba", "utkface", "table"]
 
 KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
 KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
@@ -94,7 +97,7 @@ OFFICIAL_SPLITS = ("train", "validation", "test")  # by code of list_eval_partit
 
 EXPECTED = (
     "expected {Train,Validation,Test}/{Male,Female}/NNNNNN.jpg, img_align_celeba/NNNNNN.jpg with list_attr_celeba.csv, "
-    "or UTKFace's AGE_GENDER_RACE_DATE.jpg"
+    "UTKFace's AGE_GENDER_RACE_DATE.jpg, or any images with a labels.csv that has the columns file and label"
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -131,8 +134,9 @@ class Source:
         One row an image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
         name occurs twice), ``label`` ("female" or "male"), ``split`` ("train", "validation", "test" or <NA>),
         ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), a nullable boolean column for each attribute
-        that the metadata gives, ``source_path``, ``bytes`` (int64) and ``token`` (changes with the content: CRC-32 in
-        a zip, modification time and size in a folder). What is not known is <NA>.
+        that the metadata gives, the further columns of a table of labels, ``source_path``, ``bytes`` (int64) and
+        ``token`` (changes with the content: CRC-32 in a zip, modification time and size in a folder). What is not
+        known is <NA>.
     metadata
         All rows of CelebA's attribute file, whether their image is here or not: ``image_id``, ``label``, the
         attributes, ``identity`` and ``split`` (CelebA's official one). None without an attribute file.
@@ -221,6 +225,8 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
     if kind == "utkface" and metadata:
         raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
     tables: list[Location] = []
+    if kind == "table" and metadata and _celeba_ids_of(store, entries) is None:
+        raise UserError("CelebA's tables belong to CelebA's images: leave them away, or add a column celeba_id")
     if kind != "utkface":
         with paths.reaching(place):
             tables = _containers([paths.locate(each) for each in metadata]) or _inside(store, entries) or _beside(store)
@@ -348,13 +354,37 @@ def _locate(path: Location) -> tuple[Store, pa.Table]:
     return found[0]
 
 
+def _label_tables(entries: pa.Table) -> list[str]:
+    """Tables of labels, the outermost first."""
+    return sorted(_names(entries, LABEL_TABLE), key=lambda name: (name.count("/"), name))
+
+
+def _label_table(store: Store, entries: pa.Table) -> tuple[LabelTable, bytes]:
+    """The outermost table of labels, checked, and its bytes."""
+    names = _label_tables(entries)
+    if not names:
+        raise UserError(f"{store.path} has lost its table of labels: put labels.csv back beside the images")
+    content = store.read(names[0])
+    return read_label_table(names[0], content), content
+
+
+def _celeba_ids_of(store: Store, entries: pa.Table) -> pd.Series | None:
+    table, _ = _label_table(store, entries)
+    return celeba_ids(table.rows, table.further)
+
+
 def _kind_of(store: Store, entries: pa.Table) -> Kind:
-    """Return the layout that most of the image files follow."""
+    """Return the layout that most of the image files follow; a table of labels goes before names of files."""
     images = _matching(entries, _IMAGE)
     if not len(images):
         raise UserError(f"{store.path} holds no images: {EXPECTED}")
+    tables = _label_tables(entries)
+    if tables and has_labels(tables[0], store.read(tables[0])):
+        return "table"
     fits = {kind: len(_matching(images, pattern)) for kind, pattern in _LAYOUTS.items()}
     kind = max(fits, key=lambda each: fits[each])  # the Kaggle layout's files are named as CelebA's: it comes first
+    if not fits[kind] and tables:
+        _label_table(store, entries)  # a table is all that there is, and says what it lacks
     if not fits[kind]:
         example = images["source_path"][0].as_py()
         raise UserError(f"{store.path} has no layout that is known here (it holds {example!r}): {EXPECTED}")
@@ -416,20 +446,25 @@ def _is_zip(path: Location) -> bool:
 def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Sequence[Location]) -> Source:
     """Put images and metadata together."""
     found = _matching(entries, _IMAGE).sort_by("source_path")
-    images, kept_out = _rows(found, kind)
-    notes: list[str] = []
-    if kept_out:
-        example = kept_out[0]
-        notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
     contents = _read_tables(tables)
+    digest = hashlib.sha256()
     metadata = None
-    if kind != "utkface":
+    notes: list[str] = []
+    if kind == "table":
+        labels, content = _label_table(store, entries)
+        images, notes = _join_labels(found, labels, contents)
+        digest.update(content)
+    else:
+        images, kept_out = _rows(found, kind)
+        if kept_out:
+            example = kept_out[0]
+            notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
+    if kind in ("kaggle", "celeba"):
         metadata, images, more = _join(images, kind, store, contents)
         notes += more
     if images.empty:
         raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
 
-    digest = hashlib.sha256()
     facts = found.set_column(1, "bytes", found["bytes"].cast(pa.string()))
     for column in facts.columns:
         digest.update("\n".join(column.to_pylist()).encode() + b"\0")
@@ -443,7 +478,7 @@ def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Seque
     return Source(
         name=name,
         kind=kind,
-        aligned=kind != "utkface",
+        aligned=kind in ("kaggle", "celeba"),
         images=images.reset_index(drop=True),
         metadata=metadata,
         fingerprint=digest.hexdigest(),
@@ -488,6 +523,32 @@ def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
         }
     )
     return images, kept_out
+
+
+def _join_labels(
+    found: pa.Table, table: LabelTable, contents: dict[str, tuple[str, bytes]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give images what the table of labels says, and CelebA's attributes to those that name CelebA's image."""
+    files = found.to_pandas()
+    images = table.rows.merge(files, on="source_path", how="inner").sort_values("source_path", ignore_index=True)
+    notes = []
+    if lost := len(table.rows) - len(images):
+        gone = table.rows.loc[~table.rows["source_path"].isin(files["source_path"]), "source_path"].iloc[0]
+        notes.append(f"{lost} rows of the table of labels have no image (such as {gone!r})")
+    if unknown := len(files) - len(images):
+        other = files.loc[~files["source_path"].isin(table.rows["source_path"]), "source_path"].iloc[0]
+        notes.append(f"{unknown} images kept out: the table of labels has no row for them (such as {other!r})")
+    images.insert(0, "image_id", images["source_path"].str.replace(r"^.*/", "", regex=True).astype("str"))
+    ids = celeba_ids(images, table.further)
+    if ids is not None and "attributes" in contents:
+        metadata = _attribute_table(*contents["attributes"])
+        row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), ids.fillna(""))
+        for name in (each for each in CELEBA_ATTRIBUTES if each in metadata and each not in images):
+            images[name] = pd.arrays.BooleanArray(_bools(metadata[name])[row], row < 0)
+    first = ["image_id", "label", "split", "identity", "age", "race"]
+    last = ["source_path", "bytes", "token"]
+    between = [name for name in images.columns if name not in (*first, *last)]
+    return images[[*first, *between, *last]], notes
 
 
 def _read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
