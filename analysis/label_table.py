@@ -31,10 +31,30 @@ SPLITS = {
     "testing": "test",
 }
 # Columns that ingest writes itself.
-_RESERVED = frozenset(
-    ("image_id", "dataset", "source_path", "bytes", "token", "status", "reason", "width", "height", "brightness")
-    + ("contrast", "sharpness", "hash", "phash", "aligned_by", "near_duplicate_of", "logit", "p_male", "decision")
-)
+_RESERVED = {
+    "image_id",
+    "dataset",
+    "source_path",
+    "bytes",
+    "token",
+    "status",
+    "reason",
+    "width",
+    "height",
+    "brightness",
+}
+_RESERVED |= {
+    "contrast",
+    "sharpness",
+    "hash",
+    "phash",
+    "aligned_by",
+    "near_duplicate_of",
+    "logit",
+    "p_male",
+    "decision",
+}
+_RESERVED |= {"celeba_identity"}
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte order marks
 _OLDEST = 120  # years
 

@@ -134,9 +134,10 @@ class Source:
         One row an image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
         name occurs twice), ``label`` ("female" or "male"), ``split`` ("train", "validation", "test" or <NA>),
         ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), a nullable boolean column for each attribute
-        that the metadata gives, the further columns of a table of labels, ``source_path``, ``bytes`` (int64) and
-        ``token`` (changes with the content: CRC-32 in a zip, modification time and size in a folder). What is not
-        known is <NA>.
+        that the metadata gives, the further columns of a table of labels, ``celeba_identity`` (Int64, where CelebA's
+        identity file tells it: the same person in every data set that has the column), ``source_path``, ``bytes``
+        (int64) and ``token`` (changes with the content: CRC-32 in a zip, modification time and size in a folder). What
+        is not known is <NA>.
     metadata
         All rows of CelebA's attribute file, whether their image is here or not: ``image_id``, ``label``, the
         attributes, ``identity`` and ``split`` (CelebA's official one). None without an attribute file.
@@ -545,6 +546,11 @@ def _join_labels(
         row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), ids.fillna(""))
         for name in (each for each in CELEBA_ATTRIBUTES if each in metadata and each not in images):
             images[name] = pd.arrays.BooleanArray(_bools(metadata[name])[row], row < 0)
+    if ids is not None:
+        people = pd.DataFrame({"image_id": ids.fillna("")})
+        _add_identity(people, contents)
+        if "identity" in people:
+            images["celeba_identity"] = people["identity"]
     first = ["image_id", "label", "split", "identity", "age", "race"]
     last = ["source_path", "bytes", "token"]
     between = [name for name in images.columns if name not in (*first, *last)]
@@ -636,6 +642,8 @@ def _join(
         if each is metadata or kind == "celeba":  # the Kaggle archive's own split wins
             _add_split(each, contents)
 
+    if "identity" in contents:
+        images.insert(images.columns.get_loc("source_path"), "celeba_identity", images["identity"])
     if metadata is None:
         return None, images, notes
     row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), images["image_id"])
