@@ -43,7 +43,7 @@ class Augmentation:
     blur: float = 0.15
     jpeg: float = 0.25
     hide: float = 0.3
-    grey: float = 0.1
+    grey: float = 0.25
     light: float = 1.0
     noise: float = 8.0
     mix: float = 0.0

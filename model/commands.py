@@ -57,6 +57,10 @@ def train(
     label_smoothing: Annotated[
         float | None, typer.Option(min=0.0, max=0.5, help="Share of the target moved to the other label.")
     ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="0 shows all faces alike, 1 all groups of source, label, style and age."),
+    ] = None,
     full_size: Annotated[bool, typer.Option(help="Pictures of full size from the start.")] = False,
     strategy: Annotated[
         StrategyOption, typer.Option(help="`multi-worker` trains on the machines that TF_CONFIG names.")
@@ -74,6 +78,7 @@ def train(
         from model.train import Training
         from model.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given["balance"] = balance
     run = run or names[0]
     given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
     given["label_smoothing"] = label_smoothing

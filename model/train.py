@@ -26,8 +26,9 @@ from model.augment import Augmentation, augment, mix
 from model.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
 from model.export import export
 from model.predict import Predictor, calibrated, window
-from model.sampler import draw_epoch, sampling_weights
+from model.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.strategies import fit_together, is_chief
+from model.style import predict_style, with_style
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Training:
         Weight of each auxiliary loss: CelebA's 39 other attributes, UTKFace's age and race, where a source knows
         them; 0 trains without.
     balance
-        0 shows all faces alike, 1 shows all groups of source, label, age and race alike; see `model.sampler`.
+        0 shows all faces alike, 1 shows all groups of source, label, style and age alike; see `model.sampler`.
     average
         Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights. In a short
         training it is less, so that the mean reaches back over a tenth of the steps and not to the random weights.
@@ -102,9 +103,9 @@ class Training:
         return self.augmentation.scaled(self.calm) if last else self.augmentation
 
     def best(self, history: list[dict[str, float]]) -> int:
-        """Epoch, counted from 0, with the lowest validation loss of those at the last size; the last without any."""
+        """Epoch, counted from 0, of those at the last size that does best by its worst group; the last without any."""
         last = [epoch for epoch in range(len(history)) if self._part(epoch) == len(self.sizes) - 1]
-        return min(last, key=lambda epoch: history[epoch]["val_loss"]) if last else len(history) - 1
+        return min(last, key=lambda epoch: history[epoch]["val_worst_loss"]) if last else len(history) - 1
 
     def _part(self, epoch: int) -> int:
         return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
@@ -148,6 +149,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
         super().finalize_variable_values(variables)
 
 
+_FORMAT = 2  # of a checkpoint
 _SETTLING = 30  # batches on which normalisation is measured anew; it remembers the last twenty or so
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
 
@@ -157,8 +159,10 @@ def train(
 ) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
-    What is kept of a training is the running mean of the weights after the epoch with the lowest validation loss, of
-    those at the last of ``sizes`` (early stopping without stopping: Prechelt, "Early Stopping - But When?", 1998).
+    What is kept of a training is the running mean of the weights after the epoch, of those at the last of ``sizes``, in
+    which the group of validation faces that does worst has its lowest log loss (early stopping without stopping:
+    Prechelt, "Early Stopping - But When?", 1998; by the worst group: Sagawa et al., "Distributionally Robust Neural
+    Networks for Group Shifts", ICLR 2020).
     After each epoch everything that the rest depends on (weights, their running mean, optimiser, history) is saved;
     order and augmentation depend on seed, epoch and step alone. Training that was killed and is started again with
     the same data and configuration goes on where it stopped. Scalars for TensorBoard go to ``runs/RUN/logs``.
@@ -177,9 +181,10 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        History: ``epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, kept``; losses and accuracies are
-        those of the label, on augmented faces and (``val_``) on the plain validation split with the averaged weights,
-        both at the size of the epoch; ``kept`` marks the epoch whose weights are kept.
+        History: ``epoch, loss, accuracy, val_loss, val_accuracy, val_worst_loss, val_worst_accuracy, learning_rate,
+        kept``; losses and accuracies are those of the label, on augmented faces and (``val_``) on the plain validation
+        split with the averaged weights, both at the size of the epoch; ``val_worst_`` is the group of at least
+        `model.sampler.FEWEST` faces that does worst; ``kept`` marks the epoch whose weights are kept.
 
     Raises
     ------
@@ -190,8 +195,11 @@ def train(
     facts = dataset_facts(names)
     train_split, validation = load_split(names, "train"), load_split(names, "validation")
     training = with_heads(training, train_split)
+    if training.start:
+        train_split, validation = _with_styles(training, train_split, validation)
     configuration = {**asdict(training), "datasets": names}
-    identity = {"configuration": configuration, "data": {name: each["fingerprint"] for name, each in facts.items()}}
+    data = {name: each["fingerprint"] for name, each in facts.items()}
+    identity = {"configuration": configuration, "data": data, "format": _FORMAT}
     folder = paths.run_folder(run)
     with strategy.scope():
         network, best, history = _resume(folder / "checkpoint", identity)
@@ -320,10 +328,10 @@ def fit(
     ``kept`` is the network itself, or a second one that has the running mean of its weights after each epoch.
     """
     architecture = training.architecture
-    weights = sampling_weights(train_split, training.balance)
+    weights = sampling_weights(groups(train_split), training.balance)
+    watched = watched_groups(validation)
     targets = _targets(train_split, architecture)
     teachers = [_teacher(name) for name in training.teachers]
-    wanted = _targets(validation, architecture)
     prefix = "male_" if architecture.heads else ""
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
@@ -336,16 +344,42 @@ def fit(
         if kept is not network:
             settle(kept, network, batches)
         plain = seen_at(validation, architecture, training.size(epoch))
-        scores = kept.evaluate(plain, wanted, batch_size=256, verbose=0, return_dict=True)
+        scores = kept.predict(plain, batch_size=256, verbose=0)["male"][:, 0]
         row = {
             "epoch": epoch + 1,
             "loss": fitted[f"{prefix}loss"],
             "accuracy": fitted[f"{prefix}accuracy"],
-            "val_loss": scores[f"{prefix}loss"],
-            "val_accuracy": scores[f"{prefix}accuracy"],
+            **_validated(scores, validation.male > 0, watched),
             "learning_rate": float(network.optimizer.learning_rate),
         }
         yield row
+
+
+def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) -> dict[str, float]:
+    """Log loss and accuracy of the label, over all validation faces and of the watched group that does worst."""
+    loss = np.logaddexp(0, np.where(male, -logits, logits).astype(np.float64))
+    right = (logits > 0) == male
+    return {
+        "val_loss": float(loss.mean()),
+        "val_accuracy": float(right.mean()),
+        "val_worst_loss": max(float(loss[rows].mean()) for rows in watched),
+        "val_worst_accuracy": min(float(right[rows].mean()) for rows in watched),
+    }
+
+
+def _with_styles(training: Training, train_split: Faces, validation: Faces) -> tuple[Faces, Faces]:
+    """The splits with the style of women whose source does not know it, as the network that is begun with tells it."""
+    network = compiled(replace(training, average=0.0), len(train_split))
+    features = keras.Model(network.inputs, network.get_layer("features").output)
+    seen = [
+        features.predict(seen_at(split, training.architecture, 1), batch_size=256, verbose=0)
+        for split in (train_split, validation)
+    ]
+    styles = [
+        predict_style(train_split, seen[0], split, of_split)
+        for split, of_split in zip((train_split, validation), seen, strict=True)
+    ]
+    return with_style(train_split, styles[0]), with_style(validation, styles[1])
 
 
 def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
