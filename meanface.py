@@ -9,7 +9,7 @@ import sys
 import typer
 
 from analysis.commands import app as analysis_app
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from dashboard.commands import app as dashboard_app
 from model.commands import app as model_app
 

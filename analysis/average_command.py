@@ -10,14 +10,14 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
-from analysis import paths
-from analysis.average_face import ExactEngine
-from analysis.compressed import average_folder, open_engine
-from analysis.engine import Average, Difference, Engine, check_size, compare
-from analysis.errors import UserError
-from analysis.ingest import load_faces
-from analysis.subsets import load_table, people, select
-from analysis.zarr_zip import write_zarr_zip
+from analysis.averages.base import Average, Difference, Engine, check_size, compare
+from analysis.averages.compressed import average_folder, open_engine
+from analysis.averages.exact import ExactEngine
+from analysis.averages.filters import load_table, people, select
+from analysis.core import storage
+from analysis.core.errors import UserError
+from analysis.core.zarr_zip import write_zarr_zip
+from analysis.data.ingest import load_faces
 
 EngineName = Literal["auto", "exact", "compressed"]
 
@@ -45,7 +45,7 @@ def average_subsets(
     name
         Name of the data set.
     first, second
-        Filters; see `analysis.subsets`.
+        Filters; see `analysis.averages.filters`.
     engine
         See `choose_engine`.
     output
@@ -102,7 +102,7 @@ def _told(found: Difference) -> str:
 
 
 def _write(path: Path, names: list[str], averages: list[Average], difference: Difference | None) -> None:
-    with paths.replacing(path) as new:
+    with storage.replacing(path) as new:
         if path.suffix == ".png":
             side_by_side = np.concatenate([average.mean for average in averages], axis=1)
             Image.fromarray(np.rint(255 * side_by_side).astype(np.uint8)).save(new)

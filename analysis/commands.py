@@ -59,7 +59,7 @@ def fetch(
     Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
     `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`.
     """
-    from analysis import sources
+    from analysis.data import sources
 
     if source == "kaggle":
         name = name or "celeba"
@@ -92,10 +92,10 @@ def ingest(
 
     Examples: `meanface ingest celeba`, `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
     """
-    from analysis import cluster
-    from analysis import ingest as module
+    from analysis.core import compute
+    from analysis.data import ingest as module
 
-    with cluster.connected(scheduler):
+    with compute.connected(scheduler):
         facts = module.ingest(name, align=align.value, seed=seed)
     status = facts["status"]
     typer.echo(f"{name}: {status.get('ok', 0):,} of {facts['images']:,} images are usable. Next: meanface study {name}")
@@ -132,13 +132,13 @@ def study(
     Examples: `meanface study celeba`, `meanface study celeba --compare utkface`,
     `meanface study celeba --scheduler tcp://10.0.0.5:8786`.
     """
-    from analysis import cluster
-    from analysis import study as module
-    from analysis.paths import run_folder
+    from analysis.core import compute
+    from analysis.core.paths import run_folder
     from analysis.results import Results
+    from analysis.study import study as module
 
     run = run or name
-    with cluster.connected(scheduler):
+    with compute.connected(scheduler):
         summary = module.study(name, run, compare=compare or [], permutations=permutations, seed=seed)
     verdict = Results(run_folder(run)).hypothesis
     typer.echo(
@@ -171,10 +171,10 @@ def average(
     Examples: `meanface average celeba "label == 'male' and Smiling" --against "label == 'female' and Smiling"`,
     `meanface average celeba Eyeglasses --engine exact --scheduler tcp://10.0.0.5:8786`.
     """
-    from analysis import cluster
     from analysis.average_command import average_subsets
+    from analysis.core import compute
 
-    with cluster.connected(scheduler):
+    with compute.connected(scheduler):
         lines = average_subsets(name, subset, against, engine=engine.value, output=output)
     for line in lines:
         typer.echo(line)
@@ -190,7 +190,7 @@ def compose(
 
     Example: `meanface compose celeba --output demo-faces.zip`.
     """
-    from analysis.composites import compose as make
+    from analysis.data.composites import compose as make
 
     table = make(name, output, seed=seed)
     typer.echo(f"{output}: {len(table)} composites, {output.stat().st_size / 1e6:.1f} MB")
@@ -205,8 +205,8 @@ def publish(
 
     Example: `meanface publish celeba`.
     """
-    from analysis import paths
-    from analysis.run import publish as make
+    from analysis.core import paths
+    from analysis.results.publish import publish as make
 
     target = to or paths.home() / "results"
     names = make(run, target)
@@ -224,8 +224,8 @@ def report(
 
     Example: `meanface report`.
     """
-    from analysis import paths
-    from analysis.report import render
+    from analysis.core import paths
+    from analysis.report.render import render
 
     site = render(results or paths.results_folder(), output or paths.site_folder(), renderer=renderer.value)
     typer.echo(f"Report: {site / 'index.html'}")

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from memory import peak_memory
 
-from analysis.compressed import ZERO, CompressedEngine, average_folder
+from analysis.averages.compressed import ZERO, CompressedEngine, average_folder
 
 SIZES = (2_000, 20_000, 202_599)  # the last is all of CelebA
 SHARES = (1.0, 0.8, 0.5, 0.2, 0.05)

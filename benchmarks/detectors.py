@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from analysis.alignment import detect_faces
-from analysis.photo import decode_photo
-from analysis.sources import demo_source
+from analysis.data.alignment import detect_faces
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source
 
 #: RGB picture -> landmarks (5, 2) of each face, or None in place of landmarks where a detector has none.
 Detector = Callable[[np.ndarray], list[np.ndarray | None]]

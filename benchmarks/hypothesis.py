@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis import effect
-from analysis.ingest import load_faces, load_manifest
-from analysis.people import average_by_person
+from analysis.data.ingest import load_faces, load_manifest
+from analysis.hypothesis import effect
+from analysis.hypothesis.people import average_by_person
 
 PERMUTATIONS = 5000
 LOOPED = 8  # permutations on which a loop is timed

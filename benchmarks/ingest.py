@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from memory import peak_memory
 
-from analysis.ingest import ingest
-from analysis.photo import decode_photo
-from analysis.sources import demo_source, open_source, register
+from analysis.data.ingest import ingest
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source, open_source, register
 
 SIZE = (178, 218)
 TARGET = 0.75  # of a bare decoding's images per second

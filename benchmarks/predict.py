@@ -20,9 +20,9 @@ import numpy as np
 from memory import peak_memory
 from PIL import Image
 
-from analysis.alignment import align_face, detect_faces
-from analysis.photo import decode_photo
-from analysis.sources import demo_source
+from analysis.data.alignment import align_face, detect_faces
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source
 from model.predict import Predictor
 
 REPEATS = 60

@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from analysis.ingest import ingest
+from analysis.data.ingest import ingest
+from analysis.data.sources import demo_source, register
 from analysis.results import published
-from analysis.sources import demo_source, register
-from model.dataset import Faces, load_split
 from model.predict import open_session, session_logits, window
-from model.quantise import CALIBRATION, quantise
+from model.training.dataset import Faces, load_split
+from model.training.quantise import CALIBRATION, quantise
 
 Logits = Callable[[np.ndarray], np.ndarray]
 BATCH, REPEATS = 64, 60

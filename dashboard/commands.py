@@ -21,7 +21,7 @@ def port_number(given: str) -> int:
     UserError
         If it is no whole number from 1 to 65535.
     """
-    from analysis.errors import UserError
+    from analysis.core.errors import UserError
 
     if not given.strip().isdecimal() or not 1 <= int(given) <= 65535:
         raise UserError(f"port {given!r} is not a whole number from 1 to 65535: set PORT or --port")
@@ -39,7 +39,7 @@ def check_free(host: str, port: int) -> None:
     import errno
     import socket
 
-    from analysis.errors import UserError
+    from analysis.core.errors import UserError
 
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -77,8 +77,8 @@ def serve(
 
     Example: `meanface serve --port 8000`.
     """
-    from analysis import paths
-    from analysis.errors import UserError
+    from analysis.core import paths
+    from analysis.core.errors import UserError
     from analysis.results import published
 
     number = port_number(port)
@@ -106,7 +106,7 @@ def serve(
 
 
 def _render_if_stale(results: Path, site: Path) -> None:
-    from analysis.report import is_stale, render
+    from analysis.report.render import is_stale, render
 
     if is_stale(results, site):
         typer.echo("Rendering the report (only when results or pages have changed) ...")

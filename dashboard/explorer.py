@@ -9,9 +9,9 @@ from collections.abc import Callable
 import panel as pn
 import panel_material_ui as pmui
 
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from analysis.results import Results
-from dashboard.frame import ExplorerPage, Shared
+from dashboard.chrome import ExplorerPage, Shared
 from dashboard.pages import PAGES
 from dashboard.scoring import Scorer
 from model.predict import Predictor

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from model.faces import Crop
 from model.predict import FacePrediction, Predictor
 

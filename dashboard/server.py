@@ -25,7 +25,7 @@ from starlette.websockets import WebSocketClose
 
 from analysis.results import Results
 from dashboard import api, explorer, problems, sessions
-from dashboard.frame import notice
+from dashboard.chrome import notice
 from dashboard.origins import SameOriginWebSockets
 from dashboard.pages import PAGES
 from dashboard.scoring import Scorer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from analysis import paths
-from analysis.errors import UserError
+from analysis.core import storage
+from analysis.core.errors import UserError
 from model.faces import Crop
 from model.predict import Predictor
 
@@ -112,7 +112,7 @@ def check_output(output: Path) -> None:
 def write_table(table: pd.DataFrame, output: Path) -> None:
     """Write predictions as CSV, Parquet or JSON Lines, by the suffix of ``output``; never half of them."""
     check_output(output)
-    with paths.replacing(output) as new:
+    with storage.replacing(output) as new:
         match output.suffix.lower():
             case ".csv":
                 table.to_csv(new, index=False)

@@ -73,10 +73,10 @@ def train(
     from dataclasses import replace
 
     with _training_installed():
-        from model.augment import Augmentation
-        from model.strategies import open_strategy
-        from model.train import Training
-        from model.train import train as fit
+        from model.training.augment import Augmentation
+        from model.training.strategies import open_strategy
+        from model.training.train import Training
+        from model.training.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given["balance"] = balance
     run = run or names[0]
@@ -103,7 +103,7 @@ def _training_installed() -> Iterator[None]:
     """Say what to install where TensorFlow, or what else training needs, is missing."""
     import os
 
-    from analysis.errors import UserError
+    from analysis.core.errors import UserError
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -127,7 +127,7 @@ def search(
     Example: `meanface search celeba utkface --trials 40`; start it twice to search in two processes.
     """
     with _training_installed():
-        from model.search import search as look
+        from model.training.search import search as look
     run = run or names[0]
     table = look(names, run, trials=trials, sampler=sampler.value, epochs=epochs, faces=faces, seed=seed)
     best = table.loc[table["value"].idxmin()]
@@ -150,7 +150,7 @@ def ablate(
     Example: `meanface ablate celeba utkface --run celeba`. Started again, it trains only what is not finished.
     """
     with _training_installed():
-        from model.ablation import ablate as compare
+        from model.training.ablation import ablate as compare
     table = compare(names, run or names[0], epochs=epochs, faces=faces, seed=seed)
     columns = ["variant", "dataset", "accuracy", "difference", "low", "high", "log_loss", "seconds"]
     typer.echo(table[columns].to_string(index=False, float_format=lambda value: f"{value:.4f}"))
@@ -176,10 +176,10 @@ def evaluate(
     With `--compare`, tables of sources and of groups set other runs beside it: what a second data set is worth, or
     what became of a gap. Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
     """
-    from analysis.errors import UserError
+    from analysis.core.errors import UserError
 
     try:
-        from model.evaluate import evaluate as judge
+        from model.evaluation.evaluate import evaluate as judge
     except ModuleNotFoundError as error:
         raise UserError(
             f'evaluating needs {error.name}: run `pip install "meanface[train]"` or `make setup`'

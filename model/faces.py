@@ -1,7 +1,7 @@
 """The one way in: bytes of a photo -> every face in it, upright and aligned.
 
 Knows photos and the frame; knows nothing of networks. Training images go through the same two functions of
-``analysis.alignment`` when a data set is ingested, so that train and serve cannot differ.
+``analysis.data.alignment`` when a data set is ingested, so that train and serve cannot differ.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.alignment import align_face, detect_faces, fit_frame
-from analysis.photo import PhotoError, decode_photo
+from analysis.data.alignment import align_face, detect_faces, fit_frame
+from analysis.data.photo import PhotoError, decode_photo
 
 Crop = Literal["detect", "none"]
 
@@ -41,7 +41,7 @@ def faces_in_photo(data: bytes, crop: Crop = "detect") -> list[FaceCrop]:
     Parameters
     ----------
     data
-        Encoded photo; see `analysis.photo.decode_photo`.
+        Encoded photo; see `analysis.data.photo.decode_photo`.
     crop
         "detect" finds and aligns every face; "none" takes the photo as one face in CelebA's frame already.
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import onnxruntime
 
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from analysis.results import published
 from model.faces import Crop, FaceCrop, NoFaceError, PhotoError, faces_in_photo
 

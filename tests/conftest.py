@@ -19,8 +19,8 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo-home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(folder))
-        from analysis.ingest import ingest
-        from analysis.sources import demo_source, register
+        from analysis.data.ingest import ingest
+        from analysis.data.sources import demo_source, register
 
         register(demo_source(), "demo")
         ingest("demo", progress=False)

@@ -11,9 +11,9 @@ import xarray as xr
 from synthetic_data_study import write_data_study
 from synthetic_hypothesis import write_hypothesis
 
+from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.zarr_zip import write_zarr_zip
 from analysis.results import Results
-from analysis.sources import CELEBA_ATTRIBUTES
-from analysis.zarr_zip import write_zarr_zip
 
 LABELS = ["female", "male"]
 BAND = {"low": 0.3, "high": 0.7}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.cooccurrence import cooccurrence_table
-from analysis.identities import identity_table
-from analysis.sources import CELEBA_ATTRIBUTES
-from analysis.zarr_zip import write_zarr_zip
+from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.zarr_zip import write_zarr_zip
+from analysis.study.cooccurrence import cooccurrence_table
+from analysis.study.tables import identity_table
 
 
 def write_data_study(folder: Path, rng: np.random.Generator) -> None:

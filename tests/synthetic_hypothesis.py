@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.hypothesis import Findings
-from analysis.regions import REGIONS, WHOLE
+from analysis.hypothesis.regions import REGIONS, WHOLE
+from analysis.hypothesis.test import Findings
 
 PARTS = (*REGIONS, *WHOLE)
 TITLES = {

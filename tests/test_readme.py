@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from analysis.paths import PROJECT
+from analysis.core.paths import PROJECT
 
 
 def test_numbers_are_those_of_the_published_run() -> None:

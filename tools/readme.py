@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from analysis.answers import percent
+from analysis.core.words import percent
 from analysis.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,9 +3,10 @@
 import holoviews as hv
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import LABEL_COLOURS, percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
+from analysis.figures.theme import LABEL_COLOURS
 
 
 def attribute_name(attribute: str) -> str:
@@ -49,7 +50,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
             zip(table["prevalence", "female"], table["prevalence", "male"], strict=True)
         )
     ]
-    layers: list[hv.Element] = [hv.Segments(pairs).opts(color=style.QUIET, line_width=2, alpha=0.45)]
+    layers: list[hv.Element] = [hv.Segments(pairs).opts(color=theme.QUIET, line_width=2, alpha=0.45)]
     for label in ("female", "male"):
         colour = LABEL_COLOURS[label]
         found = pd.DataFrame(
@@ -87,7 +88,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
             )
         )
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "Which attributes differ?",
             height=110 + 21 * len(table),
             xlabel="Share of the label (%)",
@@ -99,7 +100,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
             show_grid=True,
             # The title starts above the names: a phone leaves no room for it to their right.
             backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -6 * max(map(len, names))},
-            **style.legend(),
+            **theme.legend(),
         )
     )
 

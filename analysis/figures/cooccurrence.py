@@ -3,11 +3,11 @@
 import holoviews as hv
 import pandas as pd
 
-from analysis.cooccurrence import LABEL
-from analysis.errors import UserError
-from analysis.figures import style
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
-from analysis.figures.style import percent
+from analysis.study.cooccurrence import LABEL
 
 
 def _of(cooccurrence: pd.DataFrame, scope: str) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
     edges = ["left", "bottom", "right", "top"]
     matrix = hv.Rectangles(cells, edges, ["phi", "one", "other", "share"]).opts(
         color="phi",
-        cmap=style.DIVERGING,
+        cmap=theme.DIVERGING,
         clim=(-1, 1),
         line_color=None,
         tools=["hover"],
@@ -65,10 +65,10 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
             ("correlation", "@phi{+0.00}"),
             ("images with both", "@share"),
         ],
-        **style.colour_bar("Correlation φ (−1 to 1)"),
+        **theme.colour_bar("Correlation φ (−1 to 1)"),
     )
     return hv.Overlay([matrix]).opts(
-        **style.chart(
+        **theme.chart(
             "Which attributes go together?",
             height=200 + 15 * count,
             max_width=900,

@@ -6,10 +6,10 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
 from analysis.figures.metrics import measured
-from analysis.figures.style import percent
 
 
 def _chosen(curves: pd.DataFrame, curve: str, split: str, name: str) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def _layers(
     curves: pd.DataFrame, curve: str, split: str, names: Sequence[str], told: tuple[str, str]
 ) -> list[hv.Element]:
     layers = []
-    for name, colour in zip(names, style.CATEGORIES, strict=False):
+    for name, colour in zip(names, theme.CATEGORIES, strict=False):
         found = _chosen(curves, curve, split, name)
         layers.append(hv.Area(found, "x", ["low", "high"]).opts(color=colour, alpha=0.18, line_color=None))
         layers.append(
@@ -60,11 +60,11 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
     UserError
         If the run holds no curves of one of them.
     """
-    chance = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
-    guess = hv.Labels([(63, 56, "guessing")]).opts(**style.words(text_align="left"))
+    chance = hv.Curve([(0, 0), (100, 100)]).opts(color=theme.QUIET, line_dash="dashed", line_width=1.5)
+    guess = hv.Labels([(63, 56, "guessing")]).opts(**theme.words(text_align="left"))
     told = ("labelled female, taken for male", "labelled male, found")
     return hv.Overlay([chance, *_layers(curves, "roc", split, names, told), guess]).opts(
-        **style.chart(
+        **theme.chart(
             "Are the labels told apart?",
             height=420,
             max_width=560,
@@ -73,7 +73,7 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
             xlim=(-2, 102),
             ylim=(-2, 102),
             show_grid=True,
-            **style.names_of(names),
+            **theme.names_of(names),
         )
     )
 
@@ -111,7 +111,7 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
     shown = [_chosen(curves, f"pr_{label}", split, name) for name in names]
     lowest = min(float(found.loc[found["x"] > 50, "low"].min()) for found in shown)
     return hv.Overlay(_layers(curves, f"pr_{label}", split, names, told)).opts(
-        **style.chart(
+        **theme.chart(
             f"Who is called {label}?",
             height=380,
             max_width=560,
@@ -120,7 +120,7 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
             xlim=(48, 101),
             ylim=(max(-2.0, lowest - 4), 101),
             show_grid=True,
-            **style.names_of(names),
+            **theme.names_of(names),
         )
     )
 

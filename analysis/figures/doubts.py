@@ -5,10 +5,11 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
-from analysis.figures import style
+from analysis.core.words import percent
+from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import intervals, row_chart, row_heights
-from analysis.figures.style import CATEGORIES, LABEL_COLOURS, percent
+from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 
 
 def _named(doubts: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
     Parameters
     ----------
     doubts
-        ``kind, group, images, doubted, share, low, high``; see `analysis.doubts.doubted_labels`.
+        ``kind, group, images, doubted, share, low, high``; see `analysis.study.label_noise.doubted_labels`.
     top
         Attributes that are shown, those with the most doubted labels.
     """
@@ -48,7 +49,7 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
         high=100 * named["high"],
     )
     tips = [("faces", "@name"), ("doubted", "@counts"), ("share", "@x{0.0} %"), ("95 % interval", "@interval")]
-    colours = {"all faces": style.QUIET} | {label: LABEL_COLOURS[label] for label in ("female", "male")}
+    colours = {"all faces": theme.QUIET} | {label: LABEL_COLOURS[label] for label in ("female", "male")}
     layers: list[hv.Element] = []
     for group, colour in colours.items():
         part = table[(table["group"] == group) & (table["kind"] != "attribute")]

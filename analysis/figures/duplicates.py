@@ -4,9 +4,9 @@ import holoviews as hv
 import pandas as pd
 from bokeh.models import BasicTicker
 
-from analysis.figures import style
+from analysis.figures import theme
 from analysis.figures.rows import row_chart, row_heights
-from analysis.figures.style import CATEGORIES
+from analysis.figures.theme import CATEGORIES
 
 
 def _counts(duplicates: pd.DataFrame) -> dict[str, int]:
@@ -30,7 +30,7 @@ def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
     Parameters
     ----------
     duplicates
-        ``kind, same_split, same_label, same_person, images``; see `analysis.duplicates.duplicate_table`.
+        ``kind, same_split, same_label, same_person, images``; see `analysis.study.tables.duplicate_table`.
     """
     counts = _counts(duplicates)
     rows = row_heights(counts)
@@ -44,7 +44,7 @@ def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
             tools=["hover"],
             hover_tooltips=[("repeats", "@name"), ("images", "@count")],
         ),
-        hv.Labels(numbers).opts(**style.words(size=12, text_align="left")),
+        hv.Labels(numbers).opts(**theme.words(size=12, text_align="left")),
     ]
     return row_chart(
         layers,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.figures import style
+from analysis.figures import theme
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
 from analysis.figures.rows import intervals, row_chart, row_heights
-from analysis.figures.style import CATEGORIES
-from analysis.regions import face_pixels
+from analysis.figures.theme import CATEGORIES
+from analysis.hypothesis.regions import face_pixels
 
 
 def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L") -> hv.Overlay:
@@ -80,7 +80,7 @@ def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay
         ("95 % interval", "@low{0.00} to @high{0.00}"),
         ("labelled female, male", "@female{0,0}, @male{0,0}"),
     ]
-    layers: list[hv.Element] = [hv.VLine(0).opts(color=style.QUIET, line_width=1)]
+    layers: list[hv.Element] = [hv.VLine(0).opts(color=theme.QUIET, line_width=1)]
     for kind, colour in zip(("all", "age", "race"), CATEGORIES, strict=False):
         layers += intervals(table[table["kind"] == kind], colour, tips)
     return row_chart(

@@ -6,8 +6,8 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from analysis.figures import style
-from analysis.figures.style import percent
+from analysis.core.words import percent
+from analysis.figures import theme
 
 _NAMES = {
     "learning_rate": "learning rate",
@@ -35,8 +35,8 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
     compared = ablation.dropna(subset=["difference"])
     order = compared.groupby("variant")["difference"].mean().sort_values(ascending=False).index.tolist()
     names = list(dict.fromkeys(compared["dataset"]))
-    layers: list[hv.Element] = [hv.VLine(0).opts(color=style.QUIET, line_width=1)]
-    for place, (name, colour) in enumerate(zip(names, style.CATEGORIES, strict=False)):
+    layers: list[hv.Element] = [hv.VLine(0).opts(color=theme.QUIET, line_width=1)]
+    for place, (name, colour) in enumerate(zip(names, theme.CATEGORIES, strict=False)):
         found = compared[compared["dataset"] == name].copy()
         offset = (place - (len(names) - 1) / 2) * -0.24
         found["y"] = [len(order) - 1 - order.index(variant) + offset for variant in found["variant"]]
@@ -62,7 +62,7 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
             )
         )
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "What is each worth?",
             height=90 + 34 * len(order),
             xlabel="Change of accuracy (points)",
@@ -70,7 +70,7 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
             yticks=[(len(order) - 1 - place, variant) for place, variant in enumerate(order)],
             ylim=(-0.6, len(order) - 0.4),
             show_grid=True,
-            **style.names_of(names),
+            **theme.names_of(names),
         )
     )
 
@@ -132,13 +132,13 @@ def importance_chart(record: dict[str, Any]) -> hv.Overlay:
         }
     )
     bars = hv.Rectangles(table, ["left", "bottom", "right", "top"], ["name"]).opts(
-        color=style.CATEGORIES[0],
+        color=theme.CATEGORIES[0],
         line_color=None,
         tools=["hover"],
         hover_tooltips=[("hyper-parameter", "@name"), ("explains", "@right{0.0} %")],
     )
     return hv.Overlay([bars]).opts(
-        **style.chart(
+        **theme.chart(
             "Which setting matters?",
             height=80 + 30 * len(found),
             max_width=760,
@@ -194,7 +194,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
     ]
     paths = hv.Contours(lines, ["x", "y"], ["rank", "trial", "loss", "accuracy", "state"]).opts(
         color="rank",
-        cmap=style.SEQUENTIAL,
+        cmap=theme.SEQUENTIAL,
         clim=(0, 1),
         line_width=2,
         alpha=0.8,
@@ -205,11 +205,11 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
             ("accuracy", "@accuracy{0.0} %"),
         ],
     )
-    axes = hv.Segments([(place, 0, place, 1) for place in range(len(names))]).opts(color=style.QUIET, line_width=1)
-    low_ends = hv.Labels([(x, -0.06, text) for x, y, text in ticks if y == 0]).opts(**style.words(size=11))
-    high_ends = hv.Labels([(x, 1.06, text) for x, y, text in ticks if y == 1]).opts(**style.words(size=11))
+    axes = hv.Segments([(place, 0, place, 1) for place in range(len(names))]).opts(color=theme.QUIET, line_width=1)
+    low_ends = hv.Labels([(x, -0.06, text) for x, y, text in ticks if y == 0]).opts(**theme.words(size=11))
+    high_ends = hv.Labels([(x, 1.06, text) for x, y, text in ticks if y == 1]).opts(**theme.words(size=11))
     return hv.Overlay([axes, paths, low_ends, high_ends]).opts(
-        **style.chart(
+        **theme.chart(
             "Which settings go together?",
             height=420,
             xlabel="",

@@ -6,16 +6,16 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
 
 _GAP = 6  # pixels between two faces
 _HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange stands out from grey with any colour blindness
 _ORDER_COLOURS = {
-    "explanation": style.CATEGORIES[0],
-    "centre first": style.CATEGORIES[1],
-    "random patches": style.QUIET,
+    "explanation": theme.CATEGORIES[0],
+    "centre first": theme.CATEGORIES[1],
+    "random patches": theme.QUIET,
 }
 
 
@@ -52,7 +52,7 @@ def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
         names.append((left + width / 2, f"predicted {label}\nn = {int(explanation['count'][index]):,}"))
     total = len(layers) * (width + _GAP) - _GAP
     return hv.Overlay(layers).opts(
-        **style.picture(
+        **theme.picture(
             "What does the model go by?",
             aspect=total / (height + 90 * total / (280 * len(layers))),
             max_width=360 * len(layers),
@@ -108,7 +108,7 @@ def _panel(explanation: xr.Dataset, walk: str, **options: Any) -> hv.Overlay:
             )
         )
     return hv.Overlay(layers).opts(
-        **style.chart(ylabel="Probability of the answer (%)", xlim=(-2, 102), show_grid=True, max_width=680, **options)
+        **theme.chart(ylabel="Probability of the answer (%)", xlim=(-2, 102), show_grid=True, max_width=680, **options)
     )
 
 
@@ -126,7 +126,7 @@ def faithfulness(explanation: xr.Dataset) -> hv.Layout:
         title="Is the explanation true?",
         xlabel="Pixels blurred (%)",
         height=270,
-        **style.legend(columns=2),
+        **theme.legend(columns=2),
     )
     insertion = _panel(explanation, "insertion", title="", xlabel="Pixels shown (%)", height=240, show_legend=False)
     return (

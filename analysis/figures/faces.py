@@ -7,8 +7,8 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 
-from analysis.errors import UserError
-from analysis.figures import style
+from analysis.core.errors import UserError
+from analysis.figures import theme
 
 LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
 _GAP = 6  # pixels of the face frame between two faces
@@ -37,7 +37,7 @@ def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
         names.append((left + width / 2, name))
     total = len(layers) * (width + _GAP) - _GAP
     return hv.Overlay(layers).opts(
-        **style.picture(
+        **theme.picture(
             title,
             # Title and names take about 90 CSS pixels; exact at 280 pixels a face, between a phone and a desk.
             aspect=total / (height + 90 * total / (280 * len(layers))),
@@ -117,18 +117,18 @@ def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: floa
     height, width = values.shape
     shown = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
     return shown.opts(
-        **style.picture(
+        **theme.picture(
             title,
             aspect=0.71,
             max_width=440,
             xaxis=None,
             yaxis=None,
-            cmap=style.DIVERGING,
+            cmap=theme.DIVERGING,
             clim=(-limit, limit),
             clipping_colors={"NaN": "#8A889447"},
             tools=["hover"],
             hover_tooltips=[("pixel from left, from bottom", "$x{0}, $y{0}"), (name, "@image{+0.00}")],
-            **style.colour_bar(f"{name} ({unit})"),
+            **theme.colour_bar(f"{name} ({unit})"),
         )
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import holoviews as hv
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
-from analysis.figures.style import percent
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "age", "race")  # features of who is shown; the others are CelebA's attributes
@@ -83,10 +83,10 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
             ("accuracy", "@accuracy"), ("images", "@count")]  # fmt: skip
     vdims = ["name", "exact", "interval", "accuracy", "count"]
     layers: list[hv.Element] = [
-        hv.VLine(0).opts(color=style.QUIET, line_width=1.5, line_dash="dashed"),
-        hv.Segments(spans).opts(color=style.CATEGORIES[0], alpha=0.45, line_width=3.5),
+        hv.VLine(0).opts(color=theme.QUIET, line_width=1.5, line_dash="dashed"),
+        hv.Segments(spans).opts(color=theme.CATEGORIES[0], alpha=0.45, line_width=3.5),
         hv.Points(facts, ["gap", "row"], vdims, label=f"run {own}").opts(
-            color=style.CATEGORIES[0], size=9, tools=["hover"], hover_tooltips=tips
+            color=theme.CATEGORIES[0], size=9, tools=["hover"], hover_tooltips=tips
         ),
     ]
     shown = [100 * table["gap_low"].min(), 100 * table["gap_high"].max(), 0]
@@ -110,7 +110,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
         layers.append(
             hv.Points(before, ["gap", "row"], vdims, label=f"run {rival}").opts(
                 color="#00000000",
-                line_color=style.CATEGORIES[1],
+                line_color=theme.CATEGORIES[1],
                 line_width=2,
                 size=9,
                 tools=["hover"],
@@ -120,7 +120,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
         shown += [100 * other["gap"].max()]
     room = 0.05 * (max(shown) - min(shown))
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "Who is served worse?",
             height=130 + 23 * len(table),
             max_width=760,
@@ -132,7 +132,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
             show_grid=True,
             # The title starts above the names: a phone leaves no room for it to their right.
             backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -5 * max(map(len, names))},
-            **(style.names_of([f"run {name}" for name in runs(groups)[:2]])),
+            **(theme.names_of([f"run {name}" for name in runs(groups)[:2]])),
         )
     )
 

@@ -12,8 +12,8 @@ import holoviews as hv
 from bokeh.embed import components
 from IPython.display import HTML, Markdown
 
-import analysis.figures.style  # noqa: F401 - makes Bokeh the backend
-from analysis.errors import UserError
+import analysis.figures.theme  # noqa: F401 - makes Bokeh the backend
+from analysis.core.errors import UserError
 
 
 def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:

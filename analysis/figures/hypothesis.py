@@ -1,7 +1,7 @@
 """The test of the hypothesis in charts: how large, where, by chance, how sound, and how much averages tell.
 
 Knows the results of the test; knows nothing of how they were computed. Every chart has its reading, a sentence or two
-made from the same numbers. ``analysis.figures.styling`` and ``analysis.figures.elsewhere`` have the rest of the test.
+made from the same numbers. ``analysis.figures.confounders`` and ``analysis.figures.elsewhere`` have the rest.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.answers import p_value, signed
-from analysis.figures import style
+from analysis.core.words import p_value, percent, signed
+from analysis.figures import theme
 from analysis.figures.rows import intervals, row_chart, row_heights
-from analysis.figures.style import CATEGORIES, LABEL_COLOURS, percent
-from analysis.regions import AROUND, FACE, REGIONS, region_map
-from analysis.verdict import CONTROLS
+from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
+from analysis.hypothesis.regions import AROUND, FACE, REGIONS, region_map
+from analysis.hypothesis.verdict import CONTROLS
 
 CHANNEL_NAMES = {"L": "lightness L*", "a": "green to red a*", "b": "blue to yellow b*"}
 _GAP = 6 / 89  # of a map's width, between two maps
@@ -52,19 +52,19 @@ def maps_side_by_side(
         image = hv.Image(shown, bounds=(left, 0, left + width, height), vdims=[hv.Dimension("value", label="g")])
         layers.append(
             image.opts(
-                cmap=style.DIVERGING,
+                cmap=theme.DIVERGING,
                 clim=(-limit, limit),
                 clipping_colors={"NaN": "#8A889447"},
                 tools=["hover"],
                 hover_tooltips=[(name, "@image{+0.00} SD")],
                 apply_ranges=True,
-                **(style.colour_bar(bar) if place == 0 else {}),
+                **(theme.colour_bar(bar) if place == 0 else {}),
             )
         )
         ticks.append((left + width / 2, name))
     total = width * (len(maps) * (1 + _GAP) - _GAP)
     return hv.Overlay(layers).opts(
-        **style.picture(
+        **theme.picture(
             title,
             # Title, names and colour bar take about 110 CSS pixels; exact at 270 pixels a map.
             aspect=total / (height + 110 * total / (270 * len(maps))),
@@ -152,10 +152,10 @@ def masks(faces: xr.Dataset) -> hv.Overlay:
     return hv.Overlay(
         [
             hv.RGB((shown.clip(0, 1) * 255).round().astype(np.uint8), bounds=(0, 0, width, height)),
-            hv.Labels(texts).opts(**style.words("#FFFFFF", size=12, text_font_style="bold")),
+            hv.Labels(texts).opts(**theme.words("#FFFFFF", size=12, text_font_style="bold")),
         ]
     ).opts(
-        **style.picture(
+        **theme.picture(
             "Which parts are compared?",
             aspect=width / (height + 11),
             max_width=420,
@@ -195,7 +195,7 @@ def region_chart(regions: pd.DataFrame, channel: str = "all") -> hv.Overlay:
         ("by chance", "@by_chance{0.000}"),
     ]
     layers: list[hv.Element] = [*chance_ticks(table)]
-    for names, colour in ((FACE, CATEGORIES[0]), (AROUND, style.QUIET)):
+    for names, colour in ((FACE, CATEGORIES[0]), (AROUND, theme.QUIET)):
         layers += intervals(table[table["region"].isin(names)], colour, tips)
     return row_chart(
         layers,
@@ -213,7 +213,7 @@ def chance_ticks(table: pd.DataFrame) -> list[hv.Element]:
     return [
         hv.Segments(ticks).opts(color=CATEGORIES[1], line_width=3),
         hv.Labels([(lowest["by_chance"], lowest["y"] - 0.5, "chance")]).opts(
-            **style.words(CATEGORIES[1], size=12, text_align="left")
+            **theme.words(CATEGORIES[1], size=12, text_align="left")
         ),
     ]
 
@@ -262,21 +262,21 @@ def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
         hover_tooltips=[("largest |g| by chance", "@range"), ("exchanges", "@exact")],
     )
     lines = [
-        hv.Curve([(critical, 0), (critical, top * 1.12)]).opts(color=style.QUIET, line_dash="dashed", line_width=2),
+        hv.Curve([(critical, 0), (critical, top * 1.12)]).opts(color=theme.QUIET, line_dash="dashed", line_width=2),
         hv.Curve([(observed, 0), (observed, top * 0.86)]).opts(color=LABEL_COLOURS["male"], line_width=3),
     ]
     # Written to the side that has room.
     side = "right" if observed > right / 2 else "left"
     texts = [
         hv.Labels([(critical, top * 1.2, f"95 % of chance: up to {critical:.2f}")]).opts(
-            **style.words(text_align="left" if critical < right / 2 else "right")
+            **theme.words(text_align="left" if critical < right / 2 else "right")
         ),
         hv.Labels([(observed, top * 0.94, f"in the face: {observed:.2f}")]).opts(
-            **style.words(LABEL_COLOURS["male"], text_align=side, text_font_style="bold")
+            **theme.words(LABEL_COLOURS["male"], text_align=side, text_font_style="bold")
         ),
     ]
     return hv.Overlay([chance, *lines, *texts]).opts(
-        **style.chart(
+        **theme.chart(
             "Could it be chance?",
             height=320,
             xlabel="Largest |g| (standard deviations)",
@@ -331,7 +331,7 @@ def false_positive_chart(hypothesis: dict[str, Any]) -> hv.Overlay:
         layers += intervals(table.iloc[[place]], colour, tips)
     layers.append(
         hv.Labels([(nominal, len(rows) - 0.5, f"  nominal {nominal:.0f} %")]).opts(
-            **style.words(CATEGORIES[1], size=12, text_align="left")
+            **theme.words(CATEGORIES[1], size=12, text_align="left")
         )
     )
     return row_chart(
@@ -432,10 +432,10 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         ("95 % interval", "@low{0.0} to @high{0.0} %"),
         ("test images", "@images{0,0} of @dataset"),
     ]
-    layers: list[hv.Element] = [hv.VLine(50).opts(color=style.QUIET, line_dash="dashed", line_width=2)]
+    layers: list[hv.Element] = [hv.VLine(50).opts(color=theme.QUIET, line_dash="dashed", line_width=2)]
     for dataset, colour in zip(datasets, CATEGORIES, strict=False):
         layers += intervals(shown[shown["dataset"] == dataset], colour, tips)
-    layers.append(hv.Labels([(50, len(rows) - 0.5, "  a coin")]).opts(**style.words(size=12, text_align="left")))
+    layers.append(hv.Labels([(50, len(rows) - 0.5, "  a coin")]).opts(**theme.words(size=12, text_align="left")))
     return row_chart(layers, rows, "How much do averages tell?", "Accuracy on people never seen (%)", xlim=(45, 101))
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pandas as pd
 from bokeh.models import NumeralTickFormatter
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import CATEGORIES, percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
+from analysis.figures.theme import CATEGORIES
 
 _LEAST = 20  # people at a number of images, below which a share of them says little
 
@@ -44,7 +45,7 @@ def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Ove
     )
     most = int(found["images"].max())
     return hv.Overlay([bars]).opts(
-        **style.chart(
+        **theme.chart(
             "How many images of a person?",
             height=280,
             xlabel="Images of the person (count)",
@@ -95,7 +96,7 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     found = found[(found["images"] > 1) & (found["people"] >= _LEAST)]
     if found.empty:
         raise UserError("too few people have two images or more: whether their labels agree cannot be said")
-    ends = [style.wilson(r.mixed_people, r.people) for r in found.itertuples()]
+    ends = [theme.wilson(r.mixed_people, r.people) for r in found.itertuples()]
     table = pd.DataFrame(
         {
             "images": found["images"],
@@ -121,7 +122,7 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
         ),
     ]
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "Does a person keep one label?",
             height=280,
             xlabel="Images of the person (count)",

@@ -4,8 +4,9 @@ import holoviews as hv
 import pandas as pd
 from bokeh.models import NumeralTickFormatter
 
-from analysis.figures import style
-from analysis.figures.style import LABEL_COLOURS, percent
+from analysis.core.words import percent
+from analysis.figures import theme
+from analysis.figures.theme import LABEL_COLOURS
 
 SPLITS = ["train", "validation", "test"]
 
@@ -36,9 +37,9 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
                 hover_tooltips=[("label", "@label"), ("split", "@split"), ("images", "@count"), ("people", "@people")],
             )
         )
-    above = hv.Labels(numbers).opts(**style.words(size=12, text_align="center"))
+    above = hv.Labels(numbers).opts(**theme.words(size=12, text_align="center"))
     return hv.Overlay([*bars, above]).opts(
-        **style.chart(
+        **theme.chart(
             "How many of each label?",
             height=300,
             xlabel="Split",
@@ -48,7 +49,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
             ylim=(0, labels["images"].max() * 1.14),
             yformatter=NumeralTickFormatter(format="0,0"),
             show_grid=False,
-            **style.legend(),
+            **theme.legend(),
         )
     )
 

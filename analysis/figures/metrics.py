@@ -7,9 +7,10 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import LABEL_COLOURS, percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
+from analysis.figures.theme import LABEL_COLOURS
 
 LABELS = ["female", "male"]
 
@@ -63,7 +64,7 @@ def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = N
             parts.append((column + 0.5, y + 0.39, f"{percent(share)} of {annotated}", colour))
     heat = hv.Rectangles(cells, vdims=["share", "annotated", "predicted", "n"]).opts(
         color="share",
-        cmap=style.SEQUENTIAL,
+        cmap=theme.SEQUENTIAL,
         clim=(0, 1),
         line_color=None,
         tools=["hover"],
@@ -76,13 +77,13 @@ def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = N
     )
     text = [
         hv.Labels(counts, vdims=["text", "colour"]).opts(
-            **style.words("colour", 22, text_font_style="bold", text_align="center")
+            **theme.words("colour", 22, text_font_style="bold", text_align="center")
         ),
-        hv.Labels(parts, vdims=["text", "colour"]).opts(**style.words("colour", 12, text_align="center")),
+        hv.Labels(parts, vdims=["text", "colour"]).opts(**theme.words("colour", 12, text_align="center")),
     ]
     ticks = [(0.5, "female"), (1.5, "male")]
     return hv.Overlay([heat, *text]).opts(
-        **style.chart(
+        **theme.chart(
             "Which mistakes are made?",
             height=340,
             max_width=560,
@@ -124,15 +125,15 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
     names
         Sources to show, at most four.
     """
-    line = hv.Curve([(0, 0), (100, 100)]).opts(color=style.QUIET, line_dash="dashed", line_width=1.5)
+    line = hv.Curve([(0, 0), (100, 100)]).opts(color=theme.QUIET, line_dash="dashed", line_width=1.5)
     layers: list[hv.Element] = [line]
-    for name, colour in zip(names, style.CATEGORIES, strict=False):
+    for name, colour in zip(names, theme.CATEGORIES, strict=False):
         bins = [found for found in measured(metrics, split, name)["calibration"]["bins"] if found["images"]]
         largest = max(found["images"] for found in bins)
         bars, rows = [], []
         for found in bins:
             x, y, n = 100 * found["confidence"], 100 * found["share_male"], found["images"]
-            low, high = style.wilson(found["share_male"] * n, n)
+            low, high = theme.wilson(found["share_male"] * n, n)
             bars.append((x, 100 * low, x, 100 * high))
             size = 6 + 10 * (n / largest) ** 0.5
             rows.append((x, y, name, size, f"{x:.1f} %", f"{y:.1f} %", f"{percent(low)} to {percent(high)}", f"{n:,}"))
@@ -154,7 +155,7 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
             )
         )
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "Are probabilities honest?",
             height=420,
             max_width=560,
@@ -163,7 +164,7 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
             xlim=(-3, 103),
             ylim=(-3, 103),
             show_grid=True,
-            **style.names_of(names),
+            **theme.names_of(names),
         )
     )
 
@@ -234,7 +235,7 @@ def score_distribution(
         )
         layers.insert(0, shade)
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             "When is it uncertain?",
             height=340,
             xlabel="Predicted probability of male (%)",
@@ -243,7 +244,7 @@ def score_distribution(
             ylim=(floor, most * 2),
             logy=True,
             yformatter="%d",
-            **style.legend(columns=3),
+            **theme.legend(columns=3),
         )
     )
 

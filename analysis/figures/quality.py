@@ -4,9 +4,10 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import LABEL_COLOURS, percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
+from analysis.figures.theme import LABEL_COLOURS
 
 _TITLES = {
     "brightness": "Are photos equally bright?",
@@ -79,7 +80,7 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
     left, right = found["bin_left"].min(), found["bin_right"].max()
     room = 4 * (right - left) if found["bin_left"].nunique() == 1 else 0.02 * (right - left)
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             _TITLES.get(measure, f"Is {measure} the same?"),
             height=300,
             xlabel=f"{measure.capitalize()}{gap}({unit})",
@@ -87,7 +88,7 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
             xlim=(left - room, right + room),
             ylim=(0, found["share"].max() * 1.08),
             show_grid=False,
-            **style.legend(),
+            **theme.legend(),
         )
     )
 

@@ -3,9 +3,9 @@
 import holoviews as hv
 import pandas as pd
 
-from analysis.errors import UserError
-from analysis.figures import style
-from analysis.figures.style import percent
+from analysis.core.errors import UserError
+from analysis.core.words import percent
+from analysis.figures import theme
 
 _TITLES = {
     "blur": "What does blur do?",
@@ -50,7 +50,7 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
     table = _chosen(robustness, degradation)
     names = list(dict.fromkeys(table["source"]))
     layers: list[hv.Element] = []
-    for name, colour in zip(names, style.CATEGORIES, strict=False):
+    for name, colour in zip(names, theme.CATEGORIES, strict=False):
         found = table[table["source"] == name].sort_values("level")
         found = found.assign(**{key: 100 * found[key] for key in ("accuracy", "low", "high")})
         layers += [
@@ -76,7 +76,7 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
     room = 0.04 * (levels[-1] - levels[0])
     unit = table["unit"].iloc[0]
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             _TITLES.get(degradation, f"What does {degradation} do?"),
             height=340,
             max_width=680,
@@ -85,7 +85,7 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
             xlim=(levels[0] - room, levels[-1] + room),
             ylim=(min(45.0, 100 * float(table["low"].min()) - 2), 101),
             show_grid=True,
-            **style.names_of(names),
+            **theme.names_of(names),
         )
     )
 

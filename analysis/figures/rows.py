@@ -9,7 +9,7 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
-from analysis.figures import style
+from analysis.figures import theme
 
 
 def row_heights(names: Iterable[str]) -> dict[str, int]:
@@ -84,7 +84,7 @@ def row_chart(
         Further HoloViews options.
     """
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             title,
             height=height or 110 + 34 * len(rows),
             max_width=820,

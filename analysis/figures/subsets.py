@@ -1,6 +1,6 @@
 """Averages of two subsets, how they differ and how certain that is, and a gallery of named ones.
 
-Draws what `analysis.engine.compare` and a run's published subsets hold; an average is a picture of nobody.
+Draws what `analysis.averages.base.compare` and a run's published subsets hold; an average is a picture of nobody.
 """
 
 from html import escape
@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from IPython.display import HTML
 
-from analysis.engine import Difference
+from analysis.averages.base import Difference
+from analysis.core.words import percent
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
-from analysis.figures.style import percent
 
 
 def subset_faces(found: Difference) -> hv.Overlay:
@@ -23,7 +23,7 @@ def subset_faces(found: Difference) -> hv.Overlay:
     Parameters
     ----------
     found
-        As from `analysis.engine.compare`.
+        As from `analysis.averages.base.compare`.
     """
     shown = {
         f"first\nn = {found.first.count:,}": found.first.mean,
@@ -135,7 +135,7 @@ def agreement_reading(engines: dict[str, Any]) -> str:
     Parameters
     ----------
     engines
-        As from `analysis.gallery.measure_agreement`.
+        As from `analysis.averages.gallery.measure_agreement`.
     """
     numbers = engines["mean_components"] + engines["spread_components"]
     said = (

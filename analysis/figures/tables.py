@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.core.words import percent
 from analysis.figures.metrics import measured, sources
-from analysis.figures.style import percent
 
 
 def interval_text(value: float, low: float, high: float, digits: int = 1) -> str:

@@ -5,17 +5,17 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
-from analysis.figures import style
-from analysis.figures.style import percent
+from analysis.core.words import percent
+from analysis.figures import theme
 
-_SPLITS = {"train": ("", style.QUIET, "dashed"), "validation": ("val_", style.LABEL_COLOURS["male"], "solid")}
+_SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.LABEL_COLOURS["male"], "solid")}
 
 
 def _panel(
     history: pd.DataFrame, measure: str, scale: float, *, title: str, xlabel: str = "", **options: Any
 ) -> hv.Overlay:
     kept = float(history.loc[history["kept"], "epoch"].iloc[0])
-    layers: list[hv.Element] = [hv.VLine(kept).opts(color=style.CATEGORIES[1], line_dash="dotted", line_width=2)]
+    layers: list[hv.Element] = [hv.VLine(kept).opts(color=theme.CATEGORIES[1], line_dash="dotted", line_width=2)]
     for split, (prefix, colour, dash) in _SPLITS.items():
         values = scale * history[prefix + measure]
         exact = [f"{v:.2f} %" if scale == 100 else f"{v:.4f}" for v in values]
@@ -31,7 +31,7 @@ def _panel(
         )
     ticks = sorted({1, *range(5, int(history["epoch"].max()) + 1, 5), int(history["epoch"].max())})
     return hv.Overlay(layers).opts(
-        **style.chart(
+        **theme.chart(
             title,
             xlabel=xlabel,
             xticks=[t for t in ticks if t == ticks[-1] or ticks[-1] - t > ticks[-1] / 10],
@@ -58,7 +58,7 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
         title="Did training settle?",
         ylabel="Accuracy (%)",
         height=260,
-        **style.legend(),
+        **theme.legend(),
     )
     loss = _panel(
         history,

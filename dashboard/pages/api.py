@@ -12,8 +12,8 @@ import panel_material_ui as pmui
 import param
 from fastapi.routing import APIRoute
 
-from analysis import paths
-from dashboard import frame
+from analysis.core import paths
+from dashboard import chrome
 from dashboard.api import DESCRIPTION, router
 
 EXAMPLES = paths.PROJECT / "site" / "examples"
@@ -37,7 +37,7 @@ def examples(folder: Path = EXAMPLES) -> dict[str, str]:
     return found
 
 
-class ApiPage(frame.ExplorerPage):
+class ApiPage(chrome.ExplorerPage):
     """The API's endpoints and examples."""
 
     example = param.Integer(default=0, bounds=(0, None), doc="Number of the example that is open.")
@@ -59,7 +59,7 @@ class ApiPage(frame.ExplorerPage):
             f"<tr><td>{method}</td><td><code>{escape(path)}</code></td><td>{escape(summary)}</td></tr>"
             for method, path, summary in self.endpoints()
         )
-        return frame.table(
+        return chrome.table(
             '<thead><tr><th scope="col">Method</th><th scope="col">Path</th><th scope="col">Answer</th></tr></thead>'
             f"<tbody>{rows}</tbody>"
         )
@@ -67,7 +67,7 @@ class ApiPage(frame.ExplorerPage):
     def _examples(self) -> Any:
         found = examples()
         if not found:
-            return frame.notice("This installation has no examples; the API's documentation lets you try each call.")
+            return chrome.notice("This installation has no examples; the API's documentation lets you try each call.")
         tabs = pmui.Tabs(
             *((title, _code(code)) for title, code in found.items()),
             active=min(self.example, len(found) - 1),
@@ -80,16 +80,16 @@ class ApiPage(frame.ExplorerPage):
     def content(self) -> list[Any]:
         """Give what the API promises, its endpoints and the examples."""
         return [
-            frame.text(DESCRIPTION),
-            frame.section("Endpoints", self._endpoints()),
-            frame.section("Examples", self._examples()),
+            chrome.text(DESCRIPTION),
+            chrome.section("Endpoints", self._endpoints()),
+            chrome.section("Examples", self._examples()),
         ]
 
 
 def _code(code: str) -> pn.pane.HTML:
     return pn.pane.HTML(
         f'<pre tabindex="0"><code>{escape(code)}</code></pre>',
-        stylesheets=[frame.TEXT_CSS],
+        stylesheets=[chrome.TEXT_CSS],
         sizing_mode="stretch_width",
         margin=(14, 0, 0, 0),
     )

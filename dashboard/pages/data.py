@@ -7,12 +7,12 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from analysis.figures import attributes, cooccurrence, doubts, duplicates, identities, labels, quality, samples
-from dashboard import frame
+from dashboard import chrome
 
 
-class DataPage(frame.ExplorerPage):
+class DataPage(chrome.ExplorerPage):
     """Sample, labels and splits, attributes and people by scope, likely mistakes, and picture quality by measure."""
 
     scope = param.Selector(
@@ -71,17 +71,17 @@ class DataPage(frame.ExplorerPage):
         def make() -> Any:
             if self.view == "cooccurrence":
                 table = self.results.cooccurrence
-                return frame.figure(
+                return chrome.figure(
                     cooccurrence.cooccurrence_matrix(table, self.scope),
                     cooccurrence.cooccurrence_reading(table, self.scope),
                 )
             found = self.attributes()
-            return frame.figure(
+            return chrome.figure(
                 attributes.attribute_prevalence(found, self.scope),
                 attributes.attribute_prevalence_reading(found, self.scope),
             )
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     @param.depends("scope", "people")
     def _people(self) -> Any:
@@ -92,25 +92,25 @@ class DataPage(frame.ExplorerPage):
 
         def make() -> Any:
             found = self.results.identities
-            return frame.figure(draw(found, self.scope), read(found, self.scope))
+            return chrome.figure(draw(found, self.scope), read(found, self.scope))
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     @param.depends("mistakes")
     def _mistakes(self) -> Any:
         def make() -> Any:
             results = self.results
             if self.mistakes == "duplicates":
-                return frame.figure(
+                return chrome.figure(
                     duplicates.repeated_pictures(results.duplicates),
                     duplicates.repeated_pictures_reading(results.duplicates, results.study["images"]),
                 )
-            return frame.figure(
+            return chrome.figure(
                 doubts.doubted_shares(results.doubts),
                 doubts.doubted_shares_reading(results.doubts, results.study["label_noise"]),
             )
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     def _samples(self) -> Any:
         found = self.results.samples
@@ -120,12 +120,14 @@ class DataPage(frame.ExplorerPage):
             )
             for label in ("female", "male")
         ]
-        return pn.Column(*grids, frame.text(samples.sample_faces_reading(found)), sizing_mode="stretch_width", margin=0)
+        return pn.Column(
+            *grids, chrome.text(samples.sample_faces_reading(found)), sizing_mode="stretch_width", margin=0
+        )
 
     @param.depends("measure")
     def _quality(self) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 quality.quality_histogram(self.results.quality, self.measure),
                 quality.quality_histogram_reading(self.results.quality, self.measure),
             )
@@ -135,7 +137,7 @@ class DataPage(frame.ExplorerPage):
         study = self.results.study
         duplicates = study["duplicates"]
         people = study["identities"]
-        return frame.facts(
+        return chrome.facts(
             {
                 "Faces studied": f"{study['images']:,}",
                 "People": f"{people:,}" if people else "not known",
@@ -153,23 +155,23 @@ class DataPage(frame.ExplorerPage):
 
     def _labels(self) -> Any:
         found = self.results.labels
-        return frame.figure(labels.label_counts(found), labels.label_counts_reading(found))
+        return chrome.figure(labels.label_counts(found), labels.label_counts_reading(found))
 
     def content(self) -> list[Any]:
         """Give the counts, then labels, attributes and picture quality."""
         return [
-            frame.attempt(self._facts),
-            frame.section("A sample", frame.attempt(self._samples)),
-            frame.section(
+            chrome.attempt(self._facts),
+            chrome.section("A sample", chrome.attempt(self._samples)),
+            chrome.section(
                 "Labels and splits",
-                frame.later(lambda: frame.attempt(self._labels)),
+                chrome.later(lambda: chrome.attempt(self._labels)),
                 about="The label is how CelebA's annotators perceived a face.",
             ),
-            frame.section(
+            chrome.section(
                 "Attributes",
-                frame.controls(
-                    frame.choice(self.param.scope),
-                    frame.choice(self.param.view),
+                chrome.controls(
+                    chrome.choice(self.param.scope),
+                    chrome.choice(self.param.view),
                     pmui.TextInput.from_param(
                         self.param.search,
                         label="Search attributes",
@@ -189,25 +191,25 @@ class DataPage(frame.ExplorerPage):
                         visible=self.param.view.rx() == "prevalence",
                     ),
                 ),
-                frame.later(self._attributes),
+                chrome.later(self._attributes),
                 about="By how far the two labels lie apart, or by which attributes go together.",
             ),
-            frame.section(
+            chrome.section(
                 "People",
-                frame.controls(frame.choice(self.param.people)),
-                frame.later(self._people),
+                chrome.controls(chrome.choice(self.param.people)),
+                chrome.later(self._people),
                 about="Counted over the same faces as the attributes.",
             ),
-            frame.section(
+            chrome.section(
                 "Likely mistakes",
-                frame.controls(frame.choice(self.param.mistakes)),
-                frame.later(self._mistakes),
+                chrome.controls(chrome.choice(self.param.mistakes)),
+                chrome.later(self._mistakes),
                 about="Labels that faces contradict, and pictures that the data holds more than once.",
             ),
-            frame.section(
+            chrome.section(
                 "Picture quality",
-                frame.controls(frame.choice(self.param.measure)),
-                frame.later(self._quality),
+                chrome.controls(chrome.choice(self.param.measure)),
+                chrome.later(self._quality),
                 about="Where the labels were photographed differently, a model may learn that instead of faces.",
             ),
         ]

@@ -6,14 +6,14 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from analysis.averages.source import LiveSubsets, subset_source
 from analysis.figures import faces, subsets
-from analysis.subset_source import LiveSubsets, subset_source
-from dashboard import frame
+from dashboard import chrome
 
 _OWN = "a filter of your own"
 
 
-class FacesPage(frame.ExplorerPage):
+class FacesPage(chrome.ExplorerPage):
     """The average face of each label, how they spread and differ, and the averages of any two subsets."""
 
     view = param.Selector(
@@ -40,12 +40,12 @@ class FacesPage(frame.ExplorerPage):
             "spread": (faces.spread_faces, faces.spread_faces_reading),
             "difference": (faces.difference_map, faces.difference_map_reading),
         }[self.view]
-        return frame.attempt(lambda: frame.figure(draw(self.results.average_faces), read(self.results.average_faces)))
+        return chrome.attempt(lambda: chrome.figure(draw(self.results.average_faces), read(self.results.average_faces)))
 
     def _facts(self) -> Any:
         count = self.results.average_faces["count"]
         size = self.results.average_faces.sizes
-        return frame.facts(
+        return chrome.facts(
             {f"Faces labelled {label}": f"{int(count.sel(label=label)):,}" for label in count["label"].values}
             | {"Frame": (f"{size['x']} × {size['y']}", "pixels, eyes and mouth aligned")}
         )
@@ -61,8 +61,8 @@ class FacesPage(frame.ExplorerPage):
             else f"Only the published averages can be chosen: {source.reason}."
         )
         return pn.Column(
-            frame.controls(*(self._chooser(which, named, live) for which in ("first", "second"))),
-            frame.text(note),
+            chrome.controls(*(self._chooser(which, named, live) for which in ("first", "second"))),
+            chrome.text(note),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "10px"},
@@ -104,26 +104,26 @@ class FacesPage(frame.ExplorerPage):
                 "certainty": (subsets.subset_certainty, subsets.subset_certainty_reading),
             }[self.contrast]
             return pn.FlexBox(
-                _half(frame.figure(subsets.subset_faces(found), subsets.subset_faces_reading(found))),
-                _half(frame.figure(draw(found), read(found))),
+                _half(chrome.figure(subsets.subset_faces(found), subsets.subset_faces_reading(found))),
+                _half(chrome.figure(draw(found), read(found))),
                 gap="24px",
                 sizing_mode="stretch_width",
                 margin=0,
             )
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     def content(self) -> list[Any]:
         """Give the view that is chosen, how many faces are in it, and the comparison of two subsets."""
         return [
-            frame.controls(frame.choice(self.param.view)),
-            frame.later(self._figure),
-            frame.attempt(self._facts),
-            frame.section(
+            chrome.controls(chrome.choice(self.param.view)),
+            chrome.later(self._figure),
+            chrome.attempt(self._facts),
+            chrome.section(
                 "Compare any two subsets",
-                frame.attempt(self._choosers),
-                frame.controls(frame.choice(self.param.contrast)),
-                frame.later(self._comparison),
+                chrome.attempt(self._choosers),
+                chrome.controls(chrome.choice(self.param.contrast)),
+                chrome.later(self._comparison),
                 about="Which faces are averaged is up to you; an average of fewer than 16 is not shown.",
             ),
         ]

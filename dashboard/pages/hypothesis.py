@@ -9,11 +9,11 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from analysis.answers import verdict_reasons
-from analysis.errors import UserError
-from analysis.figures import elsewhere, hypothesis, styling
+from analysis.core.errors import UserError
+from analysis.figures import confounders, elsewhere, hypothesis
+from analysis.figures.answers import verdict_reasons
 from analysis.figures.hypothesis import CHANNEL_NAMES
-from dashboard import frame
+from dashboard import chrome
 
 _VERDICT_CSS = """
 :host { font-family: Roboto, system-ui, sans-serif; }
@@ -25,7 +25,7 @@ strong { display: block; font-size: 1.5rem; line-height: 1.25; margin: 4px 0 6px
 """
 
 
-class HypothesisPage(frame.ExplorerPage):
+class HypothesisPage(chrome.ExplorerPage):
     """The study one question at a time: each view draws only what it shows."""
 
     view = param.Selector(
@@ -75,7 +75,7 @@ class HypothesisPage(frame.ExplorerPage):
     @param.depends("view")
     def _choices(self) -> Any:
         if self.view == "effect":
-            return frame.controls(
+            return chrome.controls(
                 pmui.Switch.from_param(
                     self.param.beyond_chance,
                     label="Only what chance does not give",
@@ -84,8 +84,8 @@ class HypothesisPage(frame.ExplorerPage):
                 )
             )
         if self.view in ("parts", "elsewhere"):
-            return frame.controls(frame.choice(self.param["channel"]))
-        return frame.nothing()
+            return chrome.controls(chrome.choice(self.param["channel"]))
+        return chrome.nothing()
 
     @param.depends("view", "beyond_chance", "channel")
     def _view(self) -> Any:
@@ -97,7 +97,7 @@ class HypothesisPage(frame.ExplorerPage):
             "elsewhere": self._elsewhere,
             "controls": self._controls,
         }
-        return frame.attempt(
+        return chrome.attempt(
             lambda: pn.Column(*views[self.view](), sizing_mode="stretch_width", styles={"gap": "28px"})
         )
 
@@ -105,26 +105,28 @@ class HypothesisPage(frame.ExplorerPage):
         found = self.results.hypothesis
         critical = found["critical_abs_g"] if self.beyond_chance else None
         return [
-            frame.figure(hypothesis.effect_maps(self.results.effects, critical), hypothesis.effect_maps_reading(found)),
-            frame.figure(hypothesis.null_distribution(found), hypothesis.null_distribution_reading(found)),
+            chrome.figure(
+                hypothesis.effect_maps(self.results.effects, critical), hypothesis.effect_maps_reading(found)
+            ),
+            chrome.figure(hypothesis.null_distribution(found), hypothesis.null_distribution_reading(found)),
         ]
 
     def _parts(self) -> list[Any]:
         regions = self.results.regions
         return [
-            frame.figure(
+            chrome.figure(
                 hypothesis.region_chart(regions, self.channel), hypothesis.region_chart_reading(regions, self.channel)
             ),
-            frame.figure(hypothesis.masks(self.results.average_faces), hypothesis.masks_reading()),
+            chrome.figure(hypothesis.masks(self.results.average_faces), hypothesis.masks_reading()),
         ]
 
     def _styling(self) -> list[Any]:
-        found, confounders, balance = self.results.hypothesis, self.results.confounders, self.results.balance
+        found, steps, balance = self.results.hypothesis, self.results.confounders, self.results.balance
         return [
-            frame.figure(styling.steps_chart(confounders, found), styling.steps_reading(found)),
-            frame.figure(styling.survival_chart(confounders, found), styling.survival_reading(confounders, found)),
-            frame.figure(styling.balance_chart(balance, found), styling.balance_reading(balance, found)),
-            shown(styling.overlap_table(found), styling.overlap_reading(found)),
+            chrome.figure(confounders.steps_chart(steps, found), confounders.steps_reading(found)),
+            chrome.figure(confounders.survival_chart(steps, found), confounders.survival_reading(steps, found)),
+            chrome.figure(confounders.balance_chart(balance, found), confounders.balance_reading(balance, found)),
+            shown(confounders.overlap_table(found), confounders.overlap_reading(found)),
         ]
 
     def _prediction(self) -> list[Any]:
@@ -133,22 +135,22 @@ class HypothesisPage(frame.ExplorerPage):
         except UserError:  # a run without a network has the averages alone
             metrics = None
         table = hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study["dataset"])
-        return [frame.figure(hypothesis.accuracy_chart(table), hypothesis.accuracy_reading(table))]
+        return [chrome.figure(hypothesis.accuracy_chart(table), hypothesis.accuracy_reading(table))]
 
     def _elsewhere(self) -> list[Any]:
         found, effects = self.results.elsewhere, self.results.effects
         if found.empty:
-            return [frame.notice("No other data set was compared: `meanface study NAME --compare OTHER` does.")]
+            return [chrome.notice("No other data set was compared: `meanface study NAME --compare OTHER` does.")]
         # Maps have one channel each; for all together lightness stands.
         own, channel = self.results.study["dataset"], self.channel if self.channel in CHANNEL_NAMES else "L"
         maps = [
-            frame.figure(
+            chrome.figure(
                 elsewhere.elsewhere_maps(effects, own, other, channel),
                 elsewhere.elsewhere_maps_reading(found, other, channel),
             )
             for other in dict.fromkeys(found["dataset"])
         ]
-        chart = frame.figure(
+        chart = chrome.figure(
             elsewhere.correlation_chart(found, self.channel), elsewhere.correlation_reading(found, self.channel)
         )
         return [*maps, chart]
@@ -160,19 +162,19 @@ class HypothesisPage(frame.ExplorerPage):
                 hypothesis.control_table(found),
                 "The same test where there is nothing to find: a sound test finds nothing, p is not small.",
             ),
-            frame.figure(hypothesis.false_positive_chart(found), hypothesis.false_positive_reading(found)),
+            chrome.figure(hypothesis.false_positive_chart(found), hypothesis.false_positive_reading(found)),
         ]
 
     def content(self) -> list[Any]:
         """Give the verdict, then what it rests on."""
         return [
-            frame.attempt(self._verdict),
-            frame.section("What it rests on", frame.attempt(self._reasons)),
-            frame.section(
+            chrome.attempt(self._verdict),
+            chrome.section("What it rests on", chrome.attempt(self._reasons)),
+            chrome.section(
                 "The study, question by question",
-                frame.choice(self.param["view"]),
+                chrome.choice(self.param["view"]),
                 self._choices,
-                frame.later(self._view),
+                chrome.later(self._view),
             ),
         ]
 
@@ -186,7 +188,7 @@ def shown(table: pd.DataFrame, caption: str = "") -> pn.pane.HTML:
         + "</tr>"
         for name, cells in zip(table.index, table.to_numpy(), strict=True)
     )
-    return frame.table(f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", caption=caption)
+    return chrome.table(f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", caption=caption)
 
 
 def probability(p: float) -> str:

@@ -6,12 +6,12 @@ import panel as pn
 import param
 
 from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
-from dashboard import frame
+from dashboard import chrome
 
 _RIGHT = "td, thead th + th { text-align: right }"
 
 
-class MetricsPage(frame.ExplorerPage):
+class MetricsPage(chrome.ExplorerPage):
     """How well the model does, one view at a time: each draws only what it shows."""
 
     view = param.Selector(
@@ -42,11 +42,11 @@ class MetricsPage(frame.ExplorerPage):
     )
     in_url = ("view", "source", "split", "degradation")
 
-    def __init__(self, shared: frame.Shared, **params: Any) -> None:
+    def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         known = self._known(shared)
         super().__init__(shared, **{name: names[0] for name, names in known.items() if names} | params)
 
-    def _known(self, shared: frame.Shared) -> dict[str, list[str]]:
+    def _known(self, shared: chrome.Shared) -> dict[str, list[str]]:
         """What the run was measured on and by; nothing where it was not."""
         known: dict[str, list[str]] = {"source": [], "degradation": []}
 
@@ -54,7 +54,7 @@ class MetricsPage(frame.ExplorerPage):
             known["source"] = metrics.sources(shared.results.metrics)
             known["degradation"] = robustness.degradations(shared.results.robustness)
 
-        frame.attempt(look)  # a part that is missing says so where it would be shown
+        chrome.attempt(look)  # a part that is missing says so where it would be shown
         for name, names in known.items():
             self.param[name].objects = names
         return known
@@ -68,11 +68,11 @@ class MetricsPage(frame.ExplorerPage):
         choices = []
         if self.view in ("accuracy", "scores"):
             if len(self.param["source"].objects) > 1:
-                choices.append(frame.choice(self.param["source"]))
-            choices.append(frame.choice(self.param["split"]))
+                choices.append(chrome.choice(self.param["source"]))
+            choices.append(chrome.choice(self.param["split"]))
         if self.view == "robustness":
-            choices.append(frame.choice(self.param["degradation"]))
-        return frame.controls(*choices) if choices else frame.nothing()
+            choices.append(chrome.choice(self.param["degradation"]))
+        return chrome.controls(*choices) if choices else chrome.nothing()
 
     @param.depends("source", "split")
     def _facts(self) -> Any:
@@ -81,7 +81,7 @@ class MetricsPage(frame.ExplorerPage):
             low, high = found["accuracy_interval"]
             decided = found["decided"]
             right = "nothing" if decided["accuracy"] is None else f"{decided['accuracy']:.2%}"
-            return frame.facts(
+            return chrome.facts(
                 {
                     "Accuracy": (f"{found['accuracy']:.2%}", f"95 % interval {low:.1%} to {high:.1%}"),
                     "Balanced accuracy": f"{found['balanced_accuracy']:.2%}",
@@ -91,12 +91,12 @@ class MetricsPage(frame.ExplorerPage):
                 }
             )
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     @param.depends("source", "split")
     def _confusion(self) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 metrics.confusion_matrix(self.results.metrics, self.split, self.source),
                 metrics.confusion_matrix_reading(self.results.metrics, self.split, self.source),
             )
@@ -104,26 +104,26 @@ class MetricsPage(frame.ExplorerPage):
 
     @param.depends("source", "split")
     def _report(self) -> Any:
-        return frame.attempt(
+        return chrome.attempt(
             lambda: _table(metrics.classification_report_table(self.results.metrics, self.split, self.source))
         )
 
     @param.depends("split")
     def _sources(self) -> Any:
-        return frame.attempt(
+        return chrome.attempt(
             lambda: pn.Column(
                 _table(tables.source_table(self.results.metrics, self.split)),
-                frame.text(tables.source_table_reading(self.results.metrics, self.split)),
+                chrome.text(tables.source_table_reading(self.results.metrics, self.split)),
                 sizing_mode="stretch_width",
                 margin=0,
             )
         )
 
     def _runs(self) -> Any:
-        return frame.attempt(
+        return chrome.attempt(
             lambda: pn.Column(
                 _table(tables.cross_source_table(self.results.cross_source)),
-                frame.text(tables.cross_source_reading(self.results.cross_source)),
+                chrome.text(tables.cross_source_reading(self.results.cross_source)),
                 sizing_mode="stretch_width",
                 margin=0,
             )
@@ -131,8 +131,8 @@ class MetricsPage(frame.ExplorerPage):
 
     @param.depends("source", "split")
     def _calibration(self) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 metrics.reliability_diagram(self.results.metrics, self.split, [self.source]),
                 metrics.reliability_diagram_reading(self.results.metrics, self.split, [self.source]),
             )
@@ -140,16 +140,16 @@ class MetricsPage(frame.ExplorerPage):
 
     @param.depends("source", "split")
     def _roc(self) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 curves.roc_curve(self.results.curves, self.split, [self.source]),
                 curves.roc_curve_reading(self.results.metrics, self.split, [self.source]),
             )
         )
 
     def _precision(self, label: str) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 curves.precision_recall_curve(self.results.curves, self.split, [self.source], label),
                 curves.precision_recall_curve_reading(self.results.metrics, self.split, [self.source], label),
             )
@@ -167,20 +167,20 @@ class MetricsPage(frame.ExplorerPage):
     def _scores(self) -> Any:
         def make() -> Any:
             predictions, band = self.results.predictions, self.results.metrics["band"]
-            return frame.figure(
+            return chrome.figure(
                 metrics.score_distribution(predictions, self.split, band, self.source),
                 metrics.score_distribution_reading(predictions, self.split, band, self.source),
             )
 
-        return frame.attempt(make)
+        return chrome.attempt(make)
 
     def _people(self) -> Any:
         groups = self.results.groups
-        return frame.figure(fairness.group_gaps(groups), fairness.group_gaps_reading(groups))
+        return chrome.figure(fairness.group_gaps(groups), fairness.group_gaps_reading(groups))
 
     def _attributes(self) -> Any:
         groups = self.results.groups
-        return frame.figure(
+        return chrome.figure(
             fairness.group_gaps(groups, people=False), fairness.group_gaps_reading(groups, people=False)
         )
 
@@ -192,8 +192,8 @@ class MetricsPage(frame.ExplorerPage):
 
     @param.depends("degradation")
     def _robustness(self) -> Any:
-        return frame.attempt(
-            lambda: frame.figure(
+        return chrome.attempt(
+            lambda: chrome.figure(
                 robustness.accuracy_curve(self.results.robustness, self.degradation),
                 robustness.accuracy_curve_reading(self.results.robustness, self.degradation),
             )
@@ -201,37 +201,37 @@ class MetricsPage(frame.ExplorerPage):
 
     def _heat(self) -> Any:
         found = self.results.explanation
-        return frame.figure(explanation.heat_maps(found), explanation.heat_maps_reading(found))
+        return chrome.figure(explanation.heat_maps(found), explanation.heat_maps_reading(found))
 
     def _faithfulness(self) -> Any:
         found = self.results.explanation
-        return frame.figure(explanation.faithfulness(found), explanation.faithfulness_reading(found))
+        return chrome.figure(explanation.faithfulness(found), explanation.faithfulness_reading(found))
 
     def _noise(self) -> Any:
         return pn.Column(
             _table(tables.label_noise_table(self.results.metrics)),
-            frame.text(tables.label_noise_reading(self.results.metrics)),
+            chrome.text(tables.label_noise_reading(self.results.metrics)),
             sizing_mode="stretch_width",
             margin=0,
         )
 
     def _training(self) -> Any:
         history = self.results.history
-        return frame.figure(training.training_history(history), training.training_history_reading(history))
+        return chrome.figure(training.training_history(history), training.training_history_reading(history))
 
     def _ablation(self) -> Any:
         table = self.results.ablation
-        return frame.figure(
+        return chrome.figure(
             experiments.ablation_chart(table), experiments.ablation_reading(table, self.results.ablation_budget)
         )
 
     def _importance(self) -> Any:
         record = self.results.search_record
-        return frame.figure(experiments.importance_chart(record), experiments.importance_reading(record))
+        return chrome.figure(experiments.importance_chart(record), experiments.importance_reading(record))
 
     def _trials(self) -> Any:
         trials, record = self.results.search, self.results.search_record
-        return frame.figure(
+        return chrome.figure(
             experiments.parallel_coordinates(trials), experiments.parallel_coordinates_reading(trials, record)
         )
 
@@ -241,54 +241,54 @@ class MetricsPage(frame.ExplorerPage):
         sections: dict[str, list[Any]] = {
             "accuracy": [
                 pn.panel(self._facts, sizing_mode="stretch_width"),
-                frame.section("Right and wrong", frame.later(self._confusion), frame.later(self._report)),
-                frame.section("Every source", frame.later(self._sources)),
-                frame.section(
+                chrome.section("Right and wrong", chrome.later(self._confusion), chrome.later(self._report)),
+                chrome.section("Every source", chrome.later(self._sources)),
+                chrome.section(
                     "Runs side by side",
                     _safely(self._runs),
                     about="Rows are what a run was trained on, columns what it was tested on: accuracy, %.",
                 ),
             ],
             "scores": [
-                frame.section(
+                chrome.section(
                     "Calibration",
-                    frame.later(self._calibration),
+                    chrome.later(self._calibration),
                     about="Of faces with a score of 0.8, eight in ten should be labelled male.",
                 ),
-                frame.section("Scores, and where the model abstains", frame.later(self._scores)),
-                frame.section("ROC curve", frame.later(self._roc)),
-                frame.section(
-                    "Precision and recall", frame.later(self._precision_female), frame.later(self._precision_male)
+                chrome.section("Scores, and where the model abstains", chrome.later(self._scores)),
+                chrome.section("ROC curve", chrome.later(self._roc)),
+                chrome.section(
+                    "Precision and recall", chrome.later(self._precision_female), chrome.later(self._precision_male)
                 ),
             ],
             "groups": [
-                frame.section("Age, race and label", _safely(self._people), _safely(self._group_table)),
-                frame.section("Attributes", _safely(self._attributes)),
-                frame.section(
+                chrome.section("Age, race and label", _safely(self._people), _safely(self._group_table)),
+                chrome.section("Attributes", _safely(self._attributes)),
+                chrome.section(
                     "Before and after",
                     _safely(self._gap_table),
                     about="Largest gap of each kind, in percentage points, in this run and in those compared with it.",
                 ),
             ],
             "robustness": [
-                frame.section(
+                chrome.section(
                     "Worse photos",
-                    frame.later(self._robustness),
+                    chrome.later(self._robustness),
                     about="Aligned test faces, degraded step by step.",
                 ),
             ],
             "explanation": [
-                frame.section("What the model goes by", _safely(self._heat), _safely(self._faithfulness)),
-                frame.section("Doubtful labels", _safely(self._noise)),
+                chrome.section("What the model goes by", _safely(self._heat), _safely(self._faithfulness)),
+                chrome.section("Doubtful labels", _safely(self._noise)),
             ],
             "training": [
-                frame.section("Training", _safely(self._training)),
-                frame.section(
+                chrome.section("Training", _safely(self._training)),
+                chrome.section(
                     "What each part is worth",
                     _safely(self._ablation),
                     about="Short trainings with one thing changed, on the same validation faces.",
                 ),
-                frame.section("The search for settings", _safely(self._importance), _safely(self._trials)),
+                chrome.section("The search for settings", _safely(self._importance), _safely(self._trials)),
             ],
         }
         return pn.Column(*sections[self.view], sizing_mode="stretch_width", margin=0, styles={"gap": "28px"})
@@ -296,7 +296,7 @@ class MetricsPage(frame.ExplorerPage):
     def content(self) -> list[Any]:
         """Give the choices, then the view that is chosen."""
         return [
-            frame.controls(frame.choice(self.param.view)),
+            chrome.controls(chrome.choice(self.param.view)),
             pn.panel(self._choices, sizing_mode="stretch_width"),
             pn.panel(self._view, sizing_mode="stretch_width"),
         ]
@@ -304,9 +304,9 @@ class MetricsPage(frame.ExplorerPage):
 
 def _safely(make: Any) -> Any:
     """Show later what a method makes, or which result it would need."""
-    return frame.later(lambda: frame.attempt(make))
+    return chrome.later(lambda: chrome.attempt(make))
 
 
 def _table(shown: Any) -> Any:
     html = shown.to_html(border=0, index_names=False)
-    return frame.table(html[html.index("<thead") : html.rindex("</table>")], css=_RIGHT)
+    return chrome.table(html[html.index("<thead") : html.rindex("</table>")], css=_RIGHT)

@@ -20,11 +20,11 @@ import panel_material_ui as pmui
 import param
 from PIL import Image, ImageDraw
 
-from analysis.errors import UserError
-from analysis.figures.style import LABEL_COLOURS
-from analysis.photo import decode_photo
-from analysis.sources import demo_source
-from dashboard import frame
+from analysis.core.errors import UserError
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source
+from analysis.figures.theme import LABEL_COLOURS
+from dashboard import chrome
 from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
 from model.batch import COLUMNS
 from model.predict import FacePrediction
@@ -105,7 +105,7 @@ class PhotoInput(pmui.FileInput):
             pn.state.execute(partial(self._take, list(zip(filename, value, strict=True))))
 
 
-class PredictPage(frame.ExplorerPage):
+class PredictPage(chrome.ExplorerPage):
     """Scores the photos that a visitor gives."""
 
     crop = param.Selector(
@@ -167,8 +167,8 @@ class PredictPage(frame.ExplorerPage):
     def content(self) -> list[Any]:
         """Give the care note, the ways to bring photos, and what came of them."""
         return [
-            frame.notice(CARE),
-            frame.section("Your photos", self._controls(), self._progress, self._problem, about=self._about()),
+            chrome.notice(CARE),
+            chrome.section("Your photos", self._controls(), self._progress, self._problem, about=self._about()),
             self._results,
         ]
 
@@ -198,10 +198,10 @@ class PredictPage(frame.ExplorerPage):
             margin=0,
             sx={"minHeight": "120px", "border": "2px dashed", "fontSize": "1rem"},
         )
-        crop = frame.choice(self.param.crop)
+        crop = chrome.choice(self.param.crop)
         return pn.Column(
             upload,
-            frame.controls(crop, *self._samples(busy)),
+            chrome.controls(crop, *self._samples(busy)),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "16px"},
@@ -229,9 +229,9 @@ class PredictPage(frame.ExplorerPage):
     @param.depends("done", "total")
     def _progress(self) -> Any:
         if not self.total:
-            return frame.nothing()
+            return chrome.nothing()
         return pn.Column(
-            frame.text(f"Scored {self.done} of {self.total} ..."),
+            chrome.text(f"Scored {self.done} of {self.total} ..."),
             pmui.LinearProgress(
                 variant="determinate", value=100 * self.done // self.total, sizing_mode="stretch_width", margin=0
             ),
@@ -241,16 +241,16 @@ class PredictPage(frame.ExplorerPage):
 
     @param.depends("message")
     def _problem(self) -> Any:
-        return frame.notice(self.message, severity="error") if self.message else frame.nothing()
+        return chrome.notice(self.message, severity="error") if self.message else chrome.nothing()
 
     @param.depends("rows")
     def _results(self) -> Any:
         if not self.rows:
-            return frame.nothing()
-        return frame.section(
+            return chrome.nothing()
+        return chrome.section(
             "Results",
-            frame.table(results_table(self.rows), css=_TABLE_CSS),
-            frame.controls(
+            chrome.table(results_table(self.rows), css=_TABLE_CSS),
+            chrome.controls(
                 pmui.FileDownload(
                     callback=lambda: io.StringIO(self.report().to_csv(index=False)),
                     filename="predictions.csv",

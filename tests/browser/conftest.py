@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import paths
+from analysis.core import paths
 
 START = 300  # seconds; the first start renders the report
 

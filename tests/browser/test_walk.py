@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from analysis.sources import demo_source
+from analysis.data.sources import demo_source
 
 pytestmark = pytest.mark.browser
 

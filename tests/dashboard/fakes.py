@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from analysis.photo import decode_photo
+from analysis.data.photo import decode_photo
 from model.faces import NoFaceError
 from model.predict import FacePrediction
 

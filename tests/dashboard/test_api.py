@@ -18,8 +18,8 @@ from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN, FakePredictor, photo
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from analysis.paths import PROJECT
-from analysis.sources import demo_source
+from analysis.core.paths import PROJECT
+from analysis.data.sources import demo_source
 from dashboard.uploads import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES, Upload
 
 PREDICT = "/api/v1/predict"

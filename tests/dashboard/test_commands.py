@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 from typer.testing import CliRunner
 
-from analysis.errors import UserError
+from analysis.core.errors import UserError
 from dashboard.commands import app, check_free, port_number
 
 
@@ -23,7 +23,7 @@ def free_port():
 
 @pytest.fixture
 def never_rendered(monkeypatch):
-    monkeypatch.setattr("analysis.report.is_stale", lambda results, site: False)
+    monkeypatch.setattr("analysis.report.render.is_stale", lambda results, site: False)
 
 
 def serve(*arguments, **environment):
@@ -83,8 +83,8 @@ def test_without_a_published_run_it_says_how_to_make_one(tmp_path):
 @pytest.mark.parametrize("stale", [True, False])
 def test_the_report_is_rendered_only_if_it_is_stale(results, tmp_path, monkeypatch, stale):
     rendered = []
-    monkeypatch.setattr("analysis.report.is_stale", lambda results, site: stale)
-    monkeypatch.setattr("analysis.report.render", lambda results, site: rendered.append((results, site)))
+    monkeypatch.setattr("analysis.report.render.is_stale", lambda results, site: stale)
+    monkeypatch.setattr("analysis.report.render.render", lambda results, site: rendered.append((results, site)))
     monkeypatch.setattr("dashboard.commands._run", lambda config: None)
     answer = serve("--results", str(results.folder), "--site", str(tmp_path), "--port", str(free_port()))
     assert answer.exit_code == 0, answer.output
@@ -95,7 +95,7 @@ def test_the_report_is_rendered_only_if_it_is_stale(results, tmp_path, monkeypat
 def test_ctrl_c_ends_it_with_exit_code_0_and_no_traceback(results, site):
     port = free_port()
     code = (
-        "import sys, pathlib, analysis.report as report; report.is_stale = lambda *given: False;"
+        "import sys, pathlib, analysis.report.render as report; report.is_stale = lambda *given: False;"
         "import meanface; sys.argv = ['meanface', 'serve', *sys.argv[1:]]; meanface.main()"
     )
     where = ["--results", str(results.folder), "--site", str(site), "--port", str(port)]

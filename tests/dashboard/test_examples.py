@@ -9,7 +9,7 @@ import sys
 import pytest
 from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
 
-from analysis.paths import PROJECT
+from analysis.core.paths import PROJECT
 
 EXAMPLES = PROJECT / "site" / "examples"
 RUN_BY = {".sh": ["bash"], ".py": [sys.executable], ".mjs": ["node"]}

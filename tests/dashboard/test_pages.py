@@ -11,11 +11,11 @@ import panel_material_ui as pmui
 import pytest
 from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
 
-from analysis.engine import check_size
-from analysis.errors import UserError
+from analysis.averages.base import check_size
+from analysis.averages.source import LiveSubsets
+from analysis.core.errors import UserError
 from analysis.results import Results
-from analysis.subset_source import LiveSubsets
-from dashboard import explorer, frame
+from dashboard import chrome, explorer
 from dashboard.pages import PAGES
 from dashboard.pages.api import ApiPage, examples
 from dashboard.pages.data import DataPage
@@ -31,12 +31,12 @@ from model.batch import COLUMNS
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Figures are made with the page, where a browser's session makes them after it."""
-    monkeypatch.setattr(frame, "later", pn.panel)
+    monkeypatch.setattr(chrome, "later", pn.panel)
 
 
 @pytest.fixture
 def shared(results, scorer):
-    return frame.Shared(results, scorer)
+    return chrome.Shared(results, scorer)
 
 
 def text_of(viewable):
@@ -65,19 +65,19 @@ def test_a_run_without_results_is_told_in_one_line_on_every_page(page, tmp_path)
 
     scorer = Scorer(load)
     scorer.load()
-    said = text_of(page(frame.Shared(Results(tmp_path), scorer)))
+    said = text_of(page(chrome.Shared(Results(tmp_path), scorer)))
     assert page is ApiPage or "run `meanface" in said
     assert "Traceback" not in said
 
 
 def test_apps_are_functions_at_the_addresses_of_the_navigation(results):
-    assert list(explorer.APPS) == [path for path, _ in frame.NAVIGATION]
+    assert list(explorer.APPS) == [path for path, _ in chrome.NAVIGATION]
     explorer.configure(results)
     assert explorer.APPS["/explore/faces"]().title == "meanface"
 
 
 def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():
-    links = frame.navigation("/explore/faces")
+    links = chrome.navigation("/explore/faces")
     assert '<a href="/explore/faces" aria-current="page">Faces</a>' in links
     assert links.count("aria-current") == 2  # once in the row, once in the menu of narrow windows
     assert 'href="/"' in links and 'href="/api/docs"' in links
@@ -109,7 +109,7 @@ def test_the_top_attributes_are_those_in_which_the_labels_differ_most(results, s
     ]
     altered = Results(results.folder)
     altered.__dict__["attributes"] = pd.DataFrame(rows)
-    found = DataPage(frame.Shared(altered, scorer), top=10).attributes()
+    found = DataPage(chrome.Shared(altered, scorer), top=10).attributes()
     assert sorted(found["attribute"].unique()) == [f"A{n}" for n in range(10, 20)]
 
 
@@ -203,7 +203,7 @@ def test_each_view_of_the_hypothesis_is_drawn_and_read(view, shared):
 def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, results):
     alone = Results(results.folder)
     alone.__dict__["elsewhere"] = results.elsewhere.iloc[:0]
-    page = HypothesisPage(frame.Shared(alone, shared.scorer), view="elsewhere")
+    page = HypothesisPage(chrome.Shared(alone, shared.scorer), view="elsewhere")
     assert "--compare" in text_of(page._view())
 
 

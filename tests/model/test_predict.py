@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from analysis.errors import UserError
-from analysis.sources import demo_source
+from analysis.core.errors import UserError
+from analysis.data.sources import demo_source
 from model.batch import COLUMNS, find_photos, predict_paths, write_table
 from model.commands import app
 from model.predict import NoFaceError, Predictor, calibrated, decision, window
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, 
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from model.architecture import Architecture, build, serving_network
-    from model.export import export
+    from model.training.architecture import Architecture, build, serving_network
+    from model.training.export import export
 
     folder = tmp_path_factory.mktemp("model")
     architecture = Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1), attributes=3)

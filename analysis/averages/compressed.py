@@ -1,0 +1,187 @@
+"""The quick engine: average faces of any subset from a few hundred numbers a face.
+
+Knows the files that `analysis.averages.fit` writes, maps them from disk and holds next to nothing in memory; knows
+nothing of how they were fitted. With a face ``x`` (a vector of pixels), the mean face ``m`` and components ``v``::
+
+    x         is about  m + sum_k a_k v_k           a: coefficients of the face
+    (x - m)²  is about  s + sum_k b_k w_k           b: coefficients of its squared distance from the mean
+
+Both are linear, so the mean of the coefficients is the coefficients of the mean: a subset's average and its variance,
+``mean((x - m)²) - (mean(x) - m)²``, need only sums of its faces' coefficients, which are 8-bit integers. What the
+components leave out of single faces averages out over many; of a subset smaller than ``exact_below`` the faces
+themselves are read.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from analysis.averages.base import Average, check_size
+from analysis.core import paths
+from analysis.core.errors import UserError
+
+ZERO = 128  # of the 8-bit codes
+_WINDOW = 1 << 24  # bytes that are mapped at a time: what was read does not stay in the process
+_ROWS = 4096  # rows summed at a time: they stay in the processor's cache, and int32 holds their sum
+_READ = 256  # faces read at a time; the sum of their squares fits an int32
+
+
+def average_folder(name: str) -> Path:
+    """Folder of a data set's quick engine; on this machine's disk, as its files are mapped into memory."""
+    return paths.disk_folder(name) / "average"
+
+
+def open_engine(name: str) -> "CompressedEngine":
+    """Open the quick engine of a data set.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it was made from another version of the data set.
+    """
+    folder, ingested = average_folder(name), paths.data_folder(name) / "ingest.json"
+    if not (folder / "engine.json").exists() or not ingested.exists():
+        raise UserError(f"{name!r} has no components: run `meanface study {name}` first")
+    engine = CompressedEngine(folder)
+    if engine.facts.fingerprint != json.loads(ingested.read_text(encoding="utf-8"))["fingerprint"]:
+        raise UserError(f"the components of {name!r} are of an older ingest: run `meanface study {name}` again")
+    return engine
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What ``engine.json`` holds.
+
+    Attributes
+    ----------
+    dataset, fingerprint
+        The ingested data set that was compressed.
+    images
+        Rows, as in the manifest.
+    height, width
+        Of a face, in pixels.
+    mean_components, spread_components
+        Components of faces, and of their squared distance from the mean.
+    exact_below
+        Faces below which a subset is read instead.
+    residual
+        Root mean square of what the components leave out of a single face, in 8-bit steps.
+    seed
+        Of the fit.
+    """
+
+    dataset: str
+    fingerprint: str
+    images: int
+    height: int
+    width: int
+    mean_components: int
+    spread_components: int
+    exact_below: int
+    residual: float
+    seed: int
+
+    @property
+    def components(self) -> int:
+        """Codes a face."""
+        return self.mean_components + self.spread_components
+
+    @property
+    def values(self) -> int:
+        """Values a face: pixels times channels."""
+        return self.height * self.width * 3
+
+    def write(self, folder: Path) -> None:
+        """Write ``engine.json``."""
+        (folder / "engine.json").write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+
+class CompressedEngine:
+    """Averages coefficients instead of pixels.
+
+    Parameters
+    ----------
+    folder
+        With ``engine.json``, ``codes.u8`` (image, component), ``pixels.u8`` (image, value), ``basis.f32``
+        (component, value), ``centre.npy`` (2, value), ``scale.npy`` (component) and ``totals.npy`` (component).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.facts = Facts(**json.loads((folder / "engine.json").read_text(encoding="utf-8")))
+        self._centre = np.load(folder / "centre.npy")
+        self._scale = np.load(folder / "scale.npy")
+        self._totals = np.load(folder / "totals.npy")
+
+    def average(self, rows: np.ndarray) -> Average:
+        """Average the faces of a subset; see `analysis.averages.base.Engine`."""
+        count = int(np.count_nonzero(rows))
+        check_size(count, least=2)
+        if count < self.facts.exact_below:
+            mean, variance = self._read(np.flatnonzero(rows))
+        else:
+            mean, variance = self._estimate(rows, count)
+        shape = (self.facts.height, self.facts.width, 3)
+        spread = np.sqrt(np.maximum(variance, 0) * (count / (count - 1)))
+        return Average(
+            (mean.clip(0, 255) / 255).astype(np.float32).reshape(shape),
+            (spread / 255).astype(np.float32).reshape(shape),
+            count,
+        )
+
+    def _estimate(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance in 8-bit steps from coefficients."""
+        mean_of_codes = self._sum(rows, count) / count - ZERO
+        coefficients = (mean_of_codes * self._scale).astype(np.float32)
+        split = self.facts.mean_components
+        mean, square = self._centre.copy()
+        step = _WINDOW // (4 * self.facts.values)
+        for into, first, last in ((mean, 0, split), (square, split, len(coefficients))):
+            for start in range(first, last, step):
+                part = slice(start, min(start + step, last))
+                into[:] += coefficients[part] @ self._map("basis.f32", part, self.facts.values, np.float32)
+        return mean, square - (mean - self._centre[0]) ** 2
+
+    def _sum(self, rows: np.ndarray, count: int) -> np.ndarray:
+        """Sums of codes over a subset, int64 (component,); of more than half the faces, over the others."""
+        if 2 * count > len(rows):
+            return self._totals - self._sum(~rows, len(rows) - count)
+        width = self.facts.components
+        total = np.zeros(width, dtype=np.int64)
+        window = max(1, _WINDOW // (width * _ROWS)) * _ROWS
+        for start in range(0, len(rows), window):
+            codes = self._map("codes.u8", slice(start, min(start + window, len(rows))), width, np.uint8)
+            for first in range(0, len(codes), _ROWS):
+                inside = np.flatnonzero(rows[start + first : start + min(first + _ROWS, len(codes))])
+                if len(inside):
+                    # OpenCV sums bytes along columns several times faster than NumPy.
+                    part = np.take(codes[first : first + _ROWS], inside, axis=0)
+                    total += cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+        return total
+
+    def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance in 8-bit steps from the faces themselves."""
+        total, squares = np.zeros((2, self.facts.values), dtype=np.int64)
+        faces = np.empty((min(_READ, len(chosen)), self.facts.values), np.uint8)
+        # Read, not mapped: around each face that is touched the system maps neighbours, too, and keeps them.
+        with (self.folder / "pixels.u8").open("rb") as file:
+            for start in range(0, len(chosen), _READ):
+                part = faces[: len(chosen[start : start + _READ])]
+                for face, row in zip(part, chosen[start : start + _READ], strict=True):
+                    file.seek(int(row) * self.facts.values)
+                    if file.readinto(face) != face.size:
+                        name = self.facts.dataset
+                        raise UserError(f"the faces of {name!r} are cut short: run `meanface study {name}` again")
+                total += cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+                squares += cv2.reduce(part, 0, cv2.REDUCE_SUM2, dtype=cv2.CV_32S)[0]
+        mean = total / len(chosen)
+        return mean, squares / len(chosen) - mean**2
+
+    def _map(self, name: str, rows: slice, width: int, dtype: type[np.generic]) -> np.ndarray:
+        """Some rows of a raw matrix of a given width, mapped for reading."""
+        item = np.dtype(dtype).itemsize
+        shape = (rows.stop - rows.start, width)
+        return np.memmap(self.folder / name, dtype, "r", offset=rows.start * width * item, shape=shape)

@@ -1,0 +1,241 @@
+"""Subsets of a data set: what is known of each face, and filters on it.
+
+Knows the manifest and the published scores; knows nothing of pixels. A filter is an expression such as ::
+
+    label == 'male' and Smiling and not Eyeglasses
+    20 <= age < 40 and race in ('Asian', 'Black')
+    split == 'test' and confidence > 0.9
+
+It is read as Python's syntax and walked here: only comparisons of a column with constants, joined by and, or, not, mean
+anything. Nothing is ever executed.
+"""
+
+import ast
+import difflib
+import operator
+import re
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.core.errors import UserError
+from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.data.ingest import load_manifest
+from analysis.results import published
+
+# From the first age up to, not including, the second.
+AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
+MEASURES = ("brightness", "contrast", "sharpness", "width", "height")
+COLUMNS = (
+    "label",
+    "split",
+    "identity",
+    "age",
+    "age_band",
+    "race",
+    *CELEBA_ATTRIBUTES,
+    "p_male",
+    "confidence",
+    "decision",
+    *MEASURES,
+    "aligned_by",
+)
+_LONGEST = 500  # characters of a filter
+_WORDS = re.compile(r"'[^']*'|\"[^\"]*\"|`(?P<quoted>[^`]*)`|\b\d\w*\b")
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_FLIPPED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+
+
+def load_table(name: str) -> pd.DataFrame:
+    """Read what filters may ask of each face of an ingested data set.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a row of the manifest: ``status`` and those of `COLUMNS` of which at least one face knows something.
+        ``p_male`` (in [0, 1]), ``confidence`` (the larger of p and 1 - p) and ``decision`` are the published model's,
+        where its predictions name the same image of the same data set.
+
+    Raises
+    ------
+    UserError
+        If the data set is not ingested or its manifest is malformed.
+    """
+    manifest = load_manifest(name)
+    if "age" in manifest:
+        manifest["age_band"] = pd.cut(
+            manifest["age"].astype("Float64").astype(float),
+            [low for low, _ in AGE_BANDS.values()] + [np.inf],
+            right=False,
+            labels=list(AGE_BANDS),
+        )
+    scores = _scores(name)
+    if scores is not None:
+        found = scores.reindex(manifest["image_id"])
+        p = found["p_male"].to_numpy(dtype=float)
+        if not np.isnan(p).all():
+            manifest["p_male"], manifest["confidence"] = p, np.maximum(p, 1 - p)
+            manifest["decision"] = found["decision"].to_numpy()
+    kept = [column for column in COLUMNS if column in manifest and manifest[column].notna().any()]
+    table = manifest[["status", *kept]].copy()
+    for column in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column]):
+            table[column] = table[column].astype("category")
+    return table
+
+
+def _scores(name: str) -> pd.DataFrame | None:
+    """``p_male`` and ``decision`` by ``image_id``; None where no published run scored this data set."""
+    try:
+        scores = published().predictions
+    except UserError:
+        return None
+    scores = scores[scores["dataset"] == name].drop_duplicates("image_id")
+    return scores.set_index("image_id")[["p_male", "decision"]] if len(scores) else None
+
+
+def select(table: pd.DataFrame, expression: str) -> np.ndarray:
+    """Rows of the usable faces that fit a filter.
+
+    Parameters
+    ----------
+    table
+        As from `load_table`.
+    expression
+        See the module's text; empty for all faces. A face of which a column knows nothing does not fit conditions on
+        that column.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (image,).
+
+    Raises
+    ------
+    UserError
+        If the filter is malformed, or names a column or a value that the table does not have.
+    """
+    usable = (table["status"] == "ok").to_numpy(dtype=bool)
+    if not expression.strip():
+        return usable
+    if len(expression) > _LONGEST:
+        raise UserError(f"the filter is over {_LONGEST} characters long: shorten it")
+    names: dict[str, str] = {}
+
+    def identifier(found: re.Match[str]) -> str:
+        name = found["quoted"] if found["quoted"] is not None else found[0]
+        if found["quoted"] is None and name not in COLUMNS:
+            return found[0]
+        names[f"column_{len(names)}"] = name
+        return f"column_{len(names) - 1}"
+
+    try:
+        tree = ast.parse(_WORDS.sub(identifier, expression).strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UserError(
+            f"the filter {expression!r} cannot be read: write it like \"label == 'male' and Smiling\""
+        ) from None
+    return _Filter(table, names).rows(tree.body).fillna(False).to_numpy(dtype=bool) & usable
+
+
+class _Filter:
+    """Walks a filter's syntax tree; each part gives a nullable boolean for each row."""
+
+    def __init__(self, table: pd.DataFrame, names: dict[str, str]) -> None:
+        self.table, self.names = table, names
+
+    def rows(self, node: ast.expr) -> pd.Series:
+        if isinstance(node, ast.BoolOp):
+            join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+            return reduce(join, [self.rows(value) for value in node.values])
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return ~self.rows(node.operand)
+        if isinstance(node, ast.Name):
+            column = self.column(node)
+            if not pd.api.types.is_bool_dtype(column):
+                raise UserError(f"{column.name} is not yes or no: compare it with a value")
+            return column.astype("boolean")
+        if isinstance(node, ast.Compare):
+            parts = [node.left, *node.comparators]
+            each = [self.comparison(parts[i], parts[i + 1], op) for i, op in enumerate(node.ops)]
+            return reduce(operator.and_, each)
+        raise UserError(
+            f"a filter compares columns with values, joined by and, or, not; it cannot hold {ast.unparse(node)!r}"
+        )
+
+    def comparison(self, left: ast.expr, right: ast.expr, op: ast.cmpop) -> pd.Series:
+        kind = type(op)
+        if isinstance(right, ast.Name) and not isinstance(left, ast.Name):
+            left, right, kind = right, left, _FLIPPED.get(kind, kind)
+        if not isinstance(left, ast.Name):
+            raise UserError(f"{ast.unparse(left)!r} is no column: compare a column with a value")
+        column = self.column(left)
+        if kind in (ast.In, ast.NotIn):
+            if not isinstance(right, ast.Tuple | ast.List | ast.Set):
+                raise UserError(f"write the values of {column.name} in brackets: {column.name} in ('a', 'b')")
+            values = [self.value(column, each, ast.Eq) for each in right.elts]
+            found = column.isin(values)
+            found = ~found if kind is ast.NotIn else found
+        elif kind in _COMPARISONS:
+            found = _COMPARISONS[kind](column, self.value(column, right, kind))
+        else:
+            raise UserError("a filter compares by ==, !=, <, <=, >, >=, in and not in")
+        return found.astype("boolean").mask(column.isna(), pd.NA)
+
+    def column(self, node: ast.Name) -> pd.Series:
+        name = self.names.get(node.id, node.id)
+        if name in self.table and name != "status":
+            return self.table[name]
+        known = [column for column in self.table.columns if column != "status"]
+        close = difflib.get_close_matches(name.lower(), [column.lower() for column in known], 1, 0.6)
+        hint = next((f"did you mean {column}?" for column in known if [column.lower()] == close), "")
+        if name in COLUMNS:
+            hint = "this data set does not know it for any face"
+        raise UserError(f"no column is called {name}: {hint or 'there are ' + ', '.join(known)}")
+
+    @staticmethod
+    def value(column: pd.Series, node: ast.expr, kind: type[ast.cmpop]) -> Any:
+        try:
+            value = ast.literal_eval(node)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            raise UserError(f"{ast.unparse(node)!r} is no value: write text in quotation marks, or a number") from None
+        ordered = kind not in (ast.Eq, ast.NotEq)
+        if pd.api.types.is_bool_dtype(column):
+            if ordered or not isinstance(value, int) or value not in (0, 1):
+                raise UserError(f"{column.name} is yes or no: write {column.name} or not {column.name}")
+            return bool(value)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            known = [str(each) for each in column.cat.categories]
+            if ordered or value not in known:
+                raise UserError(
+                    f"no face has {column.name} {value!r}: there are {', '.join(map(repr, known))}"
+                    if not ordered
+                    else f"{column.name} has no order: compare it by == or in"
+                )
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"{column.name} is a number: {value!r} is not")
+        return value
+
+
+def people(table: pd.DataFrame, rows: np.ndarray) -> int | None:
+    """How many people a subset shows; None where the data set knows no identities."""
+    if "identity" not in table:
+        return None
+    known = table.loc[rows, "identity"]
+    return int(known.nunique() + known.isna().sum())

@@ -1,0 +1,201 @@
+"""Fits the components of the quick engine and compresses a data set's faces with them.
+
+Knows the cube, the table of what filters may ask, and the files that `analysis.averages.compressed` reads. The
+coefficients of a face could be turned back into that person's picture: they stay in ``data/NAME/average``, beside the
+faces, and are never published.
+"""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.utils.extmath import randomized_svd
+
+from analysis.averages.base import MIN_FACES
+from analysis.averages.compressed import ZERO, CompressedEngine, Facts, average_folder
+from analysis.averages.exact import sums
+from analysis.core import storage
+from analysis.core.errors import UserError
+from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.data.cube import blocks
+from analysis.data.ingest import load_faces, load_facts
+
+# Faces that the components are fitted on at most, drawn from train: 0.5 GB as float32.
+SAMPLE = 4096
+# Principal components of faces and of squared distances, and further ones that hold apart the averages of groups.
+PRINCIPAL, BETWEEN = (256, 96), (48, 32)
+# A face's residual of 17 steps shrinks to 17 / sqrt(768) = 0.6 in the mean of 768 random faces.
+EXACT_BELOW = 768
+_ROOM = 1.25  # by which the codes' range exceeds the sample's: a face outside is clipped
+_FACTORS = ("age_band", "race", "split")
+_MEASURES = ("brightness", "contrast", "sharpness")
+_QUANTILES = 5
+
+
+def build_engine(
+    name: str, table: pd.DataFrame, *, exact_below: int = EXACT_BELOW, seed: int = 0, progress: bool = True
+) -> CompressedEngine:
+    """Fit components on a data set's train faces and compress all faces with them.
+
+    Principal components (Halko, Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011)
+    hold most of what single faces differ in, yet not what the average of a small group differs in, such as people
+    with hats: to them are added the leading directions in which the averages of known groups (label with attribute,
+    age, race, split, and fifths of brightness, contrast and sharpness) leave the principal components.
+
+    Parameters
+    ----------
+    name
+        An ingested data set.
+    table
+        As from `analysis.averages.filters.load_table`.
+    exact_below
+        Faces below which a subset is read instead of estimated.
+    seed
+        Of the faces that are drawn for the fit and of the randomised decomposition.
+    progress
+        Whether to show progress bars on stderr.
+
+    Returns
+    -------
+    CompressedEngine
+        The engine in ``data/NAME/average``, which is replaced.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than 16 usable faces.
+    """
+    facts, faces = load_facts(name), load_faces(name)
+    usable = (table["status"] == "ok").to_numpy(dtype=bool)
+    train = usable & (table["split"] == "train").to_numpy(dtype=bool)
+    fitted_on = train if train.sum() >= MIN_FACES else usable  # a data set to be tested on has no train split
+    if fitted_on.sum() < MIN_FACES:
+        raise UserError(f"{name!r} has fewer than {MIN_FACES} usable faces: too few for components")
+    rng = np.random.default_rng(seed)
+    chosen = np.flatnonzero(fitted_on)
+    drawn = np.sort(rng.choice(chosen, min(SAMPLE, len(chosen)), replace=False))
+    sample = _gather(faces, drawn, progress)
+    centre, bases = _principal(sample, seed)
+    bases = _with_groups(faces, groups(table, fitted_on), centre, bases, progress)
+    split = len(bases[0])
+    basis = np.concatenate(bases)
+    centred, _ = coefficients = _coefficients(sample, centre, bases)
+    explained = np.square(centred).sum(dtype=np.float64) / centred.shape[0]
+    variance = np.square(sample - centre[0], dtype=np.float32).sum(dtype=np.float64) / len(sample)
+    scale = np.abs(np.concatenate(coefficients, axis=1)).max(axis=0) * _ROOM / (ZERO - 1)
+    scale[scale == 0] = 1
+    values = basis.shape[1]
+    with storage.replacing(average_folder(name)) as folder:
+        folder.mkdir()
+        basis.astype(np.float32).tofile(folder / "basis.f32")
+        np.save(folder / "centre.npy", centre)
+        np.save(folder / "scale.npy", scale)
+        totals = np.zeros(len(basis), dtype=np.int64)
+        with (folder / "codes.u8").open("wb") as codes, (folder / "pixels.u8").open("wb") as pixels:
+            for _, block in blocks(faces, "Compressing faces" if progress else None):
+                flat = np.ascontiguousarray(block).reshape(len(block), values)
+                pixels.write(flat.data)
+                found = np.concatenate(_coefficients(flat.astype(np.float32), centre, bases), axis=1)
+                coded = (np.rint(found / scale).clip(1 - ZERO, ZERO - 1) + ZERO).astype(np.uint8)
+                codes.write(coded.data)
+                totals += coded.sum(axis=0, dtype=np.int64)
+        np.save(folder / "totals.npy", totals)
+        Facts(
+            dataset=name,
+            fingerprint=facts["fingerprint"],
+            images=faces.sizes["image"],
+            height=faces.sizes["y"],
+            width=faces.sizes["x"],
+            mean_components=split,
+            spread_components=len(basis) - split,
+            exact_below=exact_below,
+            residual=float(np.sqrt(max(0.0, variance - explained) / values)),
+            seed=seed,
+        ).write(folder)
+    return CompressedEngine(average_folder(name))
+
+
+def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:
+    """Groups whose averages the components hold apart.
+
+    Parameters
+    ----------
+    table
+        As from `analysis.averages.filters.load_table`.
+    inside
+        bool (image,): faces that may be in a group.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (group, image): each label, and each label with each attribute, each age band, race and split, and each
+        fifth of brightness, contrast and sharpness; groups of 16 faces or more.
+    """
+    factors = [table[column] for column in (*_FACTORS, *CELEBA_ATTRIBUTES) if column in table]
+    for column in _MEASURES:
+        if column in table:
+            factors.append(pd.qcut(table[column].astype(float), _QUANTILES, labels=False, duplicates="drop"))
+    found = []
+    for label in sorted(table.loc[inside, "label"].dropna().unique()):
+        labelled = inside & (table["label"] == label).to_numpy(dtype=bool)
+        found.append(labelled)
+        for factor in factors:
+            for value in sorted(factor.dropna().unique()):
+                if factor.name in CELEBA_ATTRIBUTES and not value:
+                    continue  # the label's average and that of those with the attribute hold it already
+                found.append(labelled & (factor == value).fillna(False).to_numpy(dtype=bool))
+    return np.stack([rows for rows in found if rows.sum() >= MIN_FACES] or [inside])
+
+
+def _gather(faces: xr.DataArray, chosen: np.ndarray, progress: bool) -> np.ndarray:
+    """Pixels of some faces, float32 (image, value), a chunk in memory at a time."""
+    sample = np.empty((len(chosen), int(np.prod(faces.shape[1:]))), dtype=np.float32)
+    for start, block in blocks(faces, "Drawing faces" if progress else None):
+        first, last = np.searchsorted(chosen, [start, start + len(block)])
+        sample[first:last] = block[chosen[first:last] - start].reshape(last - first, sample.shape[1])
+    return sample
+
+
+def _principal(sample: np.ndarray, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Mean and mean square distance, float32 (2, value), and principal components of both, float32 (k, value)."""
+    mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = sample - mean
+    bases = [_leading(centred, PRINCIPAL[0], seed)]
+    np.square(centred, out=centred)
+    square = centred.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred -= square
+    bases.append(_leading(centred, PRINCIPAL[1], seed))
+    return np.stack([mean, square]), bases
+
+
+def _leading(matrix: np.ndarray, count: int, seed: int) -> np.ndarray:
+    count = min(count, *matrix.shape)
+    _, _, found = randomized_svd(matrix, count, n_oversamples=16, n_iter=2, random_state=seed, flip_sign=False)
+    return np.ascontiguousarray(found, dtype=np.float32)
+
+
+def _with_groups(
+    faces: xr.DataArray, members: np.ndarray, centre: np.ndarray, bases: list[np.ndarray], progress: bool
+) -> list[np.ndarray]:
+    """Both bases, each with the leading directions in which the groups' averages leave it."""
+    total, squares = sums(faces, members, progress=progress)
+    n = members.sum(axis=1).reshape(-1, 1)
+    mean, square = total.reshape(len(n), -1) / n, squares.reshape(len(n), -1) / n
+    centre = centre.astype(np.float64)
+    averages = (mean - centre[0], square - 2 * centre[0] * mean + centre[0] ** 2 - centre[1])
+    result = []
+    for average, basis, count in zip(averages, bases, BETWEEN, strict=True):
+        left = average - (average @ basis.T) @ basis
+        # A group's average is as certain as its size says: larger groups weigh more.
+        _, _, found = np.linalg.svd(left * np.sqrt(n), full_matrices=False)
+        joined = np.concatenate([basis, found[:count]])
+        result.append(np.ascontiguousarray(np.linalg.qr(joined.T.astype(np.float64))[0].T, dtype=np.float32))
+    return result
+
+
+def _coefficients(pixels: np.ndarray, centre: np.ndarray, bases: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of faces and of their squared distances, float32 (image, component) each."""
+    away = pixels - centre[0]
+    of_faces = away @ bases[0].T
+    np.square(away, out=away)
+    away -= centre[1]
+    return of_faces, away @ bases[1].T

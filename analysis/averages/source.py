@@ -1,0 +1,86 @@
+"""Where a page gets the averages of subsets from: the data set on this machine, or else what the run publishes.
+
+Knows a run and the data set it studied; knows nothing of pages.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pandas as pd
+import xarray as xr
+
+from analysis.averages.base import Difference, compare
+from analysis.averages.compressed import CompressedEngine, average_folder, open_engine
+from analysis.averages.filters import load_table, select
+from analysis.averages.gallery import compare_published
+from analysis.core.errors import UserError
+from analysis.results import Results
+
+
+@dataclass(frozen=True)
+class LiveSubsets:
+    """Averages at once from a data set that was ingested and studied on this machine: any filter will do."""
+
+    table: pd.DataFrame
+    engine: CompressedEngine
+
+    def compare(self, first: str, second: str) -> Difference:
+        """Compare the subsets of two filters.
+
+        Raises
+        ------
+        UserError
+            If a filter is malformed, or a subset has fewer than 16 faces.
+        """
+        return compare(self.engine, select(self.table, first), select(self.table, second))
+
+
+@dataclass(frozen=True)
+class PublishedSubsets:
+    """The averages that a run publishes.
+
+    Attributes
+    ----------
+    subsets
+        As from `analysis.averages.gallery.build_gallery`.
+    reason
+        Why only published subsets can be had, in one line.
+    """
+
+    subsets: xr.Dataset
+    reason: str
+
+    def compare(self, first: str, second: str) -> Difference:
+        """Compare the subsets of two filters.
+
+        Raises
+        ------
+        UserError
+            If a filter is none of those published.
+        """
+        return compare_published(self.subsets, first, second)
+
+
+def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
+    """Open the data set that a run studied, or else what the run publishes.
+
+    Raises
+    ------
+    UserError
+        If the run publishes no subsets.
+    """
+    name = results.study["dataset"]
+    try:
+        mark = (average_folder(name) / "engine.json").stat().st_mtime_ns
+    except OSError:
+        return PublishedSubsets(results.subsets, f"the data set {name!r} is not here, or was not studied here")
+    try:
+        return _live(str(average_folder(name)), name, mark)
+    except UserError as error:
+        return PublishedSubsets(results.subsets, str(error))
+
+
+@lru_cache(maxsize=1)
+def _live(folder: str, name: str, mark: int) -> LiveSubsets:
+    """Open the data set once for all sessions; the folder and ``mark`` tell one study from the next."""
+    return LiveSubsets(load_table(name), open_engine(name))

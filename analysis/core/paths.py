@@ -1,0 +1,90 @@
+"""Where things lie, on disk or in a bucket. Knows names of folders, nothing of what is in them.
+
+Everything lives below the project's folder, or below ``MEANFACE_HOME`` where that is set (``make demo`` and the
+tests use it to work in a scratch folder). Data sets alone may lie elsewhere: ``MEANFACE_DATA`` names another folder or
+a URL that fsspec understands, such as ``s3://bucket/data``.
+"""
+
+import os
+from pathlib import Path
+
+import fsspec
+from upath import UPath
+
+from analysis.core.errors import UserError
+
+Location = Path | UPath  # on this machine's disk, or wherever a URL points; both have pathlib's methods
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def home() -> Path:
+    """Folder that holds ``data/``, ``runs/``, ``results/`` and ``_site/``."""
+    return Path(os.environ.get("MEANFACE_HOME", PROJECT)).absolute()  # workers may run in another folder
+
+
+def locate(text: str | Path) -> Location:
+    """Turn what a user writes, a path or a URL, into a place that can be read.
+
+    Raises
+    ------
+    UserError
+        If no package that is installed understands the URL.
+    """
+    if "://" not in str(text):
+        return Path(text).expanduser().resolve()
+    protocol = str(text).split("://", 1)[0]
+    try:
+        fsspec.get_filesystem_class(protocol)
+        # Other processes write there, too: a listing that is kept would hide what they wrote.
+        return UPath(text, use_listings_cache=False)
+    except ImportError as error:
+        raise UserError(f"{text} needs a package that is not installed ({error}): pip install 'meanface[s3]'") from None
+    except ValueError:
+        raise UserError(f"{text} cannot be read, {protocol}:// is not known: give a path or s3://BUCKET/...") from None
+
+
+def is_remote(place: Location) -> bool:
+    """Whether a place is not on this machine's disk."""
+    return not isinstance(place, Path)
+
+
+def data_folder(name: str) -> Location:
+    """Folder of the data set called ``name``; below ``MEANFACE_DATA`` where that is set.
+
+    Raises
+    ------
+    UserError
+        If ``MEANFACE_DATA`` is a URL that no package that is installed understands.
+    """
+    if named := os.environ.get("MEANFACE_DATA"):
+        return locate(named) / name
+    return home() / "data" / name
+
+
+def disk_folder(name: str) -> Path:
+    """Folder for what a data set needs on this machine: downloads, and files that are mapped into memory."""
+    folder = data_folder(name)
+    return folder if isinstance(folder, Path) else home() / "data" / name
+
+
+def run_folder(run: str) -> Path:
+    """Folder of the run called ``run``."""
+    return home() / "runs" / run
+
+
+def results_folder() -> Path:
+    """The published run: what the report, the explorer and the API read.
+
+    ``MEANFACE_RESULTS`` names another one, for the pages while `analysis.report.render` draws them. A home without
+    a published run of its own falls back on the one that the project ships.
+    """
+    if named := os.environ.get("MEANFACE_RESULTS"):
+        return Path(named)
+    own = home() / "results"
+    return own if (own / "run.json").exists() else PROJECT / "results"
+
+
+def site_folder() -> Path:
+    """The rendered report."""
+    return home() / "_site"

@@ -1,0 +1,289 @@
+"""Files below one place: a zip's, a folder's, or those in a bucket. Knows nothing of what is in the files.
+
+A store may be sent to another process: only its place travels, and a zip's directory is read once a process.
+"""
+
+import os
+import re
+import stat
+import threading
+import weakref
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+from pyarrow import compute as pc
+from upath import UPath
+
+from analysis.core import storage
+from analysis.core.errors import UserError
+from analysis.core.paths import Location
+
+# A zip that is far away is read in blocks, of which the next one is on its way while one is read: 64 MB at most.
+_BLOCK, _BLOCKS = 4 << 20, 16
+_HEADER, _EXTRA = 30, 512  # bytes before an entry's name, and at most after it, in most archives
+
+
+# Pattern of RE2, for paths in a store.
+IMAGE = r"(?i)\.(?:jpe?g|png|webp)$"
+
+
+class Store(Protocol):
+    """Files below one place."""
+
+    path: Location
+
+    def entries(self) -> pa.Table:
+        """``source_path``, ``bytes`` and ``token`` of every file that is not hidden, in no order."""
+
+    def read(self, name: str) -> bytes:
+        """Content of one file."""
+
+
+def open_store(path: Location) -> Store:
+    """Open the zip, folder or bucket's folder at ``path``."""
+    if not path.is_dir():
+        return Zip(path)
+    return Folder(path) if isinstance(path, Path) else RemoteFolder(path)
+
+
+class Zip:
+    """A zip archive, opened once and on first use (the directory of 200,000 files takes a second to read)."""
+
+    def __init__(self, path: Location) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._archive: zipfile.ZipFile | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _zip_of_process, (self.path, _mark(self.path))
+
+    def _open(self) -> zipfile.ZipFile:
+        with self._lock:
+            if self._archive is None:
+                try:
+                    with storage.reaching(self.path):
+                        self._archive = zipfile.ZipFile(_seekable(self.path))
+                except zipfile.BadZipFile as error:
+                    raise UserError(
+                        f"{self.path} is not a whole zip archive ({error}): fetch or copy it again"
+                    ) from None
+                except OSError as error:
+                    raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
+            return self._archive
+
+    def entries(self) -> pa.Table:
+        """See `Store.entries`; the token is the CRC-32.
+
+        Raises
+        ------
+        UserError
+            If the archive is damaged, encrypted, or has entries that point outside of it.
+        """
+        found = []
+        for info in self._open().infolist():
+            name = info.filename
+            if name[0] in "/\\" or name[1:2] == ":" or (".." in name and ".." in re.split(r"[/\\]", name)):
+                raise UserError(f"{self.path} is refused: its entry {name!r} points outside the archive")
+            if info.flag_bits & 1:
+                raise UserError(f"{self.path} is encrypted: unpack it and give the folder instead")
+            if name[-1] != "/" and not _hidden(name):
+                found.append((name, info.file_size, f"{info.CRC:08x}"))
+        return _entries(self.path, found)
+
+    def places(self, names: Sequence[str]) -> dict[str, "Place"]:
+        """Where files lie in the archive, for `ZipPart`; empty where only zipfile can read it.
+
+        Raises
+        ------
+        KeyError
+            If the archive has no such file.
+        """
+        if not (isinstance(self.path, Path) and hasattr(os, "pread")):
+            return {}
+        infos = map(self._open().getinfo, names)
+        return {
+            name: Place(info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type)
+            for name, info in zip(names, infos, strict=True)
+        }
+
+    def read(self, name: str) -> bytes:
+        """Content of one file; may be called from many threads."""
+        archive = self._open()
+        # zipfile locks each read of the shared file, but not its count of open members.
+        with self._lock:
+            member = archive.open(name)
+        try:
+            return member.read()
+        finally:
+            with self._lock:
+                member.close()
+
+
+class Place(NamedTuple):
+    """Where in a zip an entry lies, in bytes, and what is known of it."""
+
+    offset: int
+    packed: int
+    size: int
+    crc: int
+    method: int
+
+
+class ZipPart:
+    """Some files of a zip on disk, whose places are known: its directory is not read once more for them.
+
+    They are read and checked in half of zipfile's time. Whatever is not as it should be is read again by zipfile, so
+    that it alone tells what is damaged.
+    """
+
+    def __init__(self, whole: Zip, places: dict[str, Place]) -> None:
+        self.path: Location = whole.path
+        self._whole, self._places = whole, places
+        try:
+            self._file = os.open(str(self.path), os.O_RDONLY)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
+        weakref.finalize(self, os.close, self._file)
+
+    def entries(self) -> pa.Table:
+        """See `Store.entries`; all of the zip's."""
+        return self._whole.entries()
+
+    def read(self, name: str) -> bytes:
+        """Content of one file; may be called from many threads."""
+        place = self._places.get(name)
+        data = place and self._direct(name.encode(), place)
+        return data or self._whole.read(name)
+
+    def _direct(self, name: bytes, place: Place) -> bytes | None:
+        found = os.pread(self._file, _HEADER + len(name) + _EXTRA + place.packed, place.offset)
+        named = int.from_bytes(found[26:28], "little")
+        start = _HEADER + named + int.from_bytes(found[28:_HEADER], "little")
+        if found[:4] != b"PK\3\4" or found[_HEADER : _HEADER + named] != name:
+            return None
+        data = found[start : start + place.packed]
+        if place.method == zipfile.ZIP_DEFLATED:
+            try:
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, place.size)
+            except zlib.error:
+                return None
+        elif place.method != zipfile.ZIP_STORED:
+            return None
+        return data if len(data) == place.size and zlib.crc32(data) == place.crc else None
+
+
+class Folder:
+    """A folder and all below it; links to other folders are not followed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path: Location = path
+
+    def entries(self) -> pa.Table:
+        """See `Store.entries`; the token is the time of change and the size."""
+        return _entries(self.path, list(self._walk(str(self.path), "")))
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[tuple[str, int, str]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _hidden(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+                    continue
+                try:
+                    facts = entry.stat()
+                except OSError:  # a link to nowhere
+                    continue
+                if stat.S_ISREG(facts.st_mode):
+                    yield f"{prefix}{entry.name}", facts.st_size, f"{facts.st_mtime_ns}-{facts.st_size}"
+
+    def read(self, name: str) -> bytes:
+        """Content of one file."""
+        return (self.path / name).read_bytes()
+
+
+class RemoteFolder:
+    """What lies below a URL that fsspec understands, such as s3://bucket/faces."""
+
+    def __init__(self, path: UPath) -> None:
+        self.path: Location = path
+        self._files, self._root = path.fs, path.path.rstrip("/")
+
+    def entries(self) -> pa.Table:
+        """See `Store.entries`; the token is what the service changes with the content, its ETag or its time."""
+        found = []
+        with storage.reaching(self.path):
+            listed = self._files.find(self._root, detail=True)
+        for whole, facts in listed.items():
+            name = whole[len(self._root) :].lstrip("/")
+            changed = next(
+                (facts[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if key in facts), ""
+            )
+            if name and not _hidden(name):
+                found.append((name, int(facts["size"] or 0), f"{changed}-{facts['size']}".replace('"', "")))
+        return _entries(self.path, found)
+
+    def read(self, name: str) -> bytes:
+        """Content of one file."""
+        return (self.path / name).read_bytes()
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
+
+
+def _entries(path: Location, found: Sequence[tuple[str, int, str]]) -> pa.Table:
+    names, sizes, tokens = zip(*found, strict=True) if found else ((), (), ())
+    try:
+        return pa.table(
+            {
+                "source_path": pa.array(names, pa.string()),
+                "bytes": pa.array(sizes, pa.int64()),
+                "token": pa.array(tokens, pa.string()),
+            }
+        )
+    except UnicodeEncodeError:
+        raise UserError(f"a file name in {path} is not UTF-8: rename it") from None
+
+
+def _seekable(path: Location) -> Any:
+    """What zipfile reads from: the path itself, or a file that asks a service for the ranges it needs."""
+    if isinstance(path, Path):
+        return path
+    return path.fs.open(
+        path.path, "rb", block_size=_BLOCK, cache_type="background", cache_options={"maxblocks": _BLOCKS}
+    )
+
+
+def _mark(path: Location) -> str:
+    """Something that changes when the file at ``path`` is replaced."""
+    if isinstance(path, Path):
+        facts = path.stat()
+        return f"{facts.st_mtime_ns}-{facts.st_size}"
+    return str(path.fs.ukey(path.path))
+
+
+@lru_cache(maxsize=4)
+def _zip_of_process(path: Location, mark: str) -> Zip:
+    """Return the one archive that all tasks of this process read; ``mark`` tells it from a file that it replaced."""
+    return Zip(path)
+
+
+# A forked process shares the place in an open file with its parent: it opens its own.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_zip_of_process.cache_clear)
+
+
+def matching(entries: pa.Table, pattern: str) -> pa.Table:
+    """Those of a store's entries whose path a pattern of RE2 fits."""
+    return entries.filter(pc.match_substring_regex(entries["source_path"], pattern))
+
+
+def names_matching(entries: pa.Table, pattern: str) -> list[str]:
+    """Paths that a pattern of RE2 fits, sorted."""
+    return sorted(matching(entries, pattern)["source_path"].to_pylist())

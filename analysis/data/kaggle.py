@@ -1,0 +1,145 @@
+"""Downloads files of a Kaggle data set, through Kaggle's own package.
+
+Knows the package's ways and its errors; knows nothing of what the files hold. The package resumes a download that was
+cut, within one call and in a later one; here its output is kept away, so that no credential reaches the screen.
+"""
+
+import contextlib
+import errno
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from analysis.core.errors import UserError
+
+CREDENTIALS = (
+    'open kaggle.com -> Settings -> API -> "Create New Token", then put kaggle.json at ~/.kaggle/kaggle.json '
+    "(chmod 600), or the token alone in ~/.kaggle/access_token or KAGGLE_API_TOKEN, "
+    "or set KAGGLE_USERNAME and KAGGLE_KEY"
+)
+
+
+def download_archive(dataset: str, folder: Path) -> Path:
+    """Download a whole data set as one zip archive, or go on with what an earlier call began.
+
+    Parameters
+    ----------
+    dataset
+        Kaggle's name for it, ``owner/data-set``.
+    folder
+        Where to put it; the unfinished part waits in ``DATA-SET.zip.part/``.
+
+    Returns
+    -------
+    pathlib.Path
+        ``folder/DATA-SET.zip``; where that is there already, nothing is fetched.
+
+    Raises
+    ------
+    UserError
+        Without the package, credentials, permission or network, or if what came is no zip archive.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", dataset):
+        raise UserError(f"{dataset!r} is no Kaggle data set: give it as owner/data-set")
+    target = folder / f"{dataset.split('/')[1]}.zip"
+    if target.exists():
+        return target
+    with _errors_explained(dataset):
+        api = _authenticated()  # before anything is made on disk
+        # The package prints addresses and errors on stdout; its progress bar is on stderr.
+        with _part(target) as part, contextlib.redirect_stdout(io.StringIO()):
+            api.dataset_download_files(dataset, path=str(part), quiet=False)
+            _finish(part, target)
+    return target
+
+
+def download_file(dataset: str, name: str, folder: Path) -> Path:
+    """Download one file of a data set; like `download_archive` in all else.
+
+    Returns
+    -------
+    pathlib.Path
+        ``folder/NAME``, unpacked if Kaggle sent it zipped.
+    """
+    target = folder / name
+    if target.exists():
+        return target
+    with _errors_explained(dataset):
+        api = _authenticated()
+        with _part(target) as part, contextlib.redirect_stdout(io.StringIO()):
+            api.dataset_download_file(dataset, name, path=str(part), quiet=False)
+            _finish(part, target)
+    return target
+
+
+@contextlib.contextmanager
+def _part(target: Path) -> Iterator[Path]:
+    """Folder of the unfinished download, which an error leaves to be gone on with."""
+    part = target.with_name(f"{target.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    yield part
+    shutil.rmtree(part)
+
+
+def _finish(part: Path, target: Path) -> None:
+    """Move the one downloaded file to its place once it is seen to be whole."""
+    (downloaded,) = (each for each in part.iterdir() if each.is_file() and each.suffix != ".kaggle-partial")
+    zipped = zipfile.is_zipfile(downloaded)
+    if target.suffix == ".zip" and not zipped:
+        shutil.rmtree(part)
+        raise UserError(f"Kaggle sent something other than a zip archive for {target.name}: run the same command again")
+    if zipped and target.suffix != ".zip":
+        with zipfile.ZipFile(downloaded) as archive:
+            unpacked = Path(archive.extract(archive.namelist()[0], part / "unpacked"))
+        unpacked.rename(target)
+    else:
+        downloaded.rename(target)
+
+
+def _authenticated() -> Any:
+    # The package authenticates when it is imported: it may print instructions, ask the network, or exit.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415 - an extra, and slow to import
+        except ImportError:
+            raise UserError('downloading needs the kaggle package: pip install "meanface[train]"') from None
+        api = KaggleApi()
+        # With VERBOSE in the environment, the package prints every request with its credentials.
+        api.args = [each for each in api.args if each != "--verbose"]
+        try:
+            api.authenticate()
+        except SystemExit:
+            raise UserError(f"Kaggle asks for credentials: {CREDENTIALS}") from None
+    return api
+
+
+@contextlib.contextmanager
+def _errors_explained(dataset: str) -> Iterator[None]:
+    """Turn what can go wrong on the way into one line; what the package says may hold signed addresses."""
+    again = "then run the same command again: it goes on where it stopped"
+    try:
+        yield
+    except requests.exceptions.HTTPError as error:
+        status = error.response.status_code if error.response is not None else None
+        raise UserError(
+            {
+                401: f"Kaggle refuses the credentials (401): {CREDENTIALS}",
+                403: f"Kaggle refuses access to {dataset} (403): sign in, open "
+                f"https://www.kaggle.com/datasets/{dataset} and accept its terms, {again}",
+                404: f"Kaggle has no data set {dataset} (404): check its name, owner/data-set",
+                429: f"Kaggle asks for a pause (429): wait some minutes, {again}",
+            }.get(status or 0, f"Kaggle answered with status {status}: wait some minutes, {again}")
+        ) from None
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
+        raise UserError(f"Kaggle cannot be reached: check the network, {again}") from None
+    except (requests.exceptions.RequestException, ValueError):
+        raise UserError(f"the download of {dataset} broke off: check the network, {again}") from None
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
+        raise UserError(f"the download of {dataset} cannot be written ({reason}): mend that, {again}") from None

@@ -1,0 +1,217 @@
+"""A table of labels beside the images: the general layout, for data sets that are neither CelebA nor UTKFace.
+
+``labels.csv`` or ``labels.parquet`` has one row per image: ``file`` (path relative to the table) and ``label``, and
+optionally ``split``, ``identity``, ``age`` and ``race``. Every further column is kept under its own name; of these
+``celeba_id`` names CelebA's image that a picture was cut from, and leads to that image's attributes. Knows nothing of
+zips or folders.
+"""
+
+import io
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.core.errors import UserError
+
+PATTERN = r"(?i)(?:^|/)labels\.(?:csv|parquet)$"  # of RE2
+EXPECTED = "a labels.csv (or .parquet) with the columns file and label"
+KNOWN = ("file", "label", "split", "identity", "age", "race")
+LABELS = {"female": "female", "f": "female", "woman": "female", "male": "male", "m": "male", "man": "male"}
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+# Columns that ingest writes itself.
+_RESERVED = {
+    "image_id",
+    "dataset",
+    "source_path",
+    "bytes",
+    "token",
+    "status",
+    "reason",
+    "width",
+    "height",
+    "brightness",
+}
+_RESERVED |= {
+    "contrast",
+    "sharpness",
+    "hash",
+    "phash",
+    "aligned_by",
+    "near_duplicate_of",
+    "logit",
+    "p_male",
+    "decision",
+}
+_RESERVED |= {"celeba_identity"}
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte order marks
+_OLDEST = 120  # years
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table of labels, checked.
+
+    Attributes
+    ----------
+    rows
+        One row per image: ``source_path`` (path inside the source), ``label`` ("female" or "male"), ``split``
+        ("train", "validation", "test" or <NA>), ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), then
+        the further columns: boolean where all values are 0 and 1, -1 and 1 or true and false, float64 where all are
+        numbers, else string. What is empty is <NA>.
+    further
+        Names of the further columns.
+    """
+
+    rows: pd.DataFrame
+    further: tuple[str, ...]
+
+
+def has_labels(path: str, content: bytes) -> bool:
+    """Whether a file is a table with the two columns that are needed."""
+    try:
+        return {"file", "label"} <= set(_read(path, content).columns)
+    except UserError:
+        return False
+
+
+def read_label_table(path: str, content: bytes) -> LabelTable:
+    """Check a table of labels.
+
+    Parameters
+    ----------
+    path
+        Path of the table inside the source; the files that it names are relative to its folder.
+    content
+        The file's bytes: Parquet, or text separated by commas, semicolons or tabs.
+
+    Returns
+    -------
+    LabelTable
+
+    Raises
+    ------
+    UserError
+        If the table cannot be read, lacks a column, names a file twice, or a value is not one of those expected; the
+        message names the row.
+    """
+    table = _read(path, content)
+    if missing := {"file", "label"} - set(table.columns):
+        raise UserError(
+            f"{path} has no column {' and no column '.join(sorted(missing))} (it has {', '.join(table.columns)}): "
+            f"expected {', '.join(KNOWN)}, of which file and label are needed"
+        )
+    if taken := sorted(_RESERVED & set(table.columns)):
+        raise UserError(f"{path} has a column {taken[0]!r}, a name that ingest uses itself: rename the column")
+    folder = posixpath.dirname(path)
+    files = table["file"].str.strip().str.replace("\\", "/")
+    paths = pd.Series([posixpath.normpath(posixpath.join(folder, name)) for name in files], dtype="str")
+    if (twice := paths.duplicated()).any():
+        raise UserError(f"{path} lists {files[twice].iloc[0]!r} twice: expected one row for each image")
+    split = _translated(path, table, "split", SPLITS, empty=True)
+    if split.isna().any() and split.notna().any():
+        raise UserError(f"{path} gives some images a split and others none: give every image one, or none")
+    rows = pd.DataFrame(
+        {
+            "source_path": paths,
+            "label": _translated(path, table, "label", LABELS).astype("str"),
+            "split": split,
+            "identity": _identities(table),
+            "age": _ages(path, table),
+            "race": _text(table, "race"),
+        }
+    )
+    further = tuple(name for name in table.columns if name not in KNOWN)
+    return LabelTable(rows.assign(**{name: _further(_text(table, name)) for name in further}), further)
+
+
+def _read(path: str, content: bytes) -> pd.DataFrame:
+    """All columns as text, names in lower case where they are known ones."""
+    try:
+        if path.lower().endswith(".parquet"):
+            table = pd.read_parquet(io.BytesIO(content)).astype("string").fillna("")
+        else:
+            encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+            text = content.decode(encoding)
+            first = text.split("\n", 1)[0]
+            separator = max(",;\t", key=first.count)
+            # Without a header: pandas would rename a column that stands twice.
+            lines = pd.read_csv(io.StringIO(text), sep=separator, dtype="string", keep_default_na=False, header=None)
+            table = lines.iloc[1:].reset_index(drop=True).set_axis(lines.iloc[0].tolist(), axis=1)
+    except (ValueError, OSError) as error:  # UnicodeDecodeError, Arrow's and pandas' parser errors are ValueErrors
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): expected {EXPECTED}") from None
+    names = [str(name).strip() for name in table.columns]
+    table.columns = [name.lower() if name.lower() in KNOWN else name for name in names]
+    if table.columns.duplicated().any():
+        raise UserError(f"{path} has the column {table.columns[table.columns.duplicated()][0]!r} twice: keep one")
+    return table
+
+
+def _text(table: pd.DataFrame, column: str) -> pd.Series:
+    """A column without spaces around its values; <NA> where it is empty or missing."""
+    if column not in table:
+        return pd.Series(pd.NA, index=table.index, dtype="string")
+    text = table[column].astype("string").str.strip()
+    return text.mask(text == "")
+
+
+def _refuse(path: str, column: str, bad: pd.Series, expected: str) -> UserError:
+    row = int(bad.index[0])
+    return UserError(f"{path}, row {row + 2}: {column} is {bad.iloc[0]!r}, expected {expected}")
+
+
+def _translated(
+    path: str, table: pd.DataFrame, column: str, meanings: dict[str, str], *, empty: bool = False
+) -> pd.Series:
+    text = _text(table, column).fillna("")
+    result = text.str.lower().map(meanings).astype("string")
+    bad = text[result.isna() & ~((text == "") & empty)]
+    if len(bad):
+        raise _refuse(path, column, bad, " or ".join(dict.fromkeys(meanings.values())))
+    return result
+
+
+def _identities(table: pd.DataFrame) -> pd.Series:
+    """Number of each person: the table's own where all are whole numbers, else their place in the alphabet."""
+    names = _text(table, "identity")
+    known = names.dropna()
+    if known.str.fullmatch(r"\d{1,18}").all():
+        return names.astype("Int64")
+    codes = pd.Categorical(names, categories=sorted(known.unique())).codes.astype(np.int64)
+    return pd.Series(pd.arrays.IntegerArray(codes, codes < 0), index=table.index)
+
+
+def _ages(path: str, table: pd.DataFrame) -> pd.Series:
+    text = _text(table, "age")
+    age = pd.to_numeric(text, errors="coerce").astype("Float64")
+    bad = text[text.notna() & ~age.between(0, _OLDEST).fillna(False).astype(bool)]
+    if len(bad):
+        raise _refuse(path, "age", bad, f"years from 0 to {_OLDEST}")
+    return pd.Series(np.floor(age.to_numpy(np.float64, na_value=np.nan)), index=table.index).astype("Int64")
+
+
+def _further(text: pd.Series) -> pd.Series:
+    values = set(text.dropna().str.lower())
+    for yes, no in (("1", "0"), ("1", "-1"), ("true", "false")):
+        if values and values <= {yes, no}:
+            return (text.str.lower() == yes).astype("boolean").mask(text.isna())
+    number = pd.to_numeric(text, errors="coerce")
+    if values and number.notna().eq(text.notna()).all():
+        return number.astype("Float64")
+    return text
+
+
+def celeba_ids(rows: pd.DataFrame, further: Sequence[str]) -> pd.Series | None:
+    """CelebA's image of each row, string with <NA>; None where the table does not tell."""
+    return rows["celeba_id"].astype("string") if "celeba_id" in further else None

@@ -1,0 +1,451 @@
+"""Where images come from: a zip or a folder, on disk or in a bucket, and the metadata files that belong to it.
+
+Knows the layouts of CelebA's copies and of UTKFace and what their file names and tables mean; knows nothing of pixels,
+and copies nothing: a registered source is read in place. ::
+
+    register("~/faces/gender.zip", "celeba")         # writes data/celeba/source.json
+    register("s3://bucket/faces.zip", "far")         # any URL of fsspec's; read in ranges, not downloaded
+    source = open_source("celeba")
+    source.images                                    # a table, one row an image
+    source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
+
+Layouts, in a zip or a folder, below any other folders:
+
+- *kaggle*: ``{Train,Validation,Test}/{Male,Female}/NNNNNN.jpg``, the archive's own split and label;
+- *celeba*: ``img_align_celeba/NNNNNN.jpg``, where CelebA's attribute file gives the label;
+- *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female;
+- *table*: any names, with a table of labels beside them; see `analysis.data.label_table`.
+
+CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
+source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is told.
+"""
+
+import hashlib
+import json
+import logging
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from analysis.core import paths, storage
+from analysis.core.errors import UserError
+from analysis.core.paths import Location
+from analysis.data.archives import IMAGE, Place, Store, Zip, ZipPart, matching, names_matching, open_store
+from analysis.data.celeba_tables import (
+    celeba_columns,
+    containers,
+    join_tables,
+    read_tables,
+    tables_beside,
+    tables_inside,
+)
+from analysis.data.label_table import PATTERN as LABEL_TABLE
+from analysis.data.label_table import LabelTable, celeba_ids, has_labels, read_label_table
+
+Kind = Literal["kaggle", "celeba", "utkface", "table"]
+
+KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
+KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
+
+UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Other")  # by code
+UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
+
+EXPECTED = (
+    "expected {Train,Validation,Test}/{Male,Female}/NNNNNN.jpg, img_align_celeba/NNNNNN.jpg with list_attr_celeba.csv, "
+    "UTKFace's AGE_GENDER_RACE_DATE.jpg, or any images with a labels.csv that has the columns file and label"
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Patterns of RE2, for paths inside a source.
+_LAYOUTS: dict[Kind, str] = {
+    "kaggle": r"(?i)(?:^|/)(?P<split>train|validation|test)/(?P<label>male|female)/[^/]+$",
+    "utkface": r"(?:^|/)(?P<age>\d{1,3})_(?P<label>[01])_(?P<race>[0-4])_\d{8,}[^/\d][^/]*$",
+    "celeba": r"(?:^|/)(?P<number>\d{6})\.[^/.]+$",
+}
+_FETCH = {"demo": "demo", "celeba": "kaggle --name celeba"}  # how the data sets with a known origin are brought
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A registered data set as it lies on disk.
+
+    Attributes
+    ----------
+    name
+        Name of the data set.
+    kind
+        Layout it was recognised by.
+    aligned
+        Whether faces already lie in CelebA's frame.
+    images
+        One row an image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
+        name occurs twice), ``label`` ("female" or "male"), ``split`` ("train", "validation", "test" or <NA>),
+        ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), a nullable boolean column for each attribute
+        that the metadata gives, the further columns of a table of labels, ``celeba_identity`` (Int64, where CelebA's
+        identity file tells it: the same person in every data set that has the column), ``source_path``, ``bytes``
+        (int64) and ``token`` (changes with the content: CRC-32 in a zip, modification time and size in a folder). What
+        is not known is <NA>.
+    metadata
+        All rows of CelebA's attribute file, whether their image is here or not: ``image_id``, ``label``, the
+        attributes, ``identity`` and ``split`` (CelebA's official one). None without an attribute file.
+    fingerprint
+        SHA-256 (hexadecimal) of the images' paths, sizes and tokens and of the metadata files.
+    notes
+        What a reader should know of this source, one line each: files kept out, labels that contradict each other.
+    """
+
+    name: str
+    kind: Kind
+    aligned: bool
+    images: pd.DataFrame
+    metadata: pd.DataFrame | None
+    fingerprint: str
+    notes: tuple[str, ...]
+    _store: Store = field(repr=False)
+
+    def read(self, source_path: str) -> bytes:
+        """Content of one image file; may be called from many threads.
+
+        Raises
+        ------
+        KeyError
+            If the source has no such file.
+        OSError
+            If the file cannot be read, or a zip's entry is damaged.
+        UserError
+            If the bucket that holds the file cannot be reached: that tells nothing of the file.
+        """
+        try:
+            with storage.reaching(self._store.path):
+                return self._store.read(source_path)
+        except FileNotFoundError as error:
+            raise KeyError(source_path) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
+
+    @property
+    def remote(self) -> bool:
+        """Whether the images are not on this machine's disk."""
+        return paths.is_remote(self._store.path)
+
+    def places(self, source_paths: Sequence[str]) -> dict[str, Place]:
+        """Where images lie in a zip on disk, for `at`; empty where that helps nobody."""
+        return self._store.places(source_paths) if isinstance(self._store, Zip) else {}
+
+    def at(self, places: dict[str, Place]) -> "Source":
+        """Return the source as one that reads the images at ``places`` without a zip's directory."""
+        return replace(self, _store=ZipPart(self._store, places)) if isinstance(self._store, Zip) and places else self
+
+
+def without_tables(source: Source) -> Source:
+    """Return what another process needs to read images: a source with neither its tables nor its notes."""
+    return replace(source, images=source.images.iloc[:0], metadata=None, notes=())
+
+
+def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -> Location:
+    """Note where the images of a data set lie, after a look that they can be read; nothing is copied.
+
+    Parameters
+    ----------
+    path
+        Zip archive or folder in one of the known layouts, or a folder that holds one such zip; a path, or a URL that
+        fsspec understands.
+    name
+        What to call the data set: letters, digits, dots, dashes and underscores.
+    metadata
+        CelebA's tables, or folders or zips that hold them, where they are neither inside ``path`` nor beside it.
+
+    Returns
+    -------
+    pathlib.Path or upath.UPath
+        The note, ``data/NAME/source.json``.
+
+    Raises
+    ------
+    UserError
+        If the name is no name, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
+    """
+    _check_name(name)
+    place = paths.locate(path)
+    with storage.reaching(place):
+        store, entries = _locate(place)
+    kind = _kind_of(store, entries)
+    if kind == "utkface" and metadata:
+        raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
+    tables: list[Location] = []
+    if kind == "table" and metadata and _celeba_ids_of(store, entries) is None:
+        raise UserError("CelebA's tables belong to CelebA's images: leave them away, or add a column celeba_id")
+    if kind != "utkface":
+        with storage.reaching(place):
+            tables = (
+                containers([paths.locate(each) for each in metadata])
+                or tables_inside(store, entries)
+                or tables_beside(store)
+            )
+    _build(name, kind, store, entries, tables)  # raises what there is to say against it
+    note = paths.data_folder(name) / "source.json"
+    facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
+    with storage.reaching(note):
+        storage.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
+    return note
+
+
+def open_source(name: str) -> Source:
+    """Open a registered data set; notes on it are logged as warnings and kept in ``Source.notes``.
+
+    Raises
+    ------
+    UserError
+        If no data set has this name, its images or metadata have gone or changed their layout, or a bucket cannot be
+        reached.
+    """
+    _check_name(name)
+    note = paths.data_folder(name) / "source.json"
+    again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
+    try:
+        with storage.reaching(note):
+            facts = json.loads(note.read_text(encoding="utf-8"))
+        places, kind = [paths.locate(each) for each in (facts["images"], *facts["metadata"])], facts["kind"]
+    except FileNotFoundError:
+        raise UserError(f"no data set is called {name}: {again}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{note} is damaged: {again}") from None
+    for each in places:
+        with storage.reaching(each):
+            if not each.exists():
+                raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
+    with storage.reaching(places[0]):
+        store = open_store(places[0])
+        entries = store.entries()
+    source = _build(name, kind, store, entries, places[1:])
+    for line in source.notes:
+        _log.warning("%s: %s", name, line)
+    return source
+
+
+def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Location:
+    """Download a data set from Kaggle into ``data/NAME/raw`` and register it; a download that was cut is gone on with.
+
+    With the standard data set come CelebA's attribute and partition files, from another data set; without them a
+    warning is logged and the study does without attributes.
+
+    Parameters
+    ----------
+    name
+        What to call the data set.
+    dataset
+        Kaggle's name for it, ``owner/data-set``.
+
+    Returns
+    -------
+    pathlib.Path or upath.UPath
+        The note, ``data/NAME/source.json``.
+
+    Raises
+    ------
+    UserError
+        Without the kaggle package, credentials, permission or network; the message says which and what to do.
+    """
+    from analysis.data import kaggle  # noqa: PLC0415 - serving does without Kaggle's package
+
+    _check_name(name)
+    raw = paths.disk_folder(name) / "raw"
+    archive = kaggle.download_archive(dataset, raw)
+    if dataset == KAGGLE_DATASET:
+        for table in ("list_attr_celeba.csv", "list_eval_partition.csv"):
+            try:
+                kaggle.download_file(KAGGLE_METADATA, table, raw)
+            except UserError as error:
+                _log.warning("%s: without %s (%s)", name, table, error)
+    return register(archive, name)
+
+
+def demo_source() -> Path:
+    """Return the shipped demo faces, a zip in the Kaggle layout: composites, no photo of a person.
+
+    Raises
+    ------
+    UserError
+        If this installation lacks the file.
+    """
+    path = paths.PROJECT / "analysis" / "demo-faces.zip"
+    if not path.exists():
+        raise UserError(f"{path} is missing: install meanface again, or check out the whole repository")
+    return path
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no name for a data set: use letters, digits, dots, dashes and underscores")
+
+
+def _locate(path: Location) -> tuple[Store, pa.Table]:
+    """Return the zip or the folder that holds the images, ``path`` or the one zip of images in it, and its files."""
+    if not path.exists():
+        raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")
+    store = open_store(path)
+    entries = store.entries()
+    if isinstance(store, Zip) or len(matching(entries, IMAGE)):
+        return store, entries
+    archives = [Zip(path / name) for name in names_matching(entries, r"(?i)\.zip$")]
+    found = [(each, each.entries()) for each in archives]
+    found = [(each, inside) for each, inside in found if len(matching(inside, IMAGE))]
+    if len(found) > 1:
+        names = ", ".join(each.path.name for each, _ in found)
+        raise UserError(f"{path} holds several archives of images ({names}): give one of them")
+    if not found:
+        raise UserError(f"{path} holds no images: {EXPECTED}")
+    return found[0]
+
+
+def _label_tables(entries: pa.Table) -> list[str]:
+    """Tables of labels, the outermost first."""
+    return sorted(names_matching(entries, LABEL_TABLE), key=lambda name: (name.count("/"), name))
+
+
+def _label_table(store: Store, entries: pa.Table) -> tuple[LabelTable, bytes]:
+    """The outermost table of labels, checked, and its bytes."""
+    names = _label_tables(entries)
+    if not names:
+        raise UserError(f"{store.path} has lost its table of labels: put labels.csv back beside the images")
+    content = store.read(names[0])
+    return read_label_table(names[0], content), content
+
+
+def _celeba_ids_of(store: Store, entries: pa.Table) -> pd.Series | None:
+    table, _ = _label_table(store, entries)
+    return celeba_ids(table.rows, table.further)
+
+
+def _kind_of(store: Store, entries: pa.Table) -> Kind:
+    """Return the layout that most of the image files follow; a table of labels goes before names of files."""
+    images = matching(entries, IMAGE)
+    if not len(images):
+        raise UserError(f"{store.path} holds no images: {EXPECTED}")
+    tables = _label_tables(entries)
+    if tables and has_labels(tables[0], store.read(tables[0])):
+        return "table"
+    fits = {kind: len(matching(images, pattern)) for kind, pattern in _LAYOUTS.items()}
+    kind = max(fits, key=lambda each: fits[each])  # the Kaggle layout's files are named as CelebA's: it comes first
+    if not fits[kind] and tables:
+        _label_table(store, entries)  # a table is all that there is, and says what it lacks
+    if not fits[kind]:
+        example = images["source_path"][0].as_py()
+        raise UserError(f"{store.path} has no layout that is known here (it holds {example!r}): {EXPECTED}")
+    return kind
+
+
+def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Sequence[Location]) -> Source:
+    """Put images and metadata together."""
+    found = matching(entries, IMAGE).sort_by("source_path")
+    contents = read_tables(tables)
+    digest = hashlib.sha256()
+    metadata = None
+    notes: list[str] = []
+    if kind == "table":
+        labels, content = _label_table(store, entries)
+        images, notes = _join_labels(found, labels, contents)
+        digest.update(content)
+    else:
+        images, kept_out = _rows(found, kind)
+        if kept_out:
+            example = kept_out[0]
+            notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
+    if kind in ("kaggle", "celeba"):
+        metadata, images, more = join_tables(images, kind, store, contents)
+        notes += more
+    if images.empty:
+        raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
+
+    facts = found.set_column(1, "bytes", found["bytes"].cast(pa.string()))
+    for column in facts.columns:
+        digest.update("\n".join(column.to_pylist()).encode() + b"\0")
+    for table, (_, content) in sorted(contents.items()):
+        digest.update(table.encode() + hashlib.sha256(content).digest())
+
+    twice = images["image_id"].duplicated(keep=False)
+    if twice.any():
+        images["image_id"] = images["image_id"].mask(twice, images["source_path"])
+        notes.append(f"{int(twice.sum())} images share their file name with another: they go by their whole path")
+    return Source(
+        name=name,
+        kind=kind,
+        aligned=kind in ("kaggle", "celeba"),
+        images=images.reset_index(drop=True),
+        metadata=metadata,
+        fingerprint=digest.hexdigest(),
+        notes=tuple(notes),
+        _store=store,
+    )
+
+
+def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
+    """What paths alone tell of the images: the columns of ``Source.images``, and the paths that do not fit."""
+    parts = pc.extract_regex(found["source_path"], _LAYOUTS[kind])
+    fits = pc.is_valid(parts)
+    if kind == "utkface":
+        age = pc.cast(pc.struct_field(parts, "age"), pa.int64())
+        fits = pc.and_(fits, pc.fill_null(pc.and_(pc.greater_equal(age, 1), pc.less_equal(age, 116)), False))
+    kept_out = found.filter(pc.invert(fits))["source_path"].to_pylist()
+    found, parts = found.filter(fits), parts.filter(fits)
+    path = found["source_path"].to_pandas().astype("str")
+
+    def part(field: str) -> pd.Series:
+        return pc.utf8_lower(pc.struct_field(parts, field)).to_pandas().astype("str")
+
+    unknown = pd.Series([pd.NA] * len(path), dtype="string")
+    label, split, age_, race = unknown.astype("str"), unknown, unknown.astype("Int64"), unknown
+    if kind == "kaggle":
+        label, split = part("label"), part("split").astype("string")
+    if kind == "utkface":
+        label = part("label").map(dict(zip("01", UTKFACE_LABELS, strict=True))).astype("str")
+        race = part("race").map(dict(zip("01234", UTKFACE_RACES, strict=True))).astype("string")
+        age_ = part("age").astype("Int64")
+    images = pd.DataFrame(
+        {
+            "image_id": pc.replace_substring_regex(found["source_path"], r"^.*/", "").to_pandas().astype("str"),
+            "label": label,
+            "split": split,
+            "identity": unknown.astype("Int64"),
+            "age": age_,
+            "race": race,
+            "source_path": path,
+            "bytes": found["bytes"].to_pandas(),
+            "token": found["token"].to_pandas().astype("str"),
+        }
+    )
+    return images, kept_out
+
+
+def _join_labels(
+    found: pa.Table, table: LabelTable, contents: dict[str, tuple[str, bytes]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give images what the table of labels says, and CelebA's attributes to those that name CelebA's image."""
+    files = found.to_pandas()
+    images = table.rows.merge(files, on="source_path", how="inner").sort_values("source_path", ignore_index=True)
+    notes = []
+    if lost := len(table.rows) - len(images):
+        gone = table.rows.loc[~table.rows["source_path"].isin(files["source_path"]), "source_path"].iloc[0]
+        notes.append(f"{lost} rows of the table of labels have no image (such as {gone!r})")
+    if unknown := len(files) - len(images):
+        other = files.loc[~files["source_path"].isin(table.rows["source_path"]), "source_path"].iloc[0]
+        notes.append(f"{unknown} images kept out: the table of labels has no row for them (such as {other!r})")
+    images.insert(0, "image_id", images["source_path"].str.replace(r"^.*/", "", regex=True).astype("str"))
+    ids = celeba_ids(images, table.further)
+    if ids is not None:
+        columns = celeba_columns(ids, contents)
+        images = pd.concat([images, columns[[name for name in columns if name not in images]]], axis=1)
+    first = ["image_id", "label", "split", "identity", "age", "race"]
+    last = ["source_path", "bytes", "token"]
+    between = [name for name in images.columns if name not in (*first, *last)]
+    return images[[*first, *between, *last]], notes

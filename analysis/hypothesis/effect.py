@@ -1,0 +1,411 @@
+"""Effect sizes of many groupings of people at once, their permutation test and their bootstrap, as matrix products.
+
+Knows numbers of people; knows nothing of faces, labels' meaning or files.
+
+A grouping is a row of weights over people, a contrast: 1 / n1 for each of group 1 and -1 / n0 for each of group 0. The
+difference of the groups' means for thousands of groupings and pixels is then one matrix product, contrasts times
+images. Nothing else grows with the number of groupings: the sum of squares within the groups, which the effect size
+divides by, is the total one, known beforehand, less n1 n0 / n times the squared difference.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+ALPHA = 0.05
+_COLUMNS = 2048  # pixels a matrix product: with 5,000 contrasts their result takes 40 MB
+_ROWS = 1000  # contrasts a matrix product
+
+
+def contrast(group: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Row of weights whose product with images is the mean of group 1 less the mean of group 0.
+
+    Parameters
+    ----------
+    group
+        bool (person,): True marks group 1.
+    weights
+        float (..., person), not negative: how much each person counts in the mean of the own group.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (..., person).
+    """
+    weights = np.ones(len(group)) if weights is None else np.asarray(weights, dtype=np.float64)
+    one, zero = weights * group, weights * ~group
+    tiny = np.finfo(np.float64).tiny  # a group without any weight gives zeros rather than a division by zero
+    share = one / np.maximum(one.sum(-1, keepdims=True), tiny) - zero / np.maximum(zero.sum(-1, keepdims=True), tiny)
+    return share.astype(np.float32)
+
+
+def exchange(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.ndarray | None = None) -> np.ndarray:
+    """Hand a contrast's weights to other people at random: labels exchanged, with all that hangs on them.
+
+    Parameters
+    ----------
+    row
+        float32 (person,).
+    count
+        How many exchanges are drawn.
+    rng
+        Draws them.
+    strata
+        int (person,): only people of the same stratum exchange. None: everybody may.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (count, person).
+    """
+    if strata is None:
+        return rng.permuted(np.broadcast_to(row, (count, len(row))), axis=1)
+    exchanged = np.empty((count, len(row)), dtype=np.float32)
+    for stratum in np.unique(strata):
+        inside = np.flatnonzero(strata == stratum)
+        exchanged[:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
+    return exchanged
+
+
+def _columns(images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of pixels, centred: sums of numbers near 50 would lose digits in float32."""
+    for start in range(0, images.shape[1], _COLUMNS):
+        part = slice(start, start + _COLUMNS)
+        block = images[:, part]
+        yield part, block - block.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def per_deviation(block: np.ndarray) -> np.ndarray:
+    """Centred numbers over their standard deviation with n - 2 degrees of freedom; 0 where nothing varies."""
+    deviation = np.sqrt(np.einsum("np,np->p", block, block, dtype=np.float64) / (len(block) - 2))
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
+    return block * scale.astype(np.float32)
+
+
+def _hedges(difference: np.ndarray, n1: int, n0: int) -> np.ndarray:
+    """Hedges' g from the difference of the means over the total deviation of `per_deviation`; in place."""
+    n = n1 + n0
+    within = 1 - (n1 * n0 / (n * (n - 2))) * difference**2
+    np.sqrt(np.maximum(within, 1e-12, out=within), out=within)
+    difference *= 1 - 3 / (4 * (n - 2) - 1)
+    difference /= within
+    return difference
+
+
+def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Standardised mean difference of two groups, for many groupings of the same sizes at once.
+
+    Hedges, "Distribution theory for Glass's estimator of effect size", Journal of Educational Statistics 6(2), 1981:
+    g = J (m1 - m0) / s, with the pooled standard deviation s and J = 1 - 3 / (4 (n1 + n0 - 2) - 1).
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    groups
+        bool (grouping, person): True marks group 1, of the same size in every grouping.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (grouping, pixel): group 1 minus group 0; 0 where nothing varies.
+    """
+    n1 = int(groups[0].sum())
+    rows = np.stack([contrast(group) for group in groups])
+    result = np.empty((len(groups), images.shape[1]), dtype=np.float32)
+    for part, block in _columns(images):
+        result[:, part] = _hedges(rows @ per_deviation(block), n1, len(block) - n1)
+    return result
+
+
+def pooled_deviation(images: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Standard deviation within the two groups, pooled, of each pixel; float32 (pixel,)."""
+    one, zero = images[group], images[~group]
+    squares = one.var(axis=0, dtype=np.float64) * len(one) + zero.var(axis=0, dtype=np.float64) * len(zero)
+    return np.sqrt(squares / (len(images) - 2)).astype(np.float32)
+
+
+def weighted_effects(images: np.ndarray, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Differences of weighted means in units of a given standard deviation.
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    rows
+        float32 (contrast, person).
+    deviation
+        float32 (pixel,).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (contrast, pixel); 0 where nothing varies.
+    """
+    result = np.empty((len(rows), images.shape[1]), dtype=np.float32)
+    for part, block in _columns(images):
+        result[:, part] = rows @ block
+    return np.divide(result, deviation, out=np.zeros_like(result), where=deviation > 1e-6)
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Result of `permutation_test`.
+
+    Attributes
+    ----------
+    g
+        float32 (pixel,): observed effect.
+    null_maximum
+        float32 (permutation,): maximum over the pixels of abs(g) under exchanged labels.
+    null_pooled
+        float64 (pool,): weighted means of abs(g) under exchanged labels, averaged over all exchanges; empty without
+        pools.
+    p_value
+        Family-wise: share of labellings, the observed one included, whose maximum is at least the observed one.
+    maximum
+        Maximum of abs(g) over the pixels that were looked at.
+    """
+
+    g: np.ndarray
+    null_maximum: np.ndarray
+    null_pooled: np.ndarray
+    p_value: float
+    maximum: float
+
+    @property
+    def critical(self) -> float:
+        """Value of abs(g) that chance exceeds anywhere in the image in 5 % of labellings."""
+        return float(np.quantile(self.null_maximum, 1 - ALPHA))
+
+
+def largest_effects(
+    images: np.ndarray,
+    rows: np.ndarray,
+    *,
+    effect: Callable[[np.ndarray, slice], np.ndarray],
+    scale: Callable[[np.ndarray], np.ndarray] = lambda block: block,
+    pools: np.ndarray | None = None,
+    looked_at: np.ndarray | None = None,
+    description: str | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Largest effect anywhere in the image of every contrast; the maps themselves are never held together.
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    rows
+        float32 (contrast, person).
+    effect
+        Makes effects of differences (contrast, pixel) of a slice of the pixels; may work in place.
+    scale
+        Applied to centred blocks of images before the product.
+    pools
+        float32 (pixel, pool): weights of means to be taken of the sizes.
+    looked_at
+        bool (pixel,): where the largest is looked for; None: everywhere.
+    description
+        Name of a progress bar on stderr; None shows none.
+
+    Returns
+    -------
+    first : numpy.ndarray
+        float32 (pixel,): map of the first contrast.
+    maximum : numpy.ndarray
+        float32 (contrast,): largest absolute value.
+    pooled : numpy.ndarray
+        float64 (contrast, pool): means of the absolute values.
+    """
+    first = np.empty(images.shape[1], dtype=np.float32)
+    maximum = np.zeros(len(rows), dtype=np.float32)
+    pooled = np.zeros((len(rows), 0 if pools is None else pools.shape[1]))
+    total = -(-images.shape[1] // _COLUMNS)
+    for part, centred in tqdm(_columns(images), desc=description, total=total, disable=description is None):
+        block = scale(centred)
+        for start in range(0, len(rows), _ROWS):
+            some = slice(start, start + _ROWS)
+            size = effect(rows[some] @ block, part)
+            if start == 0:
+                first[part] = size[0]
+            np.abs(size, out=size)
+            if pools is not None:
+                pooled[some] += size @ pools[part]
+            if looked_at is not None:
+                size = size[:, looked_at[part]]
+            maximum[some] = np.maximum(maximum[some], size.max(axis=1, initial=0))
+    return first, maximum, pooled
+
+
+def permutation_test(
+    images: np.ndarray,
+    group: np.ndarray,
+    *,
+    permutations: int,
+    rng: np.random.Generator,
+    pools: np.ndarray | None = None,
+    description: str | None = None,
+) -> PermutationTest:
+    """Exchange labels between people and compare the largest Hedges' g anywhere in the image.
+
+    The maximum statistic controls the family-wise error over all pixels: Nichols and Holmes, "Nonparametric
+    permutation tests for functional neuroimaging", Human Brain Mapping 15, 2002.
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    group
+        bool (person,).
+    permutations
+        How many exchanges are drawn.
+    rng
+        Draws them.
+    pools
+        float32 (pixel, pool): weights of means of abs(g), such as those of `analysis.hypothesis.regions.pools`.
+    description
+        Name of a progress bar on stderr; None shows none.
+
+    Returns
+    -------
+    PermutationTest
+    """
+    row = contrast(group)
+    n1, n0 = int(group.sum()), int((~group).sum())
+    rows = np.concatenate([row[None], exchange(row, permutations, rng)])
+    g, maximum, pooled = largest_effects(
+        images,
+        rows,
+        effect=lambda difference, _: _hedges(difference, n1, n0),
+        scale=per_deviation,
+        pools=pools,
+        description=description,
+    )
+    return PermutationTest(g, maximum[1:], pooled[1:].mean(axis=0), _share(maximum), float(maximum[0]))
+
+
+def matched_test(
+    images: np.ndarray,
+    row: np.ndarray,
+    strata: np.ndarray,
+    deviation: np.ndarray,
+    *,
+    permutations: int,
+    rng: np.random.Generator,
+    pools: np.ndarray,
+    looked_at: np.ndarray,
+) -> PermutationTest:
+    """Exchange weights only between people alike, and compare the largest effect among some pixels.
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    row
+        float32 (person,): contrast of weighted means.
+    strata
+        int (person,): who is alike.
+    deviation
+        float32 (pixel,): the unit.
+    permutations, rng, pools
+        As in `permutation_test`.
+    looked_at
+        bool (pixel,): where the largest is looked for.
+
+    Returns
+    -------
+    PermutationTest
+    """
+    unit = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
+    rows = np.concatenate([row[None], exchange(row, permutations, rng, strata)])
+    g, maximum, pooled = largest_effects(
+        images, rows, effect=lambda difference, part: difference * unit[part], pools=pools, looked_at=looked_at
+    )
+    return PermutationTest(g, maximum[1:], pooled[1:].mean(axis=0), _share(maximum), float(maximum[0]))
+
+
+def _share(maximum: np.ndarray) -> float:
+    """Share of labellings whose maximum is at least that of the first, the observed one.
+
+    A labelling that happens to be the observed one, or its mirror, may differ from it by rounding: it counts.
+    """
+    return float((maximum >= maximum[0] * (1 - 1e-5)).mean())
+
+
+def draw_people(group: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each person is in each bootstrap resample, drawn within the groups; float32 (count, person)."""
+    drawn = np.zeros((count, len(group)), dtype=np.float32)
+    for member in (group, ~group):
+        size = int(member.sum())
+        drawn[:, member] = rng.multinomial(size, np.full(size, 1 / size), size=count)
+    return drawn
+
+
+def bootstrap_g(
+    images: np.ndarray, group: np.ndarray, drawn: np.ndarray, pools: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of abs(Hedges' g) of the sample and of bootstrap resamples, each with its own standard deviation.
+
+    Parameters
+    ----------
+    images
+        float32 (person, pixel).
+    group
+        bool (person,).
+    drawn
+        float32 (resample, person) of `draw_people`.
+    pools
+        float32 (pixel, pool).
+
+    Returns
+    -------
+    observed : numpy.ndarray
+        float64 (pool,).
+    resampled : numpy.ndarray
+        float64 (resample, pool).
+    """
+    counts = np.concatenate([np.ones((1, len(group)), dtype=np.float32), drawn])
+    n1, n0 = int(group.sum()), int((~group).sum())
+    correction = np.float32(1 - 3 / (4 * (n1 + n0 - 2) - 1))
+    means = np.zeros((len(counts), pools.shape[1]))
+    for part, block in _columns(images):
+        # A resample weighs people: its sum of squares within a group needs a product of its own.
+        (mean1, squares1), (mean0, squares0) = (_sums(counts[:, member], block[member]) for member in (group, ~group))
+        deviation = np.sqrt(np.maximum(squares1 + squares0, 0) / (n1 + n0 - 2))
+        g = np.divide(mean1 - mean0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
+        means += np.abs(correction * g, out=g) @ pools[part]
+    return means[0], means[1:]
+
+
+def _sums(counts: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and sum of squares about it, of each resample."""
+    n = np.float32(len(block))
+    mean = counts @ block / n
+    return mean, counts @ block**2 - n * mean**2
+
+
+def basic_interval(observed: np.ndarray, resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bias-corrected estimates and 95 % basic bootstrap intervals of sizes.
+
+    A mean of absolute values counts noise as effect, in the sample and once more in its resamples. What the resamples
+    add is taken off, from the estimate as from the ends (Davison and Hinkley, "Bootstrap Methods and their
+    Application", 1997, 2.1 and 5.2). Where there is no effect at all, nearly half of the noise stays: the chance level
+    beside it tells.
+
+    Parameters
+    ----------
+    observed
+        float (pool,): plain estimates.
+    resampled
+        float (resample, pool).
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Estimate, low and high end, each (pool,) and not below 0.
+    """
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    estimate, below, above = (np.maximum(2 * observed - each, 0) for each in (resampled.mean(axis=0), high, low))
+    return estimate, below, above

@@ -1,0 +1,250 @@
+"""Faces as colour numbers, one row a photo or a person: what every test of the hypothesis starts from.
+
+Knows the cube and the manifest; knows nothing of tests. Colours are CIELAB, in which equal distances look about equally
+different: L* is lightness in [0, 100], a* runs from green to red and b* from blue to yellow, both about -100 to 100.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis.core.errors import UserError
+from analysis.core.people import person_names
+from analysis.data.cube import blocks
+
+CHANNELS = ("L", "a", "b")
+MOST_PEOPLE = 12_000  # more than CelebA has; of a larger data set so many are drawn, which keeps memory below 1.4 GB
+MOST_PHOTOS = 24_000  # held at half size, 0.7 GB
+
+
+def lab(faces: np.ndarray) -> np.ndarray:
+    """CIELAB colours of faces.
+
+    Parameters
+    ----------
+    faces
+        uint8 (n, y, x, 3), RGB.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (n, 3, y, x): L* in [0, 100], a*, b*.
+    """
+    n, height, width = faces.shape[:3]
+    strip = faces.reshape(n * height, width, 3).astype(np.float32) / 255
+    colours = cv2.cvtColor(strip, cv2.COLOR_RGB2LAB).reshape(n, height, width, 3)
+    return np.ascontiguousarray(np.moveaxis(colours, -1, 1))
+
+
+@dataclass(frozen=True)
+class People:
+    """One image a person.
+
+    Attributes
+    ----------
+    images
+        float32 (person, channel * pixel): mean CIELAB colours of the person's photos.
+    male
+        bool (person,): the person's label.
+    shape
+        (y, x) of an image.
+    mixed
+        Number of people left out because their photos carry both labels.
+    left_out
+        Number of people left out because there are more than `MOST_PEOPLE`.
+    """
+
+    images: np.ndarray
+    male: np.ndarray
+    shape: tuple[int, int]
+    mixed: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photos at half size, with what the manifest says of each.
+
+    Attributes
+    ----------
+    images
+        float32 (photo, channel * pixel): CIELAB colours.
+    table
+        The manifest's rows of these photos, with ``person``, a number, and ``kept``: whether the person's photos all
+        carry one label.
+    shape
+        (y, x) of an image.
+    """
+
+    images: np.ndarray
+    table: pd.DataFrame
+    shape: tuple[int, int]
+
+    @property
+    def male(self) -> np.ndarray:
+        """Bool (photo,): the photo's label."""
+        return (self.table["label"] == "male").to_numpy()
+
+    def one_each(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows of one photo a person, drawn at random among people of one label."""
+        kept = np.flatnonzero(self.table["kept"])
+        mixed = rng.permutation(kept)
+        _, first = np.unique(self.table["person"].to_numpy()[mixed], return_index=True)
+        return np.sort(mixed[first])
+
+    def by_person(self, rows: np.ndarray | None = None) -> People:
+        """Average these rows, or all, of people of one label.
+
+        Raises
+        ------
+        UserError
+            If a label has fewer than two people.
+        """
+        chosen = self.table["kept"].to_numpy() & (True if rows is None else rows)
+        codes, _ = pd.factorize(self.table.loc[chosen, "person"])
+        male = pd.Series(self.male[chosen]).groupby(codes).first().to_numpy(dtype=bool)
+        check_labels(male)
+        if len(male) == chosen.sum():  # one photo a person: nothing to average
+            return People(self.images if chosen.all() else self.images[chosen], male, self.shape)
+        total = np.zeros((len(male), self.images.shape[1]), dtype=np.float32)
+        np.add.at(total, codes, self.images[chosen])
+        return People(total / np.bincount(codes)[:, None].astype(np.float32), male, self.shape)
+
+
+def check_labels(male: np.ndarray) -> None:
+    """Refuse a subset in which there is nothing to compare.
+
+    Raises
+    ------
+    UserError
+        If it is empty, holds a single person, or has fewer than two people of a label.
+    """
+    if len(male) == 0:
+        raise UserError("the subset is empty: choose one that holds faces of both labels")
+    if len(male) == 1:
+        raise UserError("the subset holds a single person: the test needs at least two people of each label")
+    counts = {"female": int((~male).sum()), "male": int(male.sum())}
+    for label, count in counts.items():
+        if count < 2:
+            said = "nobody is" if count == 0 else "a single person is"
+            raise UserError(
+                f"{said} labelled {label}: the test needs at least two people of each label, choose a larger subset"
+            )
+
+
+def _usable(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Usable rows with ``row``, ``person`` (text) and ``kept``."""
+    missing = {"image_id", "label", "status"} - set(manifest.columns)
+    if missing:
+        raise UserError(f"the manifest lacks {', '.join(sorted(missing))}: run `meanface ingest` again")
+    strange = sorted(set(manifest["label"].dropna().astype(str)) - {"female", "male"})
+    if strange:
+        raise UserError(f"the manifest has the label {strange[0]!r}, expected female or male: ingest again")
+    used = manifest.reset_index(drop=True)
+    used = used[used["status"] == "ok"].assign(row=lambda rows: rows.index)
+    used["person"] = person_names(used)
+    used["kept"] = used.groupby("person")["label"].transform("nunique") == 1
+    return used
+
+
+def average_by_person(
+    faces: xr.DataArray,
+    manifest: pd.DataFrame,
+    *,
+    rng: np.random.Generator | None = None,
+    progress: bool = False,
+) -> People:
+    """Average the photos of each person.
+
+    Parameters
+    ----------
+    faces
+        uint8, dims (image, y, x, channel).
+    manifest
+        Rows as in ``faces``, with ``label``, ``status`` and, where known, ``identity``; an image without an identity
+        counts as a person of its own.
+    rng
+        Draws `MOST_PEOPLE` where there are more.
+    progress
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    People
+
+    Raises
+    ------
+    UserError
+        If a label has fewer than two people or the manifest is malformed.
+    """
+    used = _usable(manifest)
+    mixed = used.loc[~used["kept"], "person"].nunique()
+    used = used[used["kept"]]
+    names = used["person"].unique()
+    if len(names) > MOST_PEOPLE:
+        drawn = (rng or np.random.default_rng(0)).choice(len(names), MOST_PEOPLE, replace=False)
+        used = used[used["person"].isin(names[np.sort(drawn)])]
+    codes, kept = pd.factorize(used["person"])
+    male = (used["label"] == "male").groupby(codes).first().to_numpy(dtype=bool)
+    check_labels(male)
+    of_row = np.full(len(manifest), -1)
+    of_row[used["row"]] = codes
+    height, width = faces.shape[1:3]
+    images = np.zeros((len(kept), len(CHANNELS) * height * width), dtype=np.float32)
+    for start, block in blocks(faces, "Averaging people" if progress else None):
+        people = of_row[start : start + len(block)]
+        chosen = people >= 0
+        if chosen.any():
+            np.add.at(images, people[chosen], lab(block[chosen]).reshape(chosen.sum(), -1))
+    images /= np.bincount(codes, minlength=len(kept)).astype(np.float32)[:, None]
+    return People(images, male, (height, width), int(mixed), len(names) - len(kept))
+
+
+def read_photos(
+    faces: xr.DataArray, manifest: pd.DataFrame, *, rng: np.random.Generator, progress: bool = False
+) -> Photos:
+    """Read photos at half size; of more than `MOST_PHOTOS`, one of each person as far as it goes, and others at random.
+
+    Parameters
+    ----------
+    faces
+        uint8, dims (image, y, x, channel).
+    manifest
+        Rows as in ``faces``.
+    rng
+        Draws the photos where there are too many.
+    progress
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    Photos
+
+    Raises
+    ------
+    UserError
+        If no image is usable or the manifest is malformed.
+    """
+    used = _usable(manifest)
+    if used.empty:
+        raise UserError("the subset is empty: no image of the manifest is usable")
+    if len(used) > MOST_PHOTOS:
+        mixed = used.iloc[rng.permutation(len(used))]
+        first = ~mixed["person"].duplicated()
+        used = pd.concat([mixed[first], mixed[~first]]).head(MOST_PHOTOS).sort_values("row")
+    height, width = (size // 2 for size in faces.shape[1:3])
+    images = np.empty((len(used), len(CHANNELS), height, width), dtype=np.float32)
+    rows, at = used["row"].to_numpy(), 0
+    for start, block in blocks(faces, "Reading photos" if progress else None):
+        chosen = rows[(rows >= start) & (rows < start + len(block))] - start
+        if len(chosen):
+            for colours in lab(block[chosen]):
+                for channel in range(len(CHANNELS)):
+                    cv2.resize(colours[channel], (width, height), dst=images[at, channel], interpolation=cv2.INTER_AREA)
+                at += 1
+    codes, _ = pd.factorize(used["person"])
+    table = used.assign(person=codes).drop(columns="row").reset_index(drop=True)
+    return Photos(images.reshape(len(images), -1), table, (height, width))

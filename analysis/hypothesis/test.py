@@ -1,0 +1,277 @@
+"""Tests the hypothesis: do the faces of women and men differ, beyond what chance would give, and is it their faces?
+
+The unit is the person, not the photo: a person's photos are averaged first, and labels are exchanged between people.
+This module runs the parts one after the other and gathers what they find; the parts are ``effect`` (effect sizes,
+tests and intervals as matrix products), ``regions`` (which parts of the face), ``confounders`` (face or styling),
+``prediction`` (do averages tell people apart), ``elsewhere`` (other data sets), ``controls`` and ``verdict``.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis.core.zarr_zip import write_zarr_zip
+from analysis.hypothesis import confounders, controls, effect, elsewhere, prediction, verdict
+from analysis.hypothesis.effect import ALPHA
+from analysis.hypothesis.people import CHANNELS, People, average_by_person, read_photos
+from analysis.hypothesis.regions import FACE, REGIONS, pools, region_map
+
+STATEMENT = "Men and women have gender-specific facial features that differentiate them."
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the test found.
+
+    Attributes
+    ----------
+    record
+        What ``hypothesis.json`` holds: the verdict and the numbers that it rests on.
+    regions
+        ``region, channel, share, mean_abs_g, low, high, by_chance, max_abs_g, beyond_chance``: a row a part of the
+        picture and channel ("L", "a", "b" or "all"); shares in [0, 1], effects in standard deviations.
+    confounders, balance
+        As in `analysis.hypothesis.confounders.Survival`.
+    elsewhere
+        As in `analysis.hypothesis.elsewhere.Elsewhere`.
+    maps
+        ``effect`` (channel, y, x), Hedges' g male minus female; ``held_equal`` (comparison, channel, half_y, half_x);
+        ``elsewhere`` (dataset, channel, half_y, half_x).
+    """
+
+    record: dict[str, Any]
+    regions: pd.DataFrame
+    confounders: pd.DataFrame
+    balance: pd.DataFrame
+    elsewhere: pd.DataFrame
+    maps: xr.Dataset
+
+    def write(self, folder: Path) -> None:
+        """Write the files of a run's study that hold the test."""
+        text = json.dumps(self.record, indent=1, allow_nan=False)
+        (folder / "hypothesis.json").write_text(text, encoding="utf-8")
+        for name in ("regions", "confounders", "balance", "elsewhere"):
+            getattr(self, name).to_parquet(folder / f"hypothesis_{name}.parquet", index=False)
+        write_zarr_zip(self.maps, folder / "hypothesis_maps.zarr.zip")
+
+
+def region_table(
+    people: People, test: effect.PermutationTest, *, resamples: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Mean effect of each part of the picture with its interval, and what chance gives.
+
+    Parameters
+    ----------
+    people
+        One image a person.
+    test
+        With the null's means over `analysis.hypothesis.regions.pools`.
+    resamples
+        Bootstrap resamples of people.
+    rng
+        Draws them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As ``Findings.regions``.
+    """
+    names, weights = pools(people.shape, len(CHANNELS))
+    drawn = effect.draw_people(people.male, resamples, rng)
+    plain, resampled = effect.bootstrap_g(people.images, people.male, drawn, weights)
+    estimate, low, high = effect.basic_interval(plain, resampled)
+    size = np.abs(test.g)
+    pixels = people.shape[0] * people.shape[1]
+    rows = []
+    for i, (region, channel) in enumerate(names):
+        inside = weights[:, i] > 0
+        rows.append(
+            {
+                "region": region,
+                "channel": "all" if channel is None else CHANNELS[channel],
+                "share": float(inside.sum() / (pixels * (len(CHANNELS) if channel is None else 1))),
+                "mean_abs_g": float(estimate[i]),
+                "low": float(low[i]),
+                "high": float(high[i]),
+                "by_chance": float(test.null_pooled[i]),
+                "max_abs_g": float(size[inside].max(initial=0)),
+                "beyond_chance": float((size[inside] > test.critical).mean()) if inside.any() else 0.0,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: bool) -> dict[str, Any]:
+    """Largest effect, where it is and how often chance gives as much anywhere in the picture.
+
+    Within the face, too, it is set against chance in the whole picture: a stricter test than needed.
+    """
+    where = region_map()
+    y, x = (np.arange(size) * frame // size for size, frame in zip(shape, where.shape, strict=True))
+    region = np.tile(where[np.ix_(y, x)].reshape(-1), len(CHANNELS))
+    size = np.abs(test.g)
+    if in_face:
+        size = np.where(region < len(FACE), size, 0)
+    place = int(size.argmax())
+    chance = int((test.null_maximum >= size[place]).sum())
+    return {
+        "g": float(test.g[place]),
+        "channel": CHANNELS[place // (len(size) // len(CHANNELS))],
+        "region": REGIONS[region[place]],
+        "p_value": (1 + chance) / (1 + len(test.null_maximum)),
+    }
+
+
+def _survives(found: confounders.Survival) -> dict[str, Any] | None:
+    """How much of the difference in the face is left in the strictest comparison; None if nothing was held equal."""
+    told = found.record["comparisons"]
+    if len(told) == 1:
+        return None
+    strictest = told[-1]
+    face = found.regions.query("comparison == @strictest['key'] and region == 'face'").iloc[0]
+    return {
+        "comparison": strictest["key"],
+        "title": strictest["title"],
+        "p_value": strictest["p_value"],
+        "share": float(face["survives"]),
+        "interval": [float(face["survives_low"]), float(face["survives_high"])],
+    }
+
+
+def examine(
+    faces: xr.DataArray,
+    manifest: pd.DataFrame,
+    *,
+    others: dict[str, tuple[xr.DataArray, pd.DataFrame]] | None = None,
+    permutations: int = 5000,
+    control_permutations: int = 1000,
+    splits: int = 200,
+    resamples: int = 500,
+    seed: int = 0,
+    progress: bool = False,
+) -> Findings:
+    """Run the whole test; `analysis.hypothesis.verdict` has the rule that decides.
+
+    Parameters
+    ----------
+    faces
+        uint8, dims (image, y, x, channel).
+    manifest
+        Rows as in ``faces``.
+    others
+        Name -> faces and manifest of data sets to be compared with.
+    permutations, control_permutations
+        Labellings drawn for the test, and for each control and matched comparison.
+    splits
+        Random splits within one label that measure the false-positive rate.
+    resamples
+        Bootstrap resamples of the effects by region; matched comparisons and correlations take two fifths of them.
+    seed
+        Of everything that is drawn.
+    progress
+        Whether to show progress bars on stderr.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    UserError
+        If the subset is empty, a label has fewer than two people or a split is missing.
+    """
+    rng = np.random.default_rng(seed)
+    people = average_by_person(faces, manifest, rng=rng, progress=progress)
+    photos = read_photos(faces, manifest, rng=rng, progress=progress)
+    classifiers = prediction.fit(photos, seed=seed)
+    accuracies = prediction.accuracies(classifiers, photos, rng=rng)
+    _, weights = pools(people.shape, len(CHANNELS))
+    test = effect.permutation_test(
+        people.images,
+        people.male,
+        permutations=permutations,
+        rng=rng,
+        pools=weights,
+        description="Exchanging labels" if progress else None,
+    )
+    regions = region_table(people, test, resamples=resamples, rng=rng)
+    quiet = controls.three_controls(people, permutations=control_permutations, rng=rng)
+    alarms = controls.false_positives(people, photos, splits=splits, permutations=control_permutations, rng=rng)
+    fewer = max(2, resamples * 2 // 5)
+    held = confounders.survival(photos, permutations=control_permutations, resamples=fewer, rng=rng)
+    their_photos = {name: read_photos(*data, rng=rng, progress=progress) for name, data in (others or {}).items()}
+    compared = elsewhere.compare(photos, their_photos, resamples=fewer, rng=rng)
+    survives = _survives(held)
+    whole = compared.table.query("kind == 'all' and channel == 'all'")
+    in_face = _largest(test, people.shape, in_face=True)
+    found = verdict.criteria(
+        p_value=in_face["p_value"],
+        controls=quiet,
+        false_positives=alarms,
+        matched_p_value=survives["p_value"] if survives else None,
+        accuracy_low=accuracies["nearest_average"]["interval"][0],
+        correlation_low=float(whole["low"].min()) if len(whole) else None,
+    )
+    picture = regions.query("region == 'whole picture'").set_index("channel")
+    counts, edges = np.histogram(test.null_maximum, bins=40)
+    beyond = (np.abs(test.g) > test.critical).reshape(len(CHANNELS), -1)
+    record = {
+        "statement": STATEMENT,
+        "verdict": verdict.decide(found),
+        "criteria": found,
+        "p_value": test.p_value,
+        "alpha": ALPHA,
+        "permutations": permutations,
+        "control_permutations": control_permutations,
+        "resamples": resamples,
+        "unit": "identity",
+        "identities": {"female": int((~people.male).sum()), "male": int(people.male.sum())},
+        "mixed_label_identities": people.mixed,
+        "identities_left_out": people.left_out,
+        "max_abs_g": test.maximum,
+        "largest": _largest(test, people.shape, in_face=False),
+        "largest_in_face": in_face,
+        "critical_abs_g": test.critical,
+        "area_significant": float(beyond.any(axis=0).mean()),
+        "area_significant_by_channel": dict(zip(CHANNELS, beyond.mean(axis=1).tolist(), strict=True)),
+        "mean_abs_g": float(picture.loc["all", "mean_abs_g"]),
+        "mean_abs_g_interval": [float(picture.loc["all", "low"]), float(picture.loc["all", "high"])],
+        "mean_abs_g_by_chance": float(picture.loc["all", "by_chance"]),
+        "null_max_abs_g": {
+            "bin_left": edges[:-1].tolist(),
+            "bin_right": edges[1:].tolist(),
+            "count": counts.tolist(),
+        },
+        "survives": survives,
+        "confounders": held.record,
+        "controls": quiet,
+        "false_positives": alarms,
+        **accuracies,
+        "carried_over": {
+            name: prediction.accuracies(classifiers, other, rng=rng)
+            for name, other in their_photos.items()
+            if (other.table["split"] == "test").any()
+        },
+    }
+    half = photos.shape
+    maps = xr.Dataset(
+        {
+            "effect": (("channel", "y", "x"), test.g.reshape(len(CHANNELS), *people.shape)),
+            "held_equal": (
+                ("comparison", "channel", "half_y", "half_x"),
+                held.maps.reshape(-1, len(CHANNELS), *half).astype(np.float32),
+            ),
+            "elsewhere": (("dataset", "channel", "half_y", "half_x"), compared.maps),
+        },
+        coords={
+            "channel": list(CHANNELS),
+            "comparison": [each["key"] for each in held.record["comparisons"]],
+            "dataset": np.array(compared.names, dtype=str),
+        },
+    )
+    return Findings(record, regions, held.regions, held.balance, compared.table, maps)

@@ -1,0 +1,185 @@
+"""Renders the report: Quarto where it is installed, else the embedded renderer; one set of pages for both.
+
+Knows pages, results and renderers; owns no number and draws nothing. The embedded renderer executes each page's Python
+cells with nbclient and lets smalldocs build the same ``_quarto.yml`` project.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import jupytext
+import nbformat
+import yaml
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from smalldocs.config import BuildError, ConfigError
+from smalldocs.notebook import to_markdown
+from smalldocs.site import build
+from tqdm import tqdm
+
+from analysis.core import paths, storage
+from analysis.core.errors import UserError
+
+_SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # what a renderer needs of the project
+_DRAWN_BY = "analysis"  # what the pages import, and what that imports in turn: all of it, in the project
+_STAMP = "rendered.json"  # in the site: what it was rendered from
+_TIMEOUT = 300  # seconds a cell may take
+
+
+def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "embedded"] = "auto") -> Path:
+    """Render the report from a published run and nothing else.
+
+    Parameters
+    ----------
+    results
+        Folder of the run.
+    output
+        Folder of the site; replaced as a whole once all pages are rendered, left alone if one fails.
+    renderer
+        "auto" takes Quarto where it is on the path.
+
+    Returns
+    -------
+    pathlib.Path
+        ``output``.
+
+    Raises
+    ------
+    UserError
+        If there is no run, Quarto is asked for and not installed, or a page fails: its name and the error's last line.
+    """
+    if not (results / "run.json").exists():
+        raise UserError(f"no published run in {results}: make one with `meanface publish RUN`")
+    quarto = shutil.which("quarto")
+    if renderer == "quarto" and not quarto:
+        raise UserError("Quarto is not installed: get it from quarto.org, or leave out `--renderer quarto`")
+    fingerprint = _fingerprint(results)
+    with tempfile.TemporaryDirectory(prefix="meanface-report-") as scratch:
+        project = Path(scratch) / "project"
+        for name in _SOURCES:
+            source, target = paths.PROJECT / name, project / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+        if quarto and renderer != "embedded":
+            _render_with_quarto(quarto, project, results)
+        else:
+            _render_embedded(project, results)
+        _redirect_home(project)
+        site = project / "_site"
+        (site / _STAMP).write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
+        with storage.replacing(output.resolve()) as new:
+            shutil.copytree(site, new)
+    return output
+
+
+def is_stale(results: Path, output: Path) -> bool:
+    """Whether the site in ``output`` is missing or was rendered from other results, pages or figures."""
+    try:
+        stamp = json.loads((output / _STAMP).read_text("utf-8"))
+    except (OSError, ValueError):  # no site, or not one of ours
+        return True
+    return stamp.get("fingerprint") != _fingerprint(results)
+
+
+def _fingerprint(results: Path) -> str:
+    """Of everything that the site is made from, but for the weights, which it does not show."""
+    digest = hashlib.sha256()
+    roots = [results, *(paths.PROJECT / name for name in _SOURCES)]
+    found = [(root, sorted(root.rglob("*")) if root.is_dir() else [root]) for root in roots]
+    found.append((paths.PROJECT, sorted((paths.PROJECT / _DRAWN_BY).rglob("*.py"))))
+    for root, files in found:
+        for file in files:
+            ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
+            if file.is_file() and not ignored:
+                digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in ("bokeh", "holoviews", "smalldocs"))
+
+
+def _environment(results: Path) -> dict[str, str]:
+    # The pages find results and packages by these; Quarto runs cells with the Python that QUARTO_PYTHON names.
+    python_path = os.pathsep.join(filter(None, [str(paths.PROJECT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "MEANFACE_RESULTS": str(results.resolve()),
+        "QUARTO_PYTHON": sys.executable,
+        "PYTHONPATH": python_path,
+    }
+
+
+def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
+    done = subprocess.run(
+        [quarto, "render", str(project)], env=_environment(results), stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        raise UserError(f"Quarto could not render the report: {lines[-1].strip()}")
+
+
+def _render_embedded(project: Path, results: Path) -> None:
+    configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
+    pages = [project / name for name in configuration["project"]["render"]]
+    asyncio.run(_execute_all(pages, configuration.get("execute", {}), _environment(results)))
+    try:
+        build(project, quiet=True)
+    except (BuildError, ConfigError) as error:
+        raise UserError(f"the report could not be built: {error}") from error
+
+
+def _redirect_home(project: Path) -> None:
+    """Send the site's root to the first page. Quarto does so too, but names no icon, which browsers then miss."""
+    configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
+    home = configuration["project"]["render"][0].replace(".qmd", ".html")
+    (project / "_site" / "index.html").write_text(
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>meanface</title>'
+        f'<link rel="icon" href="{configuration["website"]["favicon"]}">'
+        f'<meta http-equiv="refresh" content="0;URL={home}"></head><body><a href="{home}">meanface</a></body></html>\n',
+        encoding="utf-8",
+    )
+
+
+async def _execute_all(pages: list[Path], execute: dict[str, Any], environment: dict[str, str]) -> None:
+    """Run the pages one after another in one kernel, cleared in between: each import is paid for once."""
+    # No folders of kernels: the only kernel left is the one of this very interpreter.
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    await manager.start_kernel(env=environment, extra_arguments=["--log-level=40"])
+    try:
+        for page in tqdm(pages, desc="Rendering the report", unit="page"):
+            await _execute(page, execute, manager)
+    finally:
+        await manager.shutdown_kernel(now=True)
+
+
+async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelManager) -> None:
+    """Run a page's cells and put their outputs into its text, as Quarto would before it builds the page."""
+    # As Rmd: jupytext reads a .qmd by its own name only with Quarto installed.
+    notebook = jupytext.reads(page.read_text("utf-8"), fmt="Rmd")
+    # What a fresh kernel started in the page's folder would have: nothing defined, and that folder.
+    fresh = f"get_ipython().reset(new_session=True)\nimport os\nos.chdir({str(page.parent)!r})\ndel os"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(fresh))
+    client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT)
+    try:
+        await client.async_execute()
+    except CellExecutionError as error:
+        said = str(error.evalue).strip().splitlines()[-1:]  # an assertion may say nothing at all
+        raise UserError(f"page {page.name} fails: {': '.join([error.ename, *said])}") from error
+    except CellTimeoutError as error:
+        raise UserError(f"page {page.name} fails: a cell takes more than {_TIMEOUT} seconds") from error
+    except DeadKernelError as error:
+        raise UserError(f"page {page.name} fails: its Python ended; is there enough memory?") from error
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
+    del notebook.cells[0]
+    meta, body = to_markdown(nbformat.writes(notebook), execute)
+    front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
+    page.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")

@@ -1,0 +1,128 @@
+"""Manifest and cube -> the study part of a run: labels, attributes, quality, average faces and the hypothesis.
+
+Knows what is counted and stored; knows nothing of how it is drawn. See ``analysis.results.reader`` for the files.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.averages.exact import average_faces
+from analysis.averages.filters import load_table
+from analysis.averages.fit import build_engine
+from analysis.averages.gallery import build_gallery, measure_agreement
+from analysis.core import paths, storage
+from analysis.core.errors import UserError
+from analysis.core.zarr_zip import write_zarr_zip
+from analysis.data.ingest import load_faces, load_facts, load_manifest
+from analysis.data.sources import open_source
+from analysis.hypothesis.test import examine
+from analysis.results.publish import record_step
+from analysis.study.cooccurrence import cooccurrence_table
+from analysis.study.label_noise import doubted_labels
+from analysis.study.samples import sample_grid
+from analysis.study.tables import attribute_table, duplicate_table, identity_table, label_table, quality_table
+
+
+def study(
+    name: str,
+    run: str,
+    *,
+    compare: Sequence[str] = (),
+    permutations: int = 5000,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Study an ingested data set and write the study part of a run.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    run
+        Name of the run; ``runs/RUN/study`` is replaced.
+    compare
+        Other ingested data sets, whose difference maps are compared with this one's.
+    permutations
+        Of the hypothesis test.
+    seed
+        Of everything that is drawn.
+    progress
+        Whether to show progress bars on stderr.
+
+    Returns
+    -------
+    dict
+        What ``study.json`` holds.
+
+    Raises
+    ------
+    UserError
+        If the data set is not ingested, a label has no usable image or a test has too few people.
+    """
+    facts, manifest, faces = load_facts(name), load_manifest(name), load_faces(name)
+    usable = manifest[manifest["status"] == "ok"]
+    for label in ("female", "male"):
+        if (usable["label"] == label).sum() < 2:
+            raise UserError(f"{name!r} has fewer than two usable images labelled {label}: both labels are needed")
+    if name in compare:
+        raise UserError(f"{name!r} cannot be compared with itself: name another data set")
+    others = {other: (load_faces(other), load_manifest(other)) for other in compare}
+    metadata = open_source(name).metadata
+    averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"), progress=progress)
+    findings = examine(faces, manifest, others=others, permutations=permutations, seed=seed, progress=progress)
+    table = load_table(name)
+    gallery = build_gallery(name, table, progress=progress)
+    engine = build_engine(name, table, seed=seed, progress=progress)
+    agreement = measure_agreement(name, table, engine, seed=seed, progress=progress)
+    noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
+    scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
+    tables = {
+        "labels": label_table(usable),
+        "attributes": pd.concat([attribute_table(rows, scope) for scope, rows in scopes.items()], ignore_index=True),
+        "cooccurrence": pd.concat([cooccurrence_table(rows, scope) for scope, rows in scopes.items()]),
+        "identities": pd.concat([identity_table(rows, scope) for scope, rows in scopes.items()]),
+        "quality": quality_table(usable),
+        "duplicates": duplicate_table(manifest),
+        "doubts": doubts,
+    }
+    samples = sample_grid(faces, manifest, seed=seed)
+    conflicts = facts["conflicts"]
+    known = "identity" in usable and usable["identity"].notna().any()
+    summary = {
+        "dataset": name,
+        "fingerprint": facts["fingerprint"],
+        "images": len(usable),
+        "identities": int(usable["identity"].nunique()) if known else None,
+        "metadata_images": None if metadata is None else len(metadata),
+        "status": {key: facts["status"].get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
+        "aligned_by": {key: int((usable["aligned_by"] == key).sum()) for key in ("landmarks", "source")},
+        "duplicates": {
+            "exact": conflicts["exact"],
+            "near": conflicts["near"],
+            "across_splits": conflicts["duplicates_across_splits"],
+        },
+        "identities_across_splits": conflicts["identities_across_splits"],
+        "label_noise": noise,
+        "frame": {"height": faces.sizes["y"], "width": faces.sizes["x"]},
+    }
+    with storage.replacing(paths.run_folder(run) / "study") as folder:
+        folder.mkdir()
+        _write_json(folder / "study.json", summary)
+        findings.write(folder)
+        for file, table in tables.items():
+            table.to_parquet(folder / f"{file}.parquet", index=False)
+        write_zarr_zip(averages, folder / "average_faces.zarr.zip")
+        write_zarr_zip(samples, folder / "samples.zarr.zip")
+        write_zarr_zip(gallery, folder / "subsets.zarr.zip")
+        _write_json(folder / "engines.json", agreement)
+    configuration = {"dataset": name, "compare": list(compare), "permutations": permutations, "seed": seed}
+    record_step(run, "study", configuration, data={name: facts, **{other: load_facts(other) for other in compare}})
+    return summary
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")

@@ -1,0 +1,191 @@
+"""What a data set holds, counted: labels, attributes, quality, people, and pictures that repeat.
+
+Knows the manifest; knows no image. A person does not change between two photos as often as labels do: what is in the
+minority among one person's labels is a wrong label or a wrong identity, and so bounds how clean both are. Which
+pictures are the same, `analysis.data.splits` has found.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from analysis.core.schema import CELEBA_ATTRIBUTES
+
+QUALITY = {
+    "brightness": "mean luma, 0 to 1",
+    "contrast": "standard deviation of luma, 0 to 1",
+    "sharpness": "log10 of the variance of the Laplacian",
+    "width": "pixels",
+}
+
+
+def label_table(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Images and identities of each label and split.
+
+    Parameters
+    ----------
+    manifest
+        Rows with ``label``, ``split`` and, where known, ``identity``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, split, images, identities``; ``identities`` is NA where the source knows none.
+    """
+    groups = manifest.groupby(["label", "split"], observed=True)
+    table = groups.size().rename("images").reset_index()
+    known = "identity" in manifest and manifest["identity"].notna().any()
+    table["identities"] = pd.array(groups["identity"].nunique() if known else [pd.NA] * len(table), dtype="Int64")
+    return table
+
+
+def attribute_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
+    """Prevalence of each attribute by label, with its 95 % Wilson interval.
+
+    Parameters
+    ----------
+    rows
+        ``label`` and boolean attribute columns.
+    scope
+        Written into the table: "images" or "metadata".
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``scope, attribute, label, images, positives, prevalence, low, high``; the last three in [0, 1].
+    """
+    names = [name for name in CELEBA_ATTRIBUTES if name in rows and rows[name].notna().any()]
+    records = []
+    for label, group in rows.groupby("label", observed=True):
+        for name in names:
+            values = group[name].dropna().astype(bool)
+            if values.empty:
+                continue
+            interval = binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
+            records.append(
+                {
+                    "scope": scope,
+                    "attribute": name,
+                    "label": label,
+                    "images": len(values),
+                    "positives": int(values.sum()),
+                    "prevalence": float(values.mean()),
+                    "low": float(interval.low),
+                    "high": float(interval.high),
+                }
+            )
+    columns = ["scope", "attribute", "label", "images", "positives", "prevalence", "low", "high"]
+    return pd.DataFrame(records, columns=columns)
+
+
+def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
+    """Histograms of image quality by label.
+
+    Parameters
+    ----------
+    manifest
+        Rows with ``label`` and the measures of `QUALITY`.
+    bins
+        Bins a measure, over its 0.5th to 99.5th percentile; what lies outside counts in the outer bins.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, measure, unit, bin_left, bin_right, images``.
+    """
+    tables = []
+    for measure, unit in QUALITY.items():
+        values = manifest[measure].astype(float)
+        if measure == "sharpness":
+            values = np.log10(values.clip(lower=1e-3))
+        low, high = values.quantile([0.005, 0.995])
+        if math.isclose(low, high):  # all images have one size: one bin says so
+            low, high, count = low - 0.5, high + 0.5, 1
+        else:
+            count = bins
+        edges = np.linspace(low, high, count + 1)
+        for label, group in values.groupby(manifest["label"], observed=True):
+            images, _ = np.histogram(group.clip(low, high), edges)
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "label": label,
+                        "measure": measure,
+                        "unit": unit,
+                        "bin_left": edges[:-1],
+                        "bin_right": edges[1:],
+                        "images": images,
+                    }
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def identity_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
+    """Count people by the number of their images, and how often labels disagree.
+
+    Parameters
+    ----------
+    rows
+        ``label`` and, where known, ``identity``; rows without an identity are left out.
+    scope
+        Written into the table: "images" or "metadata".
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``scope, images`` (of each person), ``people``, ``mixed_people`` (of them with both labels) and
+        ``minority_images`` (of those people's images the ones that carry the rarer of their two labels).
+    """
+    columns = ["scope", "images", "people", "mixed_people", "minority_images"]
+    if "identity" not in rows or rows["identity"].isna().all():
+        return pd.DataFrame(columns=columns)
+    labels = rows.dropna(subset=["identity"]).groupby(["identity", "label"], observed=True).size().unstack(fill_value=0)
+    people = pd.DataFrame({"images": labels.sum(axis=1)})
+    rarer = labels.min(axis=1) if labels.shape[1] > 1 else 0
+    people = people.assign(minority=rarer, mixed=rarer > 0 if labels.shape[1] > 1 else False)
+    grouped = people.groupby("images")
+    table = pd.DataFrame(
+        {
+            "people": grouped.size(),
+            "mixed_people": grouped["mixed"].sum(),
+            "minority_images": grouped["minority"].sum(),
+        }
+    ).reset_index()
+    return table.assign(scope=scope)[columns].astype(dict.fromkeys(columns[1:], "int64"))
+
+
+def duplicate_table(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Count the pictures that repeat an earlier one.
+
+    Parameters
+    ----------
+    manifest
+        ``image_id, label, split, hash, near_duplicate_of`` and, where known, ``identity``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind`` ("exact": the same file, "near": the same picture), ``same_split``, ``same_label`` (bool),
+        ``same_person`` (bool, NA where an identity is unknown) and ``images``. Empty where no picture repeats.
+    """
+    repeats = manifest[manifest["near_duplicate_of"].notna()]
+    originals = manifest.set_index("image_id").loc[repeats["near_duplicate_of"]]
+
+    def same(column: str) -> pd.Series:
+        if column not in manifest:
+            return pd.Series(pd.NA, index=repeats.index, dtype="boolean")
+        original = pd.Series(originals[column].array, index=repeats.index)
+        return (repeats[column] == original).astype("boolean").where(repeats[column].notna() & original.notna())
+
+    found = pd.DataFrame(
+        {
+            "kind": same("hash").map({True: "exact", False: "near"}),
+            "same_split": same("split"),
+            "same_label": same("label"),
+            "same_person": same("identity"),
+        }
+    )
+    return found.groupby(list(found), dropna=False, observed=True).size().rename("images").reset_index()

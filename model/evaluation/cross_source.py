@@ -1,0 +1,114 @@
+"""Runs side by side on the same test images: what each was trained on, what it is worth on each source.
+
+Knows scored tables; knows nothing of networks.
+"""
+
+import numpy as np
+import pandas as pd
+
+from analysis.core import paths
+from analysis.core.errors import UserError
+from analysis.core.people import accuracy_interval
+from analysis.results import Results
+from model.evaluation.calibration import calibration
+from model.evaluation.scores import TrainedRun, decided, parts
+from model.training.dataset import Faces
+
+
+def score_rival(run: str, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
+    """Score the same test images with another run, its own temperature and band.
+
+    Parameters
+    ----------
+    run
+        Name of a run that was trained and evaluated.
+    test
+        Test images of all sources.
+
+    Returns
+    -------
+    rival : TrainedRun
+    scored : pandas.DataFrame
+        ``test``'s table with ``logit``, ``p_male`` and ``decision``.
+
+    Raises
+    ------
+    UserError
+        If the run is not trained or not evaluated, or has seen any of the images before it was tested.
+    """
+    rival = TrainedRun.load(run)
+    if not (paths.run_folder(run) / "model" / "predictions.parquet").exists():
+        raise UserError(f"run {run!r} is not evaluated: run `meanface evaluate {run}` first")
+    seen = Results(paths.run_folder(run)).predictions
+    seen = seen[seen["split"] != "test"]
+    both = test.table[["dataset", "image_id"]].merge(seen[["dataset", "image_id"]])
+    if len(both):
+        raise UserError(f"run {run!r} was trained or calibrated on {len(both):,} of the test images: train it again")
+    logits = test.table.assign(logit=rival.predictor.logits(test.pixels))
+    return rival, decided(logits, rival.predictor.card["temperature"], rival.predictor.card["band"])
+
+
+def cross_source(run: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Measure one run on the test split of every source.
+
+    Parameters
+    ----------
+    run
+        Whose scores they are.
+    scored
+        Test images of all sources with ``p_male`` and ``decision``.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``run, trained_on`` (data sets, joined by " + "), ``source, images, accuracy, low, high`` (95 %, people
+        resampled), ``ece``, ``coverage`` and ``decided_accuracy``; a row a source or subset, shares in [0, 1].
+    """
+    sources, subsets = parts(scored, list(dict.fromkeys(scored["dataset"])))
+    rows = []
+    for name, inside in (sources | subsets).items():
+        part = scored[inside]
+        male = (part["label"] == "male").to_numpy()
+        p_male = part["p_male"].to_numpy(np.float64)
+        right = pd.Series((p_male >= 0.5) == male)
+        held = (part["decision"] == "uncertain").to_numpy()
+        identities = part["identity"].reset_index(drop=True) if "identity" in part else None
+        low, high = accuracy_interval(right, identities, rng=np.random.default_rng(seed))
+        rows.append(
+            {
+                "run": run.name,
+                "trained_on": " + ".join(run.datasets),
+                "source": name,
+                "images": len(part),
+                "accuracy": float(right.mean()),
+                "low": low,
+                "high": high,
+                "ece": calibration(p_male, male)["ece"],
+                "coverage": float((~held).mean()),
+                "decided_accuracy": float(right[~held].mean()) if (~held).any() else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compared_before(rival: str, fingerprints: dict[str, str]) -> pd.DataFrame:
+    """What a rival was compared with when it was evaluated itself, so that those runs need not be kept for ever.
+
+    Parameters
+    ----------
+    rival
+        Name of an evaluated run.
+    fingerprints
+        Data set -> fingerprint of the data that are tested on now; of an evaluation on others nothing is taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as `cross_source` makes them, of other runs than the rival; none, if there are none.
+    """
+    results = Results(paths.run_folder(rival))
+    if results.run["steps"]["evaluate"]["data"] != fingerprints:
+        return pd.DataFrame()
+    return results.cross_source[results.cross_source["run"] != rival]

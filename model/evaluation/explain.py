@@ -1,0 +1,162 @@
+"""What the model goes by: what happens to its answer as parts of a face are blurred. Checked by removing pixels.
+
+Works on the serving file, so that what is explained is what is served; no gradients are needed. Heat maps of single
+faces are never kept: what leaves this module are averages over 16 faces or more.
+"""
+
+import cv2
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm import tqdm
+
+from model.predict import Predictor, calibrated
+from model.training.dataset import Faces
+
+SMALLEST = 16  # faces an average is made of, at least
+STEPS = 20  # of the deletion and insertion curves: 5 % of the pixels each
+_GRID = 8  # cells across a mask
+_BLUR = 8.0  # standard deviation in pixels: features are gone, skin and light stay
+_RESAMPLES = 1000
+
+ORDERS = ("explanation", "centre first", "random patches")
+
+
+def explain(
+    predictor: Predictor, test: Faces, *, faces: int, masks: int, seed: int, progress: bool = False
+) -> xr.Dataset:
+    """Average heat maps of what the answer rests on, and how far they can be trusted.
+
+    Randomised input sampling (RISE: Petsiuk, Das and Saenko, BMVC 2018) in its covariance form: random soft masks blur
+    parts of a face, and a pixel's heat is the slope of the logit of the answer on that pixel's visibility. Deletion
+    blurs the hottest pixels first, insertion shows them first on a blurred face; an explanation is worth something if
+    it changes the answer sooner than the same walk from the centre outwards or over random patches of its smoothness.
+
+    Parameters
+    ----------
+    predictor
+        The serving file.
+    test
+        Test images of all sources.
+    faces
+        How many are explained at most, drawn evenly from each source and each predicted label.
+    masks
+        How many a face.
+    seed
+        Of faces, masks and patches.
+    progress
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``heat`` float32 (label, y, x): mean slope, logits toward the predicted label from blurred to seen; ``face``
+        float32 (label, y, x, channel): the average face in [0, 1]; ``count`` (label). Predicted labels with fewer than
+        16 faces are left out. ``probability`` float32 (walk, order, share) in [0, 1]: mean probability of the answer
+        after that share of pixels; ``area`` (walk, order) under it; ``advantage`` (walk, order) of the explanation over
+        each order in area, positive where it is better, with ``advantage_low`` and ``_high`` (95 %, faces resampled).
+    """
+    rng = np.random.default_rng(seed)
+    chosen, male = _choose(predictor, test, faces, rng)
+    shape = test.pixels.shape[1:]
+    visible = _patches(masks, shape, rng)
+    distance = _centre_distance(shape)
+    total = {side: np.zeros(shape[:2]) for side in (False, True)}
+    average = {side: np.zeros(shape) for side in (False, True)}
+    curves = np.empty((len(chosen), 2, len(ORDERS), STEPS + 1))
+    for i, row in enumerate(tqdm(chosen, desc="Explaining", unit="face", disable=not progress)):
+        face = test.pixels[row].astype(np.float32)
+        blurred = cv2.GaussianBlur(face, (0, 0), _BLUR)
+        heat = _slopes(predictor, face, blurred, visible, male[i])
+        total[male[i]] += heat
+        average[male[i]] += face / 255
+        for j, rank in enumerate((heat, -distance, _patches(1, shape, rng)[0])):
+            curves[i, :, j] = _walks(predictor, face, blurred, rank, male[i])
+    labels = {"female": False, "male": True}
+    kept = {label: side for label, side in labels.items() if (male == side).sum() >= SMALLEST}
+    counts = [int((male == side).sum()) for side in kept.values()]
+    heat = np.array([total[s] / n for s, n in zip(kept.values(), counts, strict=True)]).reshape(-1, *shape[:2])
+    face = np.array([average[s] / n for s, n in zip(kept.values(), counts, strict=True)]).reshape(-1, *shape)
+    return xr.Dataset(
+        {
+            "heat": (("label", "y", "x"), heat.astype(np.float32)),
+            "face": (("label", "y", "x", "channel"), face.astype(np.float32)),
+            "count": ("label", np.array(counts, dtype=np.int64)),
+            **_checked(curves, rng),
+        },
+        coords={
+            "label": list(kept),
+            "channel": ["R", "G", "B"],
+            "walk": ["deletion", "insertion"],
+            "order": list(ORDERS),
+            "share": np.linspace(0, 1, STEPS + 1),
+        },
+        attrs={"faces": len(chosen), "masks": masks, "blur": _BLUR},
+    )
+
+
+def _choose(predictor: Predictor, test: Faces, faces: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to explain, and whether each is predicted male."""
+    predicted = predictor.logits(test.pixels) >= 0
+    groups = pd.Series(np.arange(len(test))).groupby([test.table["dataset"].to_numpy(), predicted])
+    share = max(1, faces // max(groups.ngroups, 1))
+    rows = np.sort(np.concatenate([rng.permutation(group)[:share] for _, group in groups]))
+    return rows, predicted[rows]
+
+
+def _patches(count: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Smooth random masks, float32 (count, y, x) in [0, 1]: a coarse grid of coin flips, enlarged and shifted."""
+    height, width = shape[:2]
+    cell = (-(-height // _GRID), -(-width // _GRID))
+    size = ((_GRID + 1) * cell[1], (_GRID + 1) * cell[0])
+    made = np.empty((count, height, width), np.float32)
+    for mask in made:
+        flips = rng.integers(0, 2, (_GRID + 1, _GRID + 1)).astype(np.float32)
+        top, left = rng.integers(0, cell[0]), rng.integers(0, cell[1])
+        mask[:] = cv2.resize(flips, size, interpolation=cv2.INTER_LINEAR)[top : top + height, left : left + width]
+    return made
+
+
+def _centre_distance(shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape[:2]
+    y, x = np.mgrid[0:height, 0:width]
+    return np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
+
+
+def _mixed(face: np.ndarray, blurred: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """The face where ``visible`` (n, y, x) is 1, its blurred self where it is 0: uint8 (n, y, x, 3)."""
+    return np.rint(blurred + visible[..., None] * (face - blurred)).clip(0, 255).astype(np.uint8)
+
+
+def _slopes(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, visible: np.ndarray, male: bool) -> np.ndarray:
+    logits = np.concatenate(
+        [predictor.logits(_mixed(face, blurred, part)) for part in np.array_split(visible, max(1, len(visible) // 64))]
+    )
+    toward = logits if male else -logits
+    centred = visible - visible.mean(axis=0)
+    return np.tensordot(toward - toward.mean(), centred, axes=1) / np.maximum((centred**2).sum(axis=0), 1e-6)
+
+
+def _walks(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, rank: np.ndarray, male: bool) -> np.ndarray:
+    """Probability of the answer as the pixels of highest rank are deleted, and inserted: (2, steps + 1)."""
+    place = np.argsort(np.argsort(-rank, axis=None, kind="stable"), kind="stable").reshape(rank.shape)
+    limits = np.linspace(0, rank.size, STEPS + 1)[:, None, None]
+    first = (place[None] < limits).astype(np.float32)
+    stages = np.concatenate([1 - first, first])
+    p_male = calibrated(predictor.logits(_mixed(face, blurred, stages)), predictor.card["temperature"])
+    return (p_male if male else 1 - p_male).reshape(2, STEPS + 1)
+
+
+def _checked(curves: np.ndarray, rng: np.random.Generator) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    areas = np.trapezoid(curves, dx=1 / STEPS, axis=-1)
+    better = (areas - areas[:, :, :1]) * np.array([1, -1])[None, :, None]  # deletion should fall, insertion rise
+    drawn = rng.integers(0, len(areas), (_RESAMPLES, len(areas)))
+    low, high = np.quantile(better[drawn].mean(axis=1), [0.025, 0.975], axis=0)
+    pair = ("walk", "order")
+    return {
+        "probability": ((*pair, "share"), curves.mean(axis=0).astype(np.float32)),
+        "area": (pair, areas.mean(axis=0)),
+        "advantage": (pair, better.mean(axis=0)),
+        "advantage_low": (pair, low),
+        "advantage_high": (pair, high),
+    }

@@ -1,0 +1,149 @@
+"""Who is served worse: metrics by group, and how far each group is behind the best, with intervals.
+
+Knows groups and metrics (fairlearn's MetricFrame slices them); knows nothing of what could be done about a gap.
+"""
+
+import numpy as np
+import pandas as pd
+from fairlearn.metrics import MetricFrame, count, false_negative_rate, false_positive_rate, selection_rate
+from sklearn.metrics import accuracy_score
+
+from analysis.core.people import interval, people, resamples
+from analysis.core.schema import CELEBA_ATTRIBUTES
+
+RESAMPLES = 1000
+SMALLEST = 20  # images below which a group is left out: its accuracy would say nothing
+AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
+
+COLUMNS = (
+    "source",
+    "feature",
+    "group",
+    "images",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "coverage",
+    "decided_accuracy",
+    "selection_rate",
+    "false_male_rate",
+    "false_female_rate",
+    "gap",
+    "gap_low",
+    "gap_high",
+)
+
+
+def features(table: pd.DataFrame) -> pd.DataFrame:
+    """What the images of one source can be grouped by.
+
+    Parameters
+    ----------
+    table
+        ``label`` and, where known, ``age`` in years, ``race`` and CelebA's attributes; a row an image.
+
+    Returns
+    -------
+    pandas.DataFrame
+        string columns, index as in ``table``: "label"; "age" in bands; "race"; the attributes ("with", "without").
+        Missing where the source does not know; what it knows of no image is left out.
+    """
+    found = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
+    if "age" in table:
+        edges = [low for low, _ in AGE_BANDS.values()] + [np.inf]
+        years = table["age"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        found["age"] = pd.Series(pd.cut(years, edges, right=False, labels=list(AGE_BANDS)), index=table.index)
+    if "race" in table:
+        found["race"] = table["race"]
+    for name in CELEBA_ATTRIBUTES:
+        if name in table:
+            found[name] = table[name].astype("boolean").map({True: "with", False: "without"})
+    return found.astype("string").dropna(axis="columns", how="all")
+
+
+def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
+    """Measure every group of one source.
+
+    The gap is the accuracy of the feature's best group minus the group's own. Which group is best is settled once, on
+    all images; intervals are percentiles over resampled people.
+
+    Parameters
+    ----------
+    scored
+        ``dataset``, ``label``, ``p_male``, ``decision`` and what `features` groups by; images of one source.
+    rng
+        Draws the resamples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source, feature, group, images``; shares in [0, 1]: ``accuracy`` with ``accuracy_low`` and ``_high``;
+        ``coverage`` (decided), ``decided_accuracy``; ``selection_rate`` (called male), ``false_male_rate`` (labelled
+        female, called male), ``false_female_rate``; ``gap`` with ``gap_low`` and ``gap_high``. NaN where a group has
+        no image to measure on. Groups of fewer than 20 images, and features with fewer than two groups, are left out.
+    """
+    grouped = features(scored)
+    truth = (scored["label"] == "male").to_numpy(np.int64)
+    called = (scored["p_male"] >= 0.5).to_numpy(np.int64)
+    held = (scored["decision"] == "uncertain").to_numpy()
+    tables = []
+    for feature in grouped:
+        groups = grouped[feature]
+        sizes = groups.value_counts()
+        known = groups.isin(sizes.index[sizes >= SMALLEST]).to_numpy()
+        if groups[known].nunique() < 2:
+            continue
+        tables.append(_by_group(truth[known], called[known], held[known], groups[known]).assign(feature=feature))
+    if not tables:
+        return pd.DataFrame(columns=list(COLUMNS))
+    found = pd.concat(tables, ignore_index=True).assign(source=scored["dataset"].iloc[0])
+    best = found.groupby("feature", sort=False)["accuracy"].transform("idxmax").to_numpy()
+    accuracies = _resampled(scored, truth == called, grouped, found, rng)
+    gaps = accuracies[:, best] - accuracies
+    found["accuracy_low"], found["accuracy_high"] = interval(accuracies)
+    found["gap"] = found["accuracy"].to_numpy()[best] - found["accuracy"]
+    found["gap_low"], found["gap_high"] = interval(gaps)
+    return found[list(COLUMNS)]
+
+
+def _by_group(truth: np.ndarray, called: np.ndarray, held: np.ndarray, groups: pd.Series) -> pd.DataFrame:
+    every = {
+        "images": count,
+        "accuracy": accuracy_score,
+        "selection_rate": selection_rate,
+        "false_male_rate": false_positive_rate,
+        "false_female_rate": false_negative_rate,
+    }
+    sliced = groups.astype(object).to_numpy()
+    found = MetricFrame(metrics=every, y_true=truth, y_pred=called, sensitive_features=sliced).by_group
+    found["coverage"] = MetricFrame(
+        metrics=selection_rate, y_true=truth, y_pred=(~held).astype(np.int64), sensitive_features=sliced
+    ).by_group
+    if (~held).any():
+        found["decided_accuracy"] = MetricFrame(
+            metrics=accuracy_score, y_true=truth[~held], y_pred=called[~held], sensitive_features=sliced[~held]
+        ).by_group
+    else:
+        found["decided_accuracy"] = np.nan
+    # A rate among images that are not there is unknown, not 0.
+    share_male = pd.Series(truth).groupby(sliced).mean()
+    found.loc[share_male.index[share_male == 1], "false_male_rate"] = np.nan
+    found.loc[share_male.index[share_male == 0], "false_female_rate"] = np.nan
+    return found.astype({"images": int}).rename_axis("group").reset_index()
+
+
+def _resampled(
+    scored: pd.DataFrame, right: np.ndarray, grouped: pd.DataFrame, found: pd.DataFrame, rng: np.random.Generator
+) -> np.ndarray:
+    """Accuracy of each row of ``found`` in each resample, (resample, row): two matrix products a batch."""
+    inside = np.stack(
+        [
+            (grouped[feature] == group).fillna(False).to_numpy(np.float32)
+            for feature, group in zip(found["feature"], found["group"], strict=True)
+        ],
+        axis=1,
+    )
+    hits = inside * right[:, None]
+    with np.errstate(invalid="ignore"):  # a small group may be missing from a resample
+        drawn = [(times @ hits) / (times @ inside) for times in resamples(people(scored), RESAMPLES, rng)]
+    return np.concatenate(drawn)

@@ -1,0 +1,163 @@
+"""A run's model on ingested faces: a table with a row an image. Knows the predictor and data sets; measures nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from analysis.core import paths
+from analysis.core.errors import UserError
+from analysis.data.splits import SPLITS
+from analysis.results import Results
+from model.predict import Predictor, calibrated, decision
+from model.training.dataset import Faces, load_split
+
+AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained run and its serving file.
+
+    Attributes
+    ----------
+    name
+        Of the run.
+    predictor
+        Its serving file.
+    datasets
+        What it was trained on; the first is the one that the run studies.
+    fingerprints
+        Data set -> fingerprint of the ingested data that it was trained on.
+    """
+
+    name: str
+    predictor: Predictor
+    datasets: list[str]
+    fingerprints: dict[str, str]
+
+    @classmethod
+    def load(cls, name: str) -> "TrainedRun":
+        """Open a trained run.
+
+        Raises
+        ------
+        UserError
+            If it is not trained, or its serving file is not the one that its card describes.
+        """
+        folder = paths.run_folder(name)
+        if not (folder / "model" / "model.json").exists():
+            raise UserError(f"run {name!r} has no trained model: run `meanface train NAME --run {name}` first")
+        record: dict[str, Any] = Results(folder).run["steps"]["train"]
+        return cls(name, Predictor.load(folder / "model"), list(record["datasets"]), record["data"])
+
+
+def score_splits(predictor: Predictor, datasets: list[str]) -> tuple[pd.DataFrame, Faces]:
+    """Score every usable face of every split.
+
+    Parameters
+    ----------
+    predictor
+        The serving file.
+    datasets
+        Ingested data sets.
+
+    Returns
+    -------
+    scored : pandas.DataFrame
+        The manifests' columns, ``dataset`` and ``logit``.
+    test : Faces
+        The test split with its pixels, in the order of its rows in ``scored``.
+    """
+    tables = []
+    for split in tqdm(SPLITS, desc="Scoring", unit="split"):
+        faces = load_split(datasets, split)
+        tables.append(faces.table.assign(logit=predictor.logits(faces.pixels)))
+    return pd.concat(tables, ignore_index=True), faces  # SPLITS end with "test"
+
+
+def decided(scored: pd.DataFrame, temperature: float, band: dict[str, float]) -> pd.DataFrame:
+    """Add ``p_male`` in [0, 1] and ``decision`` ("female", "male" or "uncertain") to a table with ``logit``."""
+    p_male = calibrated(scored["logit"].to_numpy(), temperature)
+    return scored.assign(p_male=p_male, decision=[decision(p, band) for p in p_male])
+
+
+def check_disjoint(scored: pd.DataFrame) -> None:
+    """Make sure that no picture and no person is in two splits: what is measured on one would not hold on another.
+
+    Parameters
+    ----------
+    scored
+        ``dataset, split, image_id`` and, where known, ``hash``, ``near_duplicate_of`` and ``identity``.
+
+    Raises
+    ------
+    UserError
+        If an image, its file's content, a near duplicate of it or a person is in two splits.
+    """
+    named = scored["dataset"].astype("string") + " " + scored["image_id"].astype("string")
+    keys = {"image": named}
+    if "hash" in scored:
+        keys["picture"] = scored["hash"]
+    if "identity" in scored:
+        keys["person"] = (scored["dataset"].astype("string") + " " + scored["identity"].astype("string")).where(
+            scored["identity"].notna()
+        )
+    for what, key in keys.items():
+        spread = scored["split"].groupby(key).nunique()
+        if (spread > 1).any():
+            raise UserError(
+                f"{int((spread > 1).sum())} cases of one {what} in two splits: ingest the data again, which keeps "
+                "them apart, and train again"
+            )
+    if "near_duplicate_of" in scored:
+        twins = scored[scored["near_duplicate_of"].notna()]
+        original = twins["dataset"].astype("string") + " " + twins["near_duplicate_of"].astype("string")
+        other = original.map(pd.Series(scored["split"].to_numpy(), index=named))
+        if (other.notna() & (other != twins["split"])).any():
+            raise UserError("near duplicates are in two splits: ingest the data again and train again")
+
+
+def check_both_labels(scored: pd.DataFrame) -> None:
+    """Make sure that each split of each source holds both labels.
+
+    Raises
+    ------
+    UserError
+        If a label is missing.
+    """
+    for (name, split), labels in scored.groupby(["dataset", "split"], sort=False)["label"]:
+        if labels.nunique() < 2:
+            missing = ({"female", "male"} - set(labels)).pop()
+            raise UserError(f"the {split} split of {name!r} holds no image labelled {missing}: ingest more images")
+
+
+def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Rows of each source, and of the subsets that are reported besides.
+
+    Parameters
+    ----------
+    scored
+        ``dataset`` and, where known, ``age``.
+    datasets
+        Names in the order in which they are reported.
+
+    Returns
+    -------
+    sources, subsets : dict
+        Name -> bool (n,). Sources that know ages have a subset of ages 10 to 80, which other published models are
+        measured on: "NAME, ages 10-80".
+    """
+    sources = {name: (scored["dataset"] == name).to_numpy() for name in datasets}
+    subsets = {}
+    low, high = AGES
+    for name, rows in sources.items():
+        if "age" not in scored or not scored.loc[rows, "age"].notna().any():
+            continue
+        inside = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
+        both = scored[inside].groupby("split")["label"].nunique()
+        if both.reindex(scored["split"].unique(), fill_value=0).min() == 2:
+            subsets[f"{name}, ages {low}-{high}"] = inside
+    return sources, subsets

@@ -1,0 +1,230 @@
+"""What each part of training is worth: the same short training again and again, with one thing changed.
+
+Knows trainings and the validation split; the test split is not touched.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from analysis.core import paths, storage
+from analysis.results import Results
+from model.training.augment import Augmentation
+from model.training.dataset import Faces, dataset_facts, load_split
+from model.training.search import sample
+from model.training.train import Training, compiled, fit, keeper, seen_at, with_heads
+
+REFERENCE = "defaults"
+_DRAWS = 2000
+_WATCHED = 500  # validation faces that are scored after each epoch; at the end all are
+_NO_AUGMENTATION = Augmentation(
+    rotation=0, scale=0, stretch=0, shift=0, tight=0, coarse=0, blur=0, jpeg=0, hide=0, grey=0, light=0, noise=0
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training with one thing changed.
+
+    Attributes
+    ----------
+    name
+        What was changed, in words.
+    change
+        Default training -> training of this variant.
+    datasets
+        Data sets trained on; None takes all.
+    """
+
+    name: str
+    change: Callable[[Training], Training] = lambda training: training
+    datasets: tuple[str, ...] | None = None
+
+
+def _augmented(**changes: float) -> Callable[[Training], Training]:
+    return lambda training: replace(training, augmentation=replace(training.augmentation, **changes))
+
+
+def variants(run: str, names: list[str]) -> list[Variant]:
+    """What is tried: the reference first, then one change each.
+
+    Parameters
+    ----------
+    run
+        A trained run, the teacher of the variant that is distilled.
+    names
+        Data sets; with several, each is also tried alone.
+    """
+    tried = [
+        Variant(REFERENCE),
+        Variant("another seed", lambda training: replace(training, seed=training.seed + 1)),
+        Variant("no auxiliary heads", lambda training: replace(training, auxiliary=0.0)),
+        Variant("no balancing of groups", lambda training: replace(training, balance=0.0)),
+        Variant("no augmentation", lambda training: replace(training, augmentation=_NO_AUGMENTATION)),
+        Variant("place and scale fixed", _augmented(rotation=0, scale=0, stretch=0, shift=0)),
+        Variant("light and colour fixed", _augmented(light=0, grey=0)),
+        Variant("always sharp and clean", _augmented(coarse=0, blur=0, jpeg=0, noise=0)),
+        Variant("nothing covered or cut", _augmented(hide=0, tight=0)),
+        Variant("strong to the end", lambda training: replace(training, calm=1.0)),
+        Variant("other faces shine through", _augmented(mix=0.4)),
+        Variant("no label smoothing", lambda training: replace(training, label_smoothing=0.0)),
+        Variant("no weight averaging", lambda training: replace(training, average=0.0)),
+        Variant("full size throughout", lambda training: replace(training, sizes=(1.0,))),
+        Variant(
+            "two thirds as wide",
+            lambda training: replace(
+                training,
+                architecture=replace(
+                    training.architecture, filters=tuple(round(f * 2 / 3) for f in training.architecture.filters)
+                ),
+            ),
+        ),
+        Variant("with a teacher", lambda training: replace(training, teachers=(run,))),
+    ]
+    if len(names) > 1:
+        tried += [Variant(f"{name} alone", datasets=(name,)) for name in names]
+    return tried
+
+
+def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0) -> pd.DataFrame:
+    """Train every variant on a small budget and compare each with the reference on the same validation faces.
+
+    What is finished is kept: started again with the same data and budget, the rest is trained.
+
+    Parameters
+    ----------
+    names
+        Ingested data sets.
+    run
+        A trained run; the table is ``runs/RUN/ablation/ablation.parquet``.
+    epochs, faces
+        Budget of a variant: passes, and faces of the training split that are drawn for it.
+    seed
+        Of trainings and bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a variant and source: ``variant, dataset, images, accuracy, log_loss``, the difference of the accuracy
+        from the reference with its 95 % interval ``difference, low, high`` (paired bootstrap over images; empty for
+        the reference), ``seconds, parameters``.
+
+    Raises
+    ------
+    UserError
+        If a data set is not ingested, or the run that teaches is not trained.
+    """
+    facts = dataset_facts(names)
+    train_split, validation = load_split(names, "train"), load_split(names, "validation")
+    published = Results(paths.run_folder(run)).run["steps"]["train"]
+    budget = {
+        "epochs": epochs,
+        "faces": faces,
+        "seed": seed,
+        "datasets": names,
+        "data": {name: fact["fingerprint"] for name, fact in facts.items()},
+        "teacher": published["code"],
+    }
+    short = Training(epochs=epochs, sizes=(0.4, 0.6), average=0.99, warmup=1.0, seed=seed)
+    folder = paths.run_folder(run) / "ablation"
+    scores = _finished(folder, budget)
+    tried = variants(run, names)
+    for number, variant in enumerate(tried):
+        if variant.name in scores:
+            continue
+        print(f"{variant.name} ({number + 1} of {len(tried)})", flush=True)
+        part = sample(_of(train_split, variant.datasets or names), faces, seed)
+        start = time.perf_counter()
+        logits, parameters = _trained(part, validation, variant.change(short))
+        scores[variant.name] = {
+            "logits": logits.tolist(),
+            "seconds": time.perf_counter() - start,
+            "parameters": parameters,
+        }
+        _write(folder, budget, scores, validation)
+    return _write(folder, budget, scores, validation)
+
+
+def _write(folder: Path, budget: dict[str, Any], scores: dict[str, Any], validation: Faces) -> pd.DataFrame:
+    """Keep what is finished, as scores to go on with and as the table that is shown."""
+    table = compared(scores, validation, budget["seed"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.replacing(folder / "scores.json") as new:
+        new.write_text(json.dumps({"budget": budget, "scores": scores}), encoding="utf-8")
+    with storage.replacing(folder / "ablation.parquet") as new:
+        table.to_parquet(new, index=False)
+    with storage.replacing(folder / "ablation.json") as new:
+        new.write_text(json.dumps(budget, indent=1), encoding="utf-8")
+    return table
+
+
+def _finished(folder: Path, budget: dict[str, Any]) -> dict[str, Any]:
+    path = folder / "scores.json"
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"budget": None}
+    scores: dict[str, Any] = kept["scores"] if kept["budget"] == json.loads(json.dumps(budget)) else {}
+    return scores
+
+
+def _of(faces: Faces, names: Sequence[str]) -> Faces:
+    rows = np.flatnonzero(faces.table["dataset"].isin(names).to_numpy())
+    return Faces(faces.table.iloc[rows].reset_index(drop=True), faces.pixels[rows])
+
+
+def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.ndarray, int]:
+    """Logits (n,) on the validation split, and parameters, of a short training."""
+    keras.backend.clear_session()
+    training = with_heads(training, part)
+    network = compiled(training, len(part))
+    kept = keeper(network, training, len(part))
+    for row in fit(network, kept, part, sample(validation, _WATCHED), training, []):
+        print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
+    shown = seen_at(validation, training.architecture, training.sizes[-1])
+    return kept.predict(shown, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()
+
+
+def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.DataFrame:
+    """Table of variants from their logits; see `ablate`.
+
+    Parameters
+    ----------
+    scores
+        Variant -> ``logits`` (n,), ``seconds``, ``parameters``; the reference must be among them.
+    validation
+        The n faces.
+    seed
+        Of the bootstrap.
+    """
+    male = validation.male > 0
+    rng = np.random.default_rng(seed)
+    reference = np.asarray(scores[REFERENCE]["logits"]) > 0
+    rows = []
+    for dataset, where in validation.table.groupby("dataset", sort=False).indices.items():
+        draws = rng.integers(0, len(where), (_DRAWS, len(where)))
+        base = (reference == male)[where].astype(np.float32)
+        for name, score in scores.items():
+            logits = np.asarray(score["logits"])[where]
+            gain = ((logits > 0) == male[where]).astype(np.float32) - base
+            low, high = np.quantile(gain[draws].mean(axis=1), [0.025, 0.975])
+            same = name == REFERENCE
+            rows.append(
+                {
+                    "variant": name,
+                    "dataset": dataset,
+                    "images": len(where),
+                    "accuracy": float((base + gain).mean()),
+                    "log_loss": float(np.logaddexp(0, np.where(male[where], -logits, logits)).mean()),
+                    "difference": None if same else float(gain.mean()),
+                    "low": None if same else float(low),
+                    "high": None if same else float(high),
+                    "seconds": score["seconds"],
+                    "parameters": score["parameters"],
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,520 @@
+"""Training: ingested faces in, ``runs/RUN/model`` with weights, history and serving file out; resumable.
+
+Knows the network and the data; judging the result is ``model.evaluation.evaluate``'s.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from analysis.core import paths, storage
+from analysis.core.errors import UserError
+from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.results import Results
+from analysis.results.publish import record_step
+from model.predict import Predictor, calibrated, window
+from model.training.architecture import Architecture, begin_with, build, serving_network
+from model.training.augment import Augmentation, augment, mix
+from model.training.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
+from model.training.export import export
+from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
+from model.training.strategies import fit_together, is_chief
+from model.training.style import predict_style, with_style
+
+
+@dataclass(frozen=True)
+class Training:
+    """Hyper-parameters of training.
+
+    Attributes
+    ----------
+    epochs, batch_size
+        Passes over as many faces as the training split has; faces a step.
+    sizes
+        Pixels of the picture per pixel of the frame, one after the other in equal parts of the epochs: small pictures
+        train several times faster (Tan and Le, "EfficientNetV2", ICML 2021). The stages halve the sides: of the
+        default architecture they must be multiples of 16.
+    calm
+        Factor of the strength of augmentation while the last of ``sizes`` is trained: what is seen at the end, and what
+        normalisation is measured on, is closer to plain photos.
+    learning_rate, warmup
+        Peak of the cosine schedule, reached after this many epochs.
+    weight_decay
+        Of AdamW.
+    label_smoothing
+        Share of the target moved to the other label.
+    auxiliary
+        Weight of each auxiliary loss: CelebA's 39 other attributes, UTKFace's age and race, where a source knows
+        them; 0 trains without.
+    balance
+        0 shows all faces alike, 1 shows all groups of source, label, style and age alike; see `model.training.sampler`.
+    average
+        Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights. In a short
+        training it is less, so that the mean reaches back over a tenth of the steps and not to the random weights.
+    teachers, teaching
+        Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
+        Knowledge in a Neural Network", 2015).
+    start
+        Run whose weights are begun with, in place of random ones; blocks it lacks begin as the identity, auxiliary
+        heads are new. Of several, which must be of one architecture and should have begun with the same run, the mean
+        of the weights (Wortsman et al., "Model Soups", ICML 2022). Empty begins anew.
+    seed
+        Of weights, order and augmentation.
+    augmentation
+        How strongly faces are distorted.
+    architecture
+        Of the network.
+    """
+
+    epochs: int = 40
+    batch_size: int = 64
+    sizes: tuple[float, ...] = (0.8, 1.0)
+    calm: float = 0.6
+    learning_rate: float = 1.2e-3
+    warmup: float = 2.0
+    weight_decay: float = 0.1
+    label_smoothing: float = 0.05
+    auxiliary: float = 0.5
+    balance: float = 0.3
+    average: float = 0.998
+    teachers: tuple[str, ...] = ()
+    teaching: float = 0.7
+    start: tuple[str, ...] = ()
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    architecture: Architecture = field(default_factory=Architecture)
+
+    def size(self, epoch: int) -> float:
+        """Size of the pictures in an epoch, counted from 0."""
+        return self.sizes[self._part(epoch)]
+
+    def strength(self, epoch: int) -> Augmentation:
+        """How strongly faces are distorted in an epoch, counted from 0."""
+        last = self._part(epoch) == len(self.sizes) - 1
+        return self.augmentation.scaled(self.calm) if last else self.augmentation
+
+    def best(self, history: list[dict[str, float]]) -> int:
+        """Epoch, counted from 0, of those at the last size that does best by its worst group; the last without any."""
+        last = [epoch for epoch in range(len(history)) if self._part(epoch) == len(self.sizes) - 1]
+        return min(last, key=lambda epoch: history[epoch]["val_worst_loss"]) if last else len(history) - 1
+
+    def _part(self, epoch: int) -> int:
+        return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
+
+
+@keras.saving.register_keras_serializable("meanface")
+def known_binary_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Binary cross-entropy from logits, averaged over the targets that are known (not -1); one value a face."""
+    known = tf.cast(tf.not_equal(target, UNKNOWN), logits.dtype)
+    loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target, 0.0), logits)
+    return tf.reduce_sum(loss * known, axis=-1) / tf.maximum(tf.reduce_sum(known, axis=-1), 1.0)
+
+
+@keras.saving.register_keras_serializable("meanface")
+def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy from logits of a class number, float (n, 1); 0 where it is unknown (-1); one value a face."""
+    known = tf.cast(tf.not_equal(target[:, 0], UNKNOWN), logits.dtype)
+    number = tf.cast(tf.maximum(target[:, 0], 0.0), tf.int32)
+    return known * tf.nn.sparse_softmax_cross_entropy_with_logits(number, logits)
+
+
+@keras.saving.register_keras_serializable("meanface")
+def same_side(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """1.0 where logit and target, which a teacher or another face may have moved, speak for the same label."""
+    return tf.cast(tf.equal(target > 0.5, logits > 0.0), logits.dtype)
+
+
+@keras.saving.register_keras_serializable("meanface")
+class AveragingAdamW(keras.optimizers.AdamW):
+    """AdamW that keeps a running mean of the weights beside them.
+
+    Keras writes the mean over the weights at the end of every ``fit``. Here an epoch is a ``fit``, and training that is
+    set back to a mean after each would get ahead at a fraction of its speed.
+    """
+
+    def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
+        """Leave the weights as they are; see `take_mean`."""
+
+    def take_mean(self, variables: list[keras.Variable]) -> None:
+        """Write the running mean over the weights."""
+        super().finalize_variable_values(variables)
+
+
+_FORMAT = 2  # of a checkpoint
+_SETTLING = 30  # batches on which normalisation is measured anew; it remembers the last twenty or so
+_LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
+
+
+def train(
+    names: list[str], run: str, training: Training, strategy: tf.distribute.Strategy | None = None
+) -> pd.DataFrame:
+    """Train a network and write the model part of a run.
+
+    What is kept of a training is the running mean of the weights after the epoch, of those at the last of ``sizes``, in
+    which the group of validation faces that does worst has its lowest log loss (early stopping without stopping:
+    Prechelt, "Early Stopping - But When?", 1998; by the worst group: Sagawa et al., "Distributionally Robust Neural
+    Networks for Group Shifts", ICLR 2020).
+    After each epoch everything that the rest depends on (weights, their running mean, optimiser, history) is saved;
+    order and augmentation depend on seed, epoch and step alone. Training that was killed and is started again with
+    the same data and configuration goes on where it stopped. Scalars for TensorBoard go to ``runs/RUN/logs``.
+
+    Parameters
+    ----------
+    names
+        Ingested data sets; their train splits are trained on, their validation splits watched.
+    run
+        Name of the run.
+    training
+        Hyper-parameters.
+    strategy
+        Where the work is done; default: in this process. See `model.training.strategies`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        History: ``epoch, loss, accuracy, val_loss, val_accuracy, val_worst_loss, val_worst_accuracy, learning_rate,
+        kept``; losses and accuracies are those of the label, on augmented faces and (``val_``) on the plain validation
+        split with the averaged weights, both at the size of the epoch; ``val_worst_`` is the group of at least
+        `model.training.sampler.FEWEST` faces that does worst; ``kept`` marks the epoch whose weights are kept.
+
+    Raises
+    ------
+    UserError
+        If a data set is not ingested, a split is empty or a teacher is missing.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    facts = dataset_facts(names)
+    train_split, validation = load_split(names, "train"), load_split(names, "validation")
+    training = with_heads(training, train_split)
+    if training.start:
+        train_split, validation = _with_styles(training, train_split, validation)
+    configuration = {**asdict(training), "datasets": names}
+    data = {name: each["fingerprint"] for name, each in facts.items()}
+    identity = {"configuration": configuration, "data": data, "format": _FORMAT}
+    folder = paths.run_folder(run)
+    with strategy.scope():
+        network, best, history = _resume(folder / "checkpoint", identity)
+        if network is None:
+            network = compiled(training, len(train_split))
+    kept = keeper(network, training, len(train_split))
+    with tf.summary.create_file_writer(str(folder / "logs")).as_default():
+        for row in fit(network, kept, train_split, validation, training, history, strategy):
+            history.append(row)
+            if training.best(history) == len(history) - 1:
+                best = kept.get_weights()
+            print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
+            for name, value in row.items():
+                tf.summary.scalar(name, value, step=int(row["epoch"]))
+            if is_chief(strategy):
+                _save(folder / "checkpoint", network, best, history, identity)
+    if not history:
+        raise UserError("no epoch was trained: give `--epochs` of 1 or more")
+    table = pd.DataFrame(history)
+    table["kept"] = table.index == training.best(history)
+    if is_chief(strategy):
+        kept.set_weights(best)
+        _finish(run, kept, table, training, configuration, facts, (train_split, validation))
+    return table
+
+
+def with_heads(training: Training, faces: Faces) -> Training:
+    """The same training with a head for each auxiliary target that the faces know."""
+    known = {
+        "attributes": len(CELEBA_ATTRIBUTES) * bool((faces.attributes != UNKNOWN).any()),
+        "ages": (len(AGE_EDGES) + 1) * bool((faces.age_class != UNKNOWN).any()),
+        "races": len(RACES) * bool((faces.race_class != UNKNOWN).any()),
+    }
+    if not training.auxiliary:
+        known = dict.fromkeys(known, 0)
+    architecture = replace(
+        training.architecture, attributes=known["attributes"], ages=known["ages"], races=known["races"]
+    )
+    return replace(training, architecture=architecture)
+
+
+def compiled(training: Training, faces: int) -> keras.Model:
+    """Network of a training with its optimiser, to be trained on so many faces."""
+    network = build(training.architecture, training.seed)
+    if training.start:
+        try:
+            begin_with(network, *_weights(training.start))
+        except ValueError:
+            raise UserError(
+                f"{' and '.join(training.start)}: of another architecture; begin with runs of the same, or with one of "
+                "fewer blocks"
+            ) from None
+    steps = -(-faces // training.batch_size)
+    average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(1, round(steps * (training.epochs - training.warmup))),
+        warmup_target=training.learning_rate,
+        warmup_steps=max(1, round(steps * min(training.warmup, training.epochs / 4))),
+    )
+    optimizer = AveragingAdamW(
+        schedule,
+        weight_decay=training.weight_decay,
+        clipnorm=1.0,
+        use_ema=training.average > 0,
+        ema_momentum=average,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    heads = training.architecture.heads
+    network.compile(
+        optimizer,
+        {
+            "male": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
+            **{name: _LOSSES[name] for name in heads},
+        },
+        loss_weights={"male": 1.0, **dict.fromkeys(heads, training.auxiliary)},
+        metrics={"male": [keras.metrics.MeanMetricWrapper(same_side, name="accuracy")]},
+        jit_compile=False,
+    )
+    return network
+
+
+def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
+    """The network that holds what is kept: one for the running mean of the weights; the same, where none is taken."""
+    return compiled(replace(training, start=()), faces) if training.average else network
+
+
+def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
+    """The network that a run serves, and its architecture; of several runs, with the mean of their weights.
+
+    Raises
+    ------
+    UserError
+        If a run has no weights.
+    ValueError
+        If the runs differ in their architecture.
+    """
+    served, architectures = [], []
+    for run in runs:
+        path = paths.run_folder(run) / "model" / "model.keras"
+        if not path.exists():
+            raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
+        recorded: dict[str, Any] = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
+        lists = {name: tuple(recorded[name]) for name in ("filters", "blocks")}  # JSON knows no tuples
+        no_heads = {"attributes": 0, "ages": 0, "races": 0}  # which are not served
+        served.append(keras.saving.load_model(path))
+        architectures.append(Architecture(**(recorded | lists | no_heads)))
+    if len(set(architectures)) > 1:
+        raise ValueError("different architectures have no mean")
+    weights = zip(*(network.get_weights() for network in served), strict=True)
+    served[0].set_weights([np.mean(each, axis=0) for each in weights])
+    return served[0], architectures[0]
+
+
+def fit(
+    network: keras.Model,
+    kept: keras.Model,
+    train_split: Faces,
+    validation: Faces,
+    training: Training,
+    history: list[dict[str, float]],
+    strategy: tf.distribute.Strategy | None = None,
+) -> Iterator[dict[str, float]]:
+    """Train epoch by epoch from where the history ends; yields a row of history after each.
+
+    ``kept`` is the network itself, or a second one that has the running mean of its weights after each epoch.
+    """
+    architecture = training.architecture
+    weights = sampling_weights(groups(train_split), training.balance)
+    watched = watched_groups(validation)
+    targets = _targets(train_split, architecture)
+    teachers = [_teacher(name) for name in training.teachers]
+    prefix = "male_" if architecture.heads else ""
+    for epoch in range(len(history), training.epochs):
+        rows = draw_epoch(weights, [training.seed, epoch])
+        batches = _batches(train_split.pixels, targets, rows, training, epoch, teachers)
+        if strategy and strategy.num_replicas_in_sync > 1:
+            fitted = fit_together(strategy, network, batches)
+        else:
+            shown = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
+            fitted = {name: values[0] for name, values in shown.history.items()}
+        if kept is not network:
+            settle(kept, network, batches)
+        plain = seen_at(validation, architecture, training.size(epoch))
+        scores = kept.predict(plain, batch_size=256, verbose=0)["male"][:, 0]
+        row = {
+            "epoch": epoch + 1,
+            "loss": fitted[f"{prefix}loss"],
+            "accuracy": fitted[f"{prefix}accuracy"],
+            **_validated(scores, validation.male > 0, watched),
+            "learning_rate": float(network.optimizer.learning_rate),
+        }
+        yield row
+
+
+def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) -> dict[str, float]:
+    """Log loss and accuracy of the label, over all validation faces and of the watched group that does worst."""
+    loss = np.logaddexp(0, np.where(male, -logits, logits).astype(np.float64))
+    right = (logits > 0) == male
+    return {
+        "val_loss": float(loss.mean()),
+        "val_accuracy": float(right.mean()),
+        "val_worst_loss": max(float(loss[rows].mean()) for rows in watched),
+        "val_worst_accuracy": min(float(right[rows].mean()) for rows in watched),
+    }
+
+
+def _with_styles(training: Training, train_split: Faces, validation: Faces) -> tuple[Faces, Faces]:
+    """The splits with the style of women whose source does not know it, as the network that is begun with tells it."""
+    network = compiled(replace(training, average=0.0), len(train_split))
+    features = keras.Model(network.inputs, network.get_layer("features").output)
+    seen = [
+        features.predict(seen_at(split, training.architecture, 1), batch_size=256, verbose=0)
+        for split in (train_split, validation)
+    ]
+    styles = [
+        predict_style(train_split, seen[0], split, of_split)
+        for split, of_split in zip((train_split, validation), seen, strict=True)
+    ]
+    return with_style(train_split, styles[0]), with_style(validation, styles[1])
+
+
+def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
+    """Give a network the running mean of another one's weights, and the statistics of normalisation that belong to it.
+
+    The statistics are measured anew on some batches, since those of the other network are not those of the mean
+    (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
+    """
+    trained = [variable.numpy() for variable in network.trainable_variables]
+    network.optimizer.take_mean(network.trainable_variables)
+    kept.set_weights(network.get_weights())
+    for variable, value in zip(network.trainable_variables, trained, strict=True):
+        variable.assign(value)
+    pictures = tf.TensorSpec((None, None, None, 3), tf.float32)
+    forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
+    for faces, _ in batches.take(_SETTLING):
+        forward(faces)
+
+
+def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
+    """Plain faces as the network sees them at a size of training: uint8 (n, height * size, width * size, 3)."""
+    seen = window(faces.pixels, architecture.height, architecture.width)
+    if size == 1:
+        return seen
+    shape = (round(architecture.width * size), round(architecture.height * size))
+    return np.stack([cv2.resize(face, shape, interpolation=cv2.INTER_LINEAR) for face in seen])
+
+
+def _targets(faces: Faces, architecture: Architecture) -> dict[str, np.ndarray]:
+    every = {"attributes": faces.attributes, "age": faces.age_class[:, None], "race": faces.race_class[:, None]}
+    return {"male": faces.male[:, None]} | {name: every[name] for name in architecture.heads}
+
+
+def _batches(
+    pixels: np.ndarray,
+    targets: dict[str, np.ndarray],
+    rows: np.ndarray,
+    training: Training,
+    epoch: int,
+    teachers: list[Predictor],
+) -> tf.data.Dataset:
+    """One epoch of augmented batches; the same for the same seed and epoch. With several workers, each takes a part."""
+    height, width = training.architecture.height, training.architecture.width
+
+    def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        for step, start in enumerate(range(0, len(rows), training.batch_size)):
+            part = rows[start : start + training.batch_size]
+            faces = augment(
+                pixels[part],
+                [training.seed, epoch, step],
+                height,
+                width,
+                training.size(epoch),
+                training.strength(epoch),
+            )
+            wanted = {name: values[part] for name, values in targets.items()}
+            mixing = training.strength(epoch).mix
+            if mixing:
+                faces, wanted["male"] = mix(faces, wanted["male"], [training.seed, epoch, step, 1], mixing)
+            if teachers:
+                taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
+                wanted["male"] = (1 - training.teaching) * wanted["male"] + training.teaching * taught
+            yield faces, wanted
+
+    signature = (
+        tf.TensorSpec((None, None, None, 3), tf.uint8),
+        {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
+    )
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y))
+    # Told how long it is, Keras reads to the end, and no generator is left waiting.
+    steps = -(-len(rows) // training.batch_size)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing is tuned, and its thread holds up the end of an epoch by ten seconds
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4).with_options(options)
+
+
+def _teacher(run: str) -> Predictor:
+    return Predictor.load(paths.run_folder(run) / "model", threads=1)
+
+
+def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
+    """A teacher's probability of "male", float32 (n,), of pictures at any size."""
+    height, width = teacher.card["input"]["height"], teacher.card["input"]["width"]
+    seen = np.stack([cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR) for face in faces])
+    return calibrated(teacher.window_logits(seen), teacher.card["temperature"])
+
+
+def _save(
+    folder: Path,
+    network: keras.Model,
+    best: list[np.ndarray],
+    history: list[dict[str, float]],
+    identity: dict[str, Any],
+) -> None:
+    with storage.replacing(folder) as new:
+        new.mkdir()
+        network.save(new / "network.keras")
+        np.savez(new / "best.npz", *best)
+        (new / "state.json").write_text(json.dumps({"history": history, **identity}), encoding="utf-8")
+
+
+def _resume(
+    folder: Path, identity: dict[str, Any]
+) -> tuple[keras.Model | None, list[np.ndarray], list[dict[str, float]]]:
+    """Network, weights of the best epoch, history; nothing where there is no checkpoint to go on from."""
+    state_path = folder / "state.json"
+    if not state_path.exists():
+        return None, [], []
+    state = json.loads(state_path.read_text("utf-8"))
+    if {key: state[key] for key in identity} != json.loads(json.dumps(identity)):
+        return None, [], []  # another configuration or other data: from the start
+    print(f"Going on after epoch {len(state['history'])}", flush=True)
+    with np.load(folder / "best.npz") as file:
+        best = [file[name] for name in file.files]
+    return keras.saving.load_model(folder / "network.keras"), best, state["history"]
+
+
+def _finish(
+    run: str,
+    network: keras.Model,
+    history: pd.DataFrame,
+    training: Training,
+    configuration: dict[str, Any],
+    facts: dict[str, Any],
+    splits: tuple[Faces, Faces],
+) -> None:
+    architecture = training.architecture
+    shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
+    served = serving_network(network, architecture)
+    with storage.replacing(paths.run_folder(run) / "model") as new:
+        new.mkdir()
+        served.save(new / "model.keras")
+        history.to_parquet(new / "history.parquet", index=False)
+        export(served, new, run=run, calibration=shown, validation=unseen, male=splits[1].male > 0)
+    record_step(run, "train", configuration, data=facts)
+    shutil.rmtree(paths.run_folder(run) / "checkpoint")

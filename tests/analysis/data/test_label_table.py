@@ -1,0 +1,120 @@
+"""A table of labels beside the images: what is read, and what is said of one that does not fit."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_sources import ATTRIBUTES, photo, write_zip
+
+from analysis.core.errors import UserError
+from analysis.data.label_table import read_label_table
+from analysis.data.sources import open_source, register
+
+ROWS = (
+    "file,split,label,identity,age,race,source,score,celeba_id\n"
+    "a/1.jpg,train,female,Ann,31,Asian,web,0.5,\n"
+    "a/2.jpg,val,M,Bob,,White,web,2,000002.jpg\n"
+    "b/3.jpg,test,woman,,44.7,,press,,\n"
+)
+
+
+def faces(path: Path, **tables: str) -> Path:
+    return write_zip(path, ["set/a/1.jpg", "set/a/2.jpg", "set/b/3.jpg", "set/b/4.jpg"], **tables)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_table_names_labels_and_whatever_else_it_knows(tmp_path: Path) -> None:
+    register(faces(tmp_path / "faces.zip", **{"set/labels.csv": ROWS}), "faces")
+    source = open_source("faces")
+    images = source.images.set_index("source_path")
+    assert source.kind == "table"
+    assert not source.aligned
+    assert images["label"].to_dict() == {"set/a/1.jpg": "female", "set/a/2.jpg": "male", "set/b/3.jpg": "female"}
+    assert images["split"].tolist() == ["train", "validation", "test"]
+    assert images["age"].tolist() == [31, pd.NA, 44]
+    assert images["identity"].tolist() == [0, 1, pd.NA]  # in the order of the alphabet
+    assert images["source"].tolist() == ["web", "web", "press"]
+    assert images["score"].dtype == "Float64"
+    assert any("no row for them (such as 'set/b/4.jpg')" in note for note in source.notes)
+
+
+@pytest.mark.usefixtures("home")
+def test_celeba_ids_lead_to_attributes(tmp_path: Path) -> None:
+    table = tmp_path / "list_attr_celeba.csv"
+    table.write_text(ATTRIBUTES)
+    register(faces(tmp_path / "faces.zip", **{"set/labels.csv": ROWS}), "faces", [table])
+    images = open_source("faces").images
+    assert images["Smiling"].tolist() == [pd.NA, False, pd.NA]
+
+
+@pytest.mark.usefixtures("home")
+def test_metadata_without_celeba_ids_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "list_attr_celeba.csv"
+    table.write_text(ATTRIBUTES)
+    with pytest.raises(UserError, match="add a column celeba_id"):
+        register(faces(tmp_path / "faces.zip", **{"set/labels.csv": "file,label\na/1.jpg,f\n"}), "faces", [table])
+
+
+@pytest.mark.usefixtures("home")
+def test_a_table_goes_before_the_names_of_folders(tmp_path: Path) -> None:
+    names = ["Train/Male/1.jpg", "Train/Female/2.jpg"]
+    register(write_zip(tmp_path / "x.zip", names, **{"labels.csv": "file,label\nTrain/Male/1.jpg,female\n"}), "x")
+    assert open_source("x").images["label"].tolist() == ["female"]
+    register(write_zip(tmp_path / "y.zip", names, **{"labels.csv": "name,sex\nTrain/Male/1.jpg,female\n"}), "y")
+    assert open_source("y").kind == "kaggle"
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-16"), (",", "utf-8")]
+)
+def test_separators_and_encodings(separator: str, encoding: str) -> None:
+    text = "File,Label\r\nä/1.jpg,Female\r\nä\\2.jpg,men\r\n".replace(",", separator).replace("men", "man")
+    table = read_label_table("labels.csv", text.encode(encoding))
+    assert table.rows["source_path"].tolist() == ["ä/1.jpg", "ä/2.jpg"]
+    assert table.rows["label"].tolist() == ["female", "male"]
+
+
+def test_parquet() -> None:
+    content = io.BytesIO()
+    pd.DataFrame({"file": ["1.jpg", "2.jpg"], "label": ["female", "male"], "age": [3, None]}).to_parquet(content)
+    table = read_label_table("x/labels.parquet", content.getvalue())
+    assert table.rows["source_path"].tolist() == ["x/1.jpg", "x/2.jpg"]
+    assert table.rows["age"].tolist() == [3, pd.NA]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,label\n1.jpg,female\n", r"no column file \(it has name, label\)"),
+        ("file,label\n1.jpg,unknown\n", "row 2: label is 'unknown', expected female or male"),
+        ("file,label\n1.jpg,\n", "row 2: label is ''"),
+        ("file,label\n1.jpg,f\n1.jpg,m\n", "lists '1.jpg' twice"),
+        ("file,label,split\n1.jpg,f,train\n2.jpg,m,\n", "give every image one, or none"),
+        ("file,label,split\n1.jpg,f,holdout\n", "row 2: split is 'holdout', expected train or validation or test"),
+        ("file,label,age\n1.jpg,f,10\n2.jpg,m,old\n", "row 3: age is 'old', expected years from 0 to 120"),
+        ("file,label,hash\n1.jpg,f,00\n", "a name that ingest uses itself"),
+        ("file,label,label\n1.jpg,f,m\n", "has the column 'label' twice"),
+        ("", "cannot be read"),
+    ],
+)
+def test_what_does_not_fit_is_named(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_label_table("labels.csv", text.encode())
+
+
+def test_bytes_that_are_no_table_are_refused() -> None:
+    for name in ("labels.csv", "labels.parquet"):
+        with pytest.raises(UserError, match="cannot be read"):
+            read_label_table(name, b"\x89PNG\r\n\xff\xfe\x00")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_table_that_is_all_there_is_says_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("1.jpg", photo())
+        archive.writestr("labels.csv", "file,sex\n1.jpg,f\n")
+    with pytest.raises(UserError, match=r"labels.csv has no column label \(it has file, sex\)"):
+        register(path, "faces")

@@ -1,0 +1,76 @@
+"""Charts of the data study: what they say follows from the numbers, and what is unknown is told."""
+
+import pandas as pd
+import pytest
+from synthetic import write_results
+
+from analysis.core.errors import UserError
+from analysis.figures import cooccurrence, doubts, duplicates, identities, samples
+from analysis.results import Results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("data-figures") / "run")
+
+
+def test_matrix_has_a_cell_for_every_pair_and_reading_names_the_extremes(results: Results) -> None:
+    found = results.cooccurrence
+    cells = cooccurrence.cooccurrence_matrix(found, "metadata").get(0).dframe()
+    assert len(cells) == 40 * 39
+    reading = cooccurrence.cooccurrence_reading(found, "metadata")
+    assert "5,000 images" in reading
+    plain = found[(found["scope"] == "metadata") & (found["first"] != "Male") & (found["second"] != "Male")]
+    assert f"φ = +{plain['phi'].max():.2f}" in reading
+
+
+def test_people_reading_adds_up(results: Results) -> None:
+    found = results.identities.query("scope == 'metadata'")
+    reading = identities.images_per_person_reading(results.identities, "metadata")
+    assert reading.startswith(f"5,000 images of {found['people'].sum():,} people")
+    several = found[found["images"] > 1]
+    mixed = identities.mixed_labels_reading(results.identities, "metadata")
+    assert mixed.startswith(f"{several['mixed_people'].sum():,} of {several['people'].sum():,} people")
+    assert f"{several['minority_images'].sum():,} of their" in mixed
+
+
+def test_duplicates_reading_counts_copies_that_disagree(results: Results) -> None:
+    assert duplicates.repeated_pictures_reading(results.duplicates, 1000) == (
+        "5 of 1,000 images repeat an earlier one, 1 of them as the same file: 1 in another split, 2 under another "
+        "person’s number, 1 under the other label."
+    )
+    none = results.duplicates.iloc[:0]
+    assert duplicates.repeated_pictures_reading(none, 1000) == "None of the 1,000 images repeats another."
+    duplicates.repeated_pictures(none)
+
+
+def test_doubts_are_ordered_and_told(results: Results) -> None:
+    reading = doubts.doubted_shares_reading(results.doubts, results.study["label_noise"])
+    assert "names 12 (7 labelled female, 5 male)" in reading
+    assert "“blurry” is noted: 8.0" in reading
+    names = dict(doubts.doubted_shares(results.doubts).opts.get("plot").kwargs["yticks"])
+    assert [names[y] for y in sorted(names, reverse=True)][:4] == [
+        "all faces",
+        "labelled female",
+        "labelled male",
+        "blurry",
+    ]
+
+
+def test_samples_say_how_many_faces_are_in_each(results: Results) -> None:
+    html = samples.sample_faces(results.samples, "female").data
+    assert html.count("<img") == 3
+    assert "Composite of 20 faces labelled female" in html
+    assert "20 to 24 people" in samples.sample_faces_reading(results.samples)
+    assert "too few" in samples.sample_faces_reading(results.samples.isel(picture=[]))
+
+
+def test_unknown_attributes_and_identities_are_told(results: Results) -> None:
+    empty = pd.DataFrame(columns=results.identities.columns)
+    with pytest.raises(UserError, match="identity file"):
+        identities.images_per_person(empty)
+    with pytest.raises(UserError, match="attribute file"):
+        cooccurrence.cooccurrence_matrix(results.cooccurrence.iloc[:0])
+    single = results.identities[results.identities["images"] == 1]
+    with pytest.raises(UserError, match="two images"):
+        identities.mixed_labels(single.assign(scope="images"), "images")

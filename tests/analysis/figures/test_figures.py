@@ -1,0 +1,423 @@
+"""Every figure draws from synthetic results, says what it shows, and its reading holds the numbers."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import pandas as pd
+import pytest
+from bokeh.models import ColorBar, Plot
+from synthetic import write_results
+
+from analysis.core.errors import UserError
+from analysis.figures import (
+    attributes,
+    cooccurrence,
+    curves,
+    doubts,
+    duplicates,
+    explanation,
+    faces,
+    fairness,
+    identities,
+    labels,
+    metrics,
+    quality,
+    robustness,
+    tables,
+    theme,
+    training,
+)
+from analysis.figures.html import figure_html
+from analysis.results import Results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("figures") / "run")
+
+
+def model_of(figure: hv.core.Dimensioned) -> Any:
+    return hv.renderer("bokeh").get_plot(figure).state
+
+
+def plots_of(figure: hv.core.Dimensioned) -> list[Plot]:
+    model = model_of(figure)
+    return [model] if isinstance(model, Plot) else list(model.select({"type": Plot}))
+
+
+CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
+    "labels": lambda r: labels.label_counts(r.labels),
+    "attributes": lambda r: attributes.attribute_prevalence(r.attributes),
+    "metadata": lambda r: attributes.attribute_prevalence(r.attributes, "metadata"),
+    "together": lambda r: cooccurrence.cooccurrence_matrix(r.cooccurrence),
+    "images of each": lambda r: identities.images_per_person(r.identities, "metadata"),
+    "labels of each": lambda r: identities.mixed_labels(r.identities, "metadata"),
+    "duplicates": lambda r: duplicates.repeated_pictures(r.duplicates),
+    "doubts": lambda r: doubts.doubted_shares(r.doubts),
+    "brightness": lambda r: quality.quality_histogram(r.quality, "brightness"),
+    "contrast": lambda r: quality.quality_histogram(r.quality, "contrast"),
+    "sharpness": lambda r: quality.quality_histogram(r.quality, "sharpness"),
+    "width": lambda r: quality.quality_histogram(r.quality, "width"),
+    "training": lambda r: training.training_history(r.history),
+    "confusion": lambda r: metrics.confusion_matrix(r.metrics, "test"),
+    "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test", metrics.sources(r.metrics)),
+    "roc": lambda r: curves.roc_curve(r.curves, "test", metrics.sources(r.metrics)),
+    "precision": lambda r: curves.precision_recall_curve(r.curves, "test", ["synthetic"], "female"),
+    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics["band"], "synthetic"),
+    "people": lambda r: fairness.group_gaps(r.groups),
+    "gaps by attribute": lambda r: fairness.group_gaps(r.groups, people=False),
+    "faithfulness": lambda r: explanation.faithfulness(r.explanation),
+    **{
+        f"robust to {name}": lambda r, name=name: robustness.accuracy_curve(r.robustness, name)
+        for name in ("blur", "noise", "JPEG quality", "resolution", "rotation", "occlusion", "brightness")
+    },
+}
+PICTURES: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
+    "average": lambda r: faces.average_faces(r.average_faces),
+    "spread": lambda r: faces.spread_faces(r.average_faces),
+    "difference": lambda r: faces.difference_map(r.average_faces),
+    "heat": lambda r: explanation.heat_maps(r.explanation),
+}
+FIGURES = CHARTS | PICTURES
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_offline_html_with_caption_and_alternative_text(name: str, results: Results) -> None:
+    html = figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
+    assert html.startswith("<figure") and html.endswith("</figure>")
+    assert "<figcaption>p &lt; 0.05 &amp; more</figcaption>" in html
+    assert 'aria-label="A &quot;chart&quot;"' in html
+    assert "http" not in re.sub(r"http://www\.w3\.org", "", html)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_asks_a_question_that_fits_a_phone(name: str, results: Results) -> None:
+    (title,) = filter(None, (plot.title.text for plot in plots_of(FIGURES[name](results))))
+    assert title.endswith("?")
+    assert len(title) <= 30
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
+    for plot in plots_of(FIGURES[name](results)):
+        assert plot.sizing_mode in ("stretch_width", "scale_width")
+        assert plot.background_fill_alpha == plot.border_fill_alpha == 0
+
+
+@pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion", "together"})
+def test_measured_axis_names_its_unit(name: str, results: Results) -> None:
+    for plot in plots_of(CHARTS[name](results)):
+        said = f"{plot.below[0].axis_label} | {plot.left[0].axis_label}"
+        assert re.search(r"\(.+\)", said), said
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_chart_tells_exact_values_on_hover(name: str, results: Results) -> None:
+    for plot in plots_of(CHARTS[name](results)):
+        assert any(type(tool).__name__ == "HoverTool" for tool in plot.tools)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_keeps_the_shape_of_the_face(name: str, results: Results) -> None:
+    (plot,) = plots_of(PICTURES[name](results))
+    assert plot.match_aspect and plot.sizing_mode == "scale_width"
+    (left, bottom, right, top) = next(iter(PICTURES[name](results).traverse(lambda e: e.bounds.lbrt(), [hv.Raster])))
+    assert (right - left, top - bottom) == (89, 109)
+
+
+def test_maps_are_centred_at_zero(results: Results) -> None:
+    (plot,) = plots_of(PICTURES["difference"](results))
+    (bar,) = plot.select({"type": ColorBar})
+    assert bar.color_mapper.low == -bar.color_mapper.high
+    assert "(" in bar.title
+
+
+def test_picture_is_upright(results: Results) -> None:
+    drawn = faces.difference_map(results.average_faces)
+    luma = 255 * (results.average_faces["mean"] * [0.299, 0.587, 0.114]).sum("channel")
+    difference = (luma.sel(label="male") - luma.sel(label="female")).to_numpy()
+    np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], difference, rtol=1e-5)
+
+
+def test_label_reading_counts_images(results: Results) -> None:
+    reading = labels.label_counts_reading(results.labels)
+    assert "600 images (60.0 %) are labelled female and 400 (40.0 %) male" in reading
+    assert "1,000 in all" in reading
+
+
+def test_labels_without_identities_are_drawn(results: Results) -> None:
+    unknown = results.labels.assign(identities=pd.array([pd.NA] * len(results.labels), dtype="Int64"))
+    assert "not known" in figure_html(labels.label_counts(unknown), "", "").data
+    assert "600 images" in labels.label_counts_reading(unknown)
+
+
+def test_attributes_are_ordered_by_difference(results: Results) -> None:
+    (plot,) = plots_of(attributes.attribute_prevalence(results.attributes))
+    names = [plot.left[0].major_label_overrides[row] for row in range(39)]
+    shares = results.attributes.query("scope == 'images'").pivot(
+        index="attribute", columns="label", values="prevalence"
+    )
+    expected = (shares["male"] - shares["female"]).sort_values(kind="stable").index
+    assert names == [attributes.attribute_name(name) for name in expected]
+
+
+def test_attribute_reading_names_the_extremes(results: Results) -> None:
+    reading = attributes.attribute_prevalence_reading(results.attributes)
+    shares = results.attributes.query("scope == 'images'").pivot(
+        index="attribute", columns="label", values="prevalence"
+    )
+    difference = shares["male"] - shares["female"]
+    for extreme in (difference.idxmin(), difference.idxmax()):
+        assert attributes.attribute_name(str(extreme)) in reading
+        assert theme.percent(shares.loc[extreme, "female"]) in reading
+    assert "of 39 attributes" in reading
+
+
+def test_attribute_that_one_label_lacks_is_left_out(results: Results) -> None:
+    lacking = results.attributes.query("not (attribute == 'Smiling' and label == 'male')")
+    assert "of 38 attributes" in attributes.attribute_prevalence_reading(lacking)
+    assert "Smiling" not in figure_html(attributes.attribute_prevalence(lacking), "", "").data
+
+
+def test_one_attribute_is_enough(results: Results) -> None:
+    single = results.attributes.query("attribute == 'Smiling'")
+    assert "Smiling" in figure_html(attributes.attribute_prevalence(single), "", "").data
+    assert "of 1 attributes" in attributes.attribute_prevalence_reading(single)
+
+
+def test_unknown_scope_of_attributes_is_refused(results: Results) -> None:
+    for call in (attributes.attribute_prevalence, attributes.attribute_prevalence_reading):
+        with pytest.raises(UserError, match="no attributes of its metadata"):
+            call(results.attributes.query("scope == 'images'"), "metadata")
+
+
+def test_attribute_names_read_like_words() -> None:
+    assert attributes.attribute_name("5_o_Clock_Shadow") == "5 o’clock shadow"
+    assert attributes.attribute_name("Mouth_Slightly_Open") == "Mouth slightly open"
+
+
+def test_quality_reading_compares_means(results: Results) -> None:
+    reading = quality.quality_histogram_reading(results.quality, "brightness")
+    female, male = (float(number) for number in re.findall(r"(0\.\d+) for", reading))
+    assert female > male
+    assert "overlap by" in reading
+    assert quality.quality_histogram_reading(results.quality, "width") == "All images share one width: 89 pixels."
+
+
+def test_unknown_quality_is_refused(results: Results) -> None:
+    with pytest.raises(UserError, match="brightness, contrast, sharpness, width"):
+        quality.quality_histogram(results.quality, "beauty")
+
+
+def test_face_readings_hold_counts_and_sizes(results: Results) -> None:
+    found = results.average_faces
+    assert "600 faces labelled female and 400 faces labelled male" in faces.average_faces_reading(found)
+    assert "of 255 steps" in faces.spread_faces_reading(found)
+    luma = 255 * (found["mean"] * [0.299, 0.587, 0.114]).sum("channel")
+    difference = abs(luma.sel(label="male") - luma.sel(label="female"))
+    reading = faces.difference_map_reading(found)
+    assert f"{float(difference.max()):.0f} of 255 steps" in reading
+    assert f"{float(difference.mean()):.1f} steps apart" in reading
+
+
+def test_a_single_label_has_an_average_but_no_difference(results: Results) -> None:
+    single = results.average_faces.sel(label=["female"])
+    assert "600 faces labelled female, pixel by pixel." in faces.average_faces_reading(single)
+    assert len(plots_of(faces.average_faces(single))) == 1
+    with pytest.raises(UserError, match="both labels"):
+        faces.difference_map(single)
+
+
+def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None:
+    reading = training.training_history_reading(results.history)
+    kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
+    assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
+    assert f"{kept['val_loss']:.3f}, with {theme.percent(kept['val_accuracy'])} right" in reading
+    assert "not kept" not in reading
+    unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
+    assert "not kept in 1 of the epochs" in training.training_history_reading(unknown)
+
+
+def test_origin_of_a_training_is_told() -> None:
+    anew = training.training_origin({"epochs": 3})
+    assert anew == "The published training began with random weights. It ran for 3 epochs."
+    taught = training.training_origin({"epochs": 3, "start": ["first"], "teachers": ["first", "second"]})
+    assert "an earlier run, “first”, and learned from the probabilities of “first” and “second”" in taught
+    mixed = training.training_origin({"epochs": 3, "start": ["first", "second"]})
+    assert "the mean of the weights of earlier runs, “first” and “second”." in mixed
+
+
+def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
+    assert len(plots_of(training.training_history(results.history.head(1).assign(kept=True)))) == 2
+
+
+def test_model_readings_hold_the_numbers(results: Results) -> None:
+    found = results.metrics["splits"]["test"]
+    (_, taken_for_male), (taken_for_female, _) = found["confusion"]["matrix"]
+    confusion = metrics.confusion_matrix_reading(results.metrics, "test")
+    assert f"({theme.percent(found['accuracy'])}) are predicted as annotated" in confusion
+    assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
+    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"], "synthetic")
+    assert scores.startswith(f"{found['decided']['uncertain']} of 100 test images")
+    assert theme.percent(found["decided"]["accuracy"]) in scores
+
+
+def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
+    names = metrics.sources(results.metrics)
+    assert names == ["synthetic", "other", "other, ages 10-80"]
+    honest = metrics.reliability_diagram_reading(results.metrics, "test", names)
+    roc = curves.roc_curve_reading(results.metrics, "test", names)
+    precision = curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
+    for name in names:
+        found = metrics.measured(results.metrics, "test", name)
+        assert f"{100 * found['calibration']['ece']:.1f} percentage points on {name}" in honest
+        assert f"{theme.percent(found['roc_auc'], 2)} on {name}" in roc
+        assert f"{theme.percent(found['average_precision']['male'], 2)} on {name}" in precision
+
+
+def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
+    other = results.metrics["sources"]["other"]["test"]
+    assert metrics.measured(results.metrics, "test", "other") == other
+    assert metrics.measured(results.metrics, "test") == results.metrics["splits"]["test"]
+    assert f"{theme.percent(other['accuracy'])}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
+    for call in (
+        lambda: metrics.measured(results.metrics, "test", "nobody"),
+        lambda: curves.roc_curve(results.curves, "test", ["nobody"]),
+        lambda: metrics.score_distribution(results.predictions, "test", results.metrics["band"], "other, ages 10-80"),
+    ):
+        with pytest.raises(UserError):
+            call()
+
+
+def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> None:
+    table = tables.source_table(results.metrics, "test")
+    assert list(table.index) == metrics.sources(results.metrics)
+    found = results.metrics["sources"]["other"]["test"]
+    assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found['accuracy']:.1f}")
+    assert table.loc["other", "Decided, %"] == f"{100 * found['decided']['coverage']:.1f}"
+    assert theme.percent(found["accuracy"]) in tables.source_table_reading(results.metrics, "test")
+
+
+def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
+    table = tables.cross_source_table(results.cross_source)
+    assert list(table.index) == ["synthetic + other (run synthetic)", "synthetic (run earlier)"]
+    assert list(table.columns) == metrics.sources(results.metrics)
+    reading = tables.cross_source_reading(results.cross_source)
+    assert "5.0 percentage points above the best other run on synthetic (intervals overlap)" in reading
+    alone = results.cross_source.query("run == 'synthetic'")
+    assert tables.cross_source_reading(alone) == "No other run was measured on the same test images."
+
+
+def test_label_noise_is_told_with_what_it_does_not_say(results: Results) -> None:
+    table = tables.label_noise_table(results.metrics)
+    assert table.loc["other"].tolist() == ["200", "2.1", "3", "1"]
+    reading = tables.label_noise_reading(results.metrics)
+    assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may as well be" in reading
+
+
+def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results: Results) -> None:
+    for people in (True, False):
+        (plot,) = plots_of(fairness.group_gaps(results.groups, people=people))
+        names = [plot.left[0].major_label_overrides[row] for row in sorted(plot.left[0].major_label_overrides)]
+        own = results.groups.query("run == 'synthetic' and gap > 0")
+        own = own[own["feature"].isin(fairness.PEOPLE) == people].sort_values("gap")
+        assert [name.split(", ")[0] for name in names] == [
+            fairness.group_name(row.feature, row.group) for row in own.itertuples()
+        ]
+        worst = own.iloc[-1]
+        reading = fairness.group_gaps_reading(results.groups, people=people)
+        assert f"“{fairness.group_name(worst['feature'], worst['group'])}”" in reading
+        assert f"{100 * worst['gap']:.1f} percentage points" in reading
+        assert "In run earlier (hollow) that gap is" in reading
+
+
+def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> None:
+    alone = results.groups.query("run == 'synthetic'")
+    assert "hollow" not in fairness.group_gaps_reading(alone)
+    assert figure_html(fairness.group_gaps(alone), "", "").data
+    for call in (fairness.group_gaps, fairness.group_gaps_reading):
+        with pytest.raises(UserError, match="no groups by attributes"):
+            call(alone[alone["feature"] == "label"], people=False)
+
+
+def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None:
+    table = fairness.group_table(results.groups)
+    assert len(table) == 14
+    assert table.loc["other: age 0–9", "Right of those, %"] == "–"
+    assert table.loc["other: labelled male", "F as M, %"] == "–"
+    assert (table["Gap"] == "best").sum() == 4
+    before_and_after = fairness.gap_table(results.groups)
+    assert list(before_and_after.columns) == ["synthetic", "earlier"]
+    assert "other: race" in before_and_after.index and "synthetic: attributes" in before_and_after.index
+
+
+def test_attribute_groups_read_like_words() -> None:
+    assert fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
+    assert fairness.group_name("age", "10-19") == "age 10–19"
+    assert fairness.group_name("label", "male") == "labelled male"
+
+
+def test_sums_for_the_model_card_hold_the_worst_of_each_kind(results: Results) -> None:
+    said = fairness.summary(results.groups)
+    for row, text in fairness.gap_table(results.groups)["synthetic"].items():
+        assert f"{row}: {text}" in said
+    assert fairness.summary(results.groups.head(0)).startswith("The run knows no groups")
+    assert "from 0 to 1 (standard" in robustness.bearable(results.robustness, "blur")
+
+
+def test_interval_text_is_one_line_with_true_minus_signs() -> None:
+    assert tables.interval_text(0.962, 0.948, 0.974) == "96.2\u00a0(94.8–\u206097.4)"
+    assert tables.interval_text(0.003, -0.023, 0.027) == "0.3\u00a0(−2.3\u00a0to\u00a02.7)"
+    assert tables.interval_text(np.nan, np.nan, np.nan) == "–"
+
+
+def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
+    reading = robustness.accuracy_curve_reading(results.robustness, "blur")
+    assert "on synthetic 95.0 % of intact faces and 55.0 % at 6" in reading
+    assert "within 0 to 1" in reading
+    with pytest.raises(UserError, match="blur, noise"):
+        robustness.accuracy_curve(results.robustness, "snow")
+
+
+def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) -> None:
+    found = results.explanation
+    assert "256 test faces" in explanation.heat_maps_reading(found)
+    assert "beats walks that know nothing" in explanation.faithfulness_reading(found)
+    doubtful = found.assign(advantage_low=found["advantage_low"] - 1)
+    assert "does not beat" in explanation.faithfulness_reading(doubtful)
+    with pytest.raises(UserError, match="too few faces"):
+        explanation.heat_maps(found.isel(label=slice(0)))
+
+
+def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
+    for band, said in (({"low": 0.5, "high": 0.5}, "0 of 100"), ({"low": 0.0, "high": 1.0}, "All 100")):
+        drawn = metrics.score_distribution(results.predictions, "test", band, "synthetic")
+        assert figure_html(drawn, "", "").data
+        reading = metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
+        assert reading.startswith(said)
+
+
+def test_report_table_holds_precision_and_recall(results: Results) -> None:
+    table = metrics.classification_report_table(results.metrics, "test")
+    report = results.metrics["splits"]["test"]["report"]
+    assert list(table.index) == ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
+    assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
+    assert table.loc["Accuracy", "F1"] == f"{report['accuracy']:.3f}"
+    assert table.loc["Female", "Images"] == "60"
+
+
+def test_wilson_interval_is_the_textbook_one() -> None:
+    # Newcombe, Statistics in Medicine 17, 1998, table I: 81 of 263.
+    assert theme.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert theme.wilson(0, 10)[0] == 0
+    assert theme.wilson(10, 10)[1] == pytest.approx(1)
+
+
+def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:
+    again = write_results(tmp_path / "again")
+    pd.testing.assert_frame_equal(again.predictions, results.predictions)
+    assert again.hypothesis == results.hypothesis

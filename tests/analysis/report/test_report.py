@@ -1,0 +1,310 @@
+"""The rendered report: complete, offline, all links whole, and replaced only by a whole new one."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from synthetic import write_results
+
+from analysis.core import paths
+from analysis.core.errors import UserError
+from analysis.figures import answers
+from analysis.report import render
+from analysis.results import Results
+
+PAGES = ["index", "summary", "data", "faces", "hypothesis"]
+PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
+# By the server, beside the report.
+SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}
+
+
+class Page(HTMLParser):
+    """What a page links to, what it makes a browser load, its ids and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.ids: set[str] = set()
+        self.text = ""
+        self.figures = self.captions = 0
+        self._hidden = False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.ids.update(found[name] for name in ("id", "name") if name in found)
+        self.figures += tag == "figure"
+        self.captions += tag == "figcaption"
+        self._hidden = tag in {"script", "style"}
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        elif tag == "link" and found.get("rel") not in {"next", "prev", "canonical"}:
+            self.loads.append(found["href"])
+        elif tag in {"script", "img", "iframe", "source", "video", "audio", "embed"} and "src" in found:
+            self.loads.append(found["src"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("results") / "run")
+
+
+@pytest.fixture(scope="module")
+def site(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render.render(results.folder, tmp_path_factory.mktemp("report") / "site", renderer="embedded")
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Page]:
+    return {name: Page(site / "site" / f"{name}.html") for name in PAGES}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one page that tests may break; its Python packages are the real ones."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")]))
+    folder = tmp_path / "project"
+    shutil.copytree(paths.PROJECT / "site", folder / "site")
+    (folder / "tools").mkdir()
+    shutil.copy(paths.PROJECT / "tools" / "bokehjs.py", folder / "tools")
+    configuration = yaml.safe_load((paths.PROJECT / "_quarto.yml").read_text("utf-8"))
+    configuration["project"]["render"] = ["site/index.qmd"]
+    configuration["website"]["navbar"]["left"] = [{"text": "Home", "href": "site/index.qmd"}]
+    (folder / "_quarto.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    monkeypatch.setattr(paths, "PROJECT", folder)
+    return folder
+
+
+def break_page(project: Path, code: str) -> None:
+    (project / "site" / "index.qmd").write_text(f"---\ntitle: Home\n---\n\n```{{python}}\n{code}\n```\n", "utf-8")
+
+
+def a_site(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "index.html").write_text("the old one", encoding="utf-8")
+    return folder
+
+
+def test_every_page_of_the_project_is_tested() -> None:
+    configuration = yaml.safe_load((paths.PROJECT / "_quarto.yml").read_text("utf-8"))
+    assert configuration["project"]["render"] == [f"site/{name}.qmd" for name in PAGES]
+    linked = [item["href"] for item in configuration["website"]["navbar"]["left"]]
+    assert linked == configuration["project"]["render"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
+    page = pages[name]
+    source = (paths.PROJECT / "site" / f"{name}.qmd").read_text("utf-8")
+    assert yaml.safe_load(source.split("---")[1])["title"] in page.text
+    assert page.figures == page.captions == source.count("figure_html(")
+    assert "Traceback" not in page.text and "Warning:" not in page.text and "{python}" not in page.text
+    assert "cell-output-stderr" not in page.path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_of_a_page_resolve(name: str, pages: dict[str, Page], site: Path) -> None:
+    page = pages[name]
+    for link in page.links:
+        address, anchor = urldefrag(link)
+        parts = urlsplit(address)
+        if parts.scheme in {"http", "https", "mailto"}:
+            continue
+        assert not parts.scheme and not parts.netloc, link
+        target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
+        assert target.is_relative_to(site.resolve()), link
+        if target.relative_to(site.resolve()).as_posix() in SERVED:
+            continue
+        target = target / "index.html" if target.is_dir() else target
+        assert target.exists(), link
+        if anchor:
+            found = page if target == page.path else Page(target)
+            assert unquote(anchor) in found.ids, link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_loads_nothing_from_elsewhere(name: str, pages: dict[str, Page]) -> None:
+    page = pages[name]
+    assert any(address.endswith("bokeh.min.js") for address in page.loads)
+    for address in page.loads:
+        if not address.startswith("data:"):
+            parts = urlsplit(address)
+            assert not parts.scheme and not parts.netloc, address
+            assert (page.path.parent / unquote(parts.path)).exists(), address
+
+
+def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
+    for sheet in site.rglob("*.css"):
+        text = sheet.read_text("utf-8").replace(" ", "").replace('"', "").replace("'", "")
+        for elsewhere in ("url(http", "url(//", "@importhttp", "@import//"):
+            assert elsewhere not in text, sheet
+
+
+def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
+    home = pages["index"].text
+    for answer in (answers.prediction_answer, answers.hypothesis_answer, answers.api_answer):
+        assert answer(results) in home
+    for number in answers.key_numbers(results).values():
+        assert number in home
+    assert f"Verdict: {results.hypothesis['verdict']}" in pages["hypothesis"].text
+    assert results.run["data"]["synthetic"]["fingerprint"] in pages["reproduce"].text
+
+
+def test_model_card_says_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
+    card = pages["model-card"].text
+    for name, each in (results.metrics["sources"] | results.metrics["subsets"]).items():
+        assert name in card and f"{each['test']['calibration']['ece']:.3f} on {name}" in card
+    assert f"{results.metrics['parameters']:,} parameters" in card
+    for heading in ("Intended use", "What the label means", "Data and licences", "Limits", "Care"):
+        assert heading in card
+
+
+def test_api_page_shows_the_examples_verbatim(pages: dict[str, Page]) -> None:
+    shown = "".join(pages["api"].text.split())
+    for example in (paths.PROJECT / "site" / "examples").iterdir():
+        assert "".join(example.read_text("utf-8").split()) in shown, example.name
+
+
+def test_root_leads_home(site: Path) -> None:
+    assert 'content="0;URL=site/index.html"' in (site / "index.html").read_text("utf-8")
+
+
+def test_site_names_no_folder_of_the_machine(site: Path, results: Results) -> None:
+    # But for gzipped arrays and pictures, in whose letters a short folder, "/ci" say, turns up by chance.
+    packed = re.compile(r"(?:H4s|;base64,)[A-Za-z0-9+/=]+")
+    for page in site.rglob("*.html"):
+        text = packed.sub("", page.read_text("utf-8"))
+        assert str(paths.PROJECT) not in text and str(results.folder) not in text
+        assert "meanface-report-" not in text  # the scratch folder
+
+
+def test_site_is_stale_once_its_results_change(results: Results, site: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(results.folder, again)
+    stamp = tmp_path / "site" / "rendered.json"
+    stamp.parent.mkdir()
+    assert render.is_stale(again, stamp.parent)
+    stamp.write_text(json.dumps({"fingerprint": render._fingerprint(again)}), encoding="utf-8")
+    assert not render.is_stale(again, stamp.parent)
+    facts = json.loads((again / "study" / "study.json").read_text("utf-8"))
+    (again / "study" / "study.json").write_text(json.dumps(facts | {"images": facts["images"] + 1}), "utf-8")
+    assert render.is_stale(again, stamp.parent)
+    assert (site / "rendered.json").exists()
+
+
+def test_stamp_that_cannot_be_read_is_stale(results: Results, tmp_path: Path) -> None:
+    (tmp_path / "rendered.json").write_text("{", encoding="utf-8")
+    assert render.is_stale(results.folder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ('raise ValueError("first line\\nthe last line")', "ValueError: the last line"),
+        ("assert 1 == 2", "AssertionError"),
+        ("import os; os._exit(1)", "ended"),
+    ],
+)
+def test_failing_page_is_named_and_leaves_the_old_site(
+    code: str, said: str, project: Path, results: Results, tmp_path: Path
+) -> None:
+    break_page(project, code)
+    output = a_site(tmp_path / "site")
+    with pytest.raises(UserError, match=f"index.qmd.*{said}"):
+        render.render(results.folder, output, renderer="embedded")
+    assert (output / "index.html").read_text("utf-8") == "the old one"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_part_that_is_missing_is_named(project: Path, results: Results, tmp_path: Path) -> None:
+    configuration = project / "_quarto.yml"
+    configuration.write_text(configuration.read_text("utf-8").replace("index.qmd", "summary.qmd"), "utf-8")
+    lacking = tmp_path / "lacking"
+    shutil.copytree(results.folder, lacking)
+    (lacking / "study" / "study.json").unlink()
+    with pytest.raises(UserError, match=r"summary.qmd.*study.json is missing: run `meanface study`"):
+        render.render(lacking, tmp_path / "site", renderer="embedded")
+    assert not (tmp_path / "site").exists()
+
+
+def test_data_set_without_attributes_or_repeated_people_has_a_page_that_says_so(
+    project: Path, results: Results, tmp_path: Path
+) -> None:
+    configuration = project / "_quarto.yml"
+    configuration.write_text(configuration.read_text("utf-8").replace("index.qmd", "data.qmd"), "utf-8")
+    bare = tmp_path / "bare"
+    shutil.copytree(results.folder, bare)
+    study = bare / "study"
+    once = results.identities.head(1).assign(scope="images", images=1, mixed_people=0, minority_images=0)
+    once.to_parquet(study / "identities.parquet", index=False)
+    results.attributes.head(0).to_parquet(study / "attributes.parquet", index=False)
+    results.cooccurrence.head(0).to_parquet(study / "cooccurrence.parquet", index=False)
+    page = Page(render.render(bare, tmp_path / "site", renderer="embedded") / "site" / "data.html")
+    assert page.text.count("Not shown: this run knows no attributes of its images") == 2
+    assert "Not shown: too few people have two images or more" in page.text
+    assert page.figures == page.captions > 4
+
+
+def test_new_site_takes_the_place_of_the_old_one(project: Path, results: Results, tmp_path: Path) -> None:
+    break_page(project, '"a cell that works"')
+    output = a_site(tmp_path / "site")
+    render.render(results.folder, output, renderer="embedded")
+    assert "a cell that works" in Page(output / "site" / "index.html").text
+    assert "the old one" not in (output / "index.html").read_text("utf-8")
+
+
+def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no published run"):
+        render.render(tmp_path, tmp_path / "site")
+
+
+def test_quarto_is_asked_for_by_name_only_where_it_is(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="Quarto is not installed"):
+        render.render(results.folder, tmp_path / "site", renderer="quarto")
+
+
+def a_quarto(folder: Path, script: str) -> None:
+    """A command called quarto that runs ``script`` in its project."""
+    folder.mkdir()
+    command = folder / "quarto"
+    command.write_text(f'#!/bin/sh\ncd "$2" || exit 1\n{script}\n', encoding="utf-8")
+    command.chmod(0o755)
+
+
+def test_quarto_is_taken_where_it_is_and_told_which_python_and_results(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_quarto(tmp_path / "bin", 'mkdir _site; echo "$QUARTO_PYTHON|$MEANFACE_RESULTS" > _site/told.html')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    output = render.render(results.folder, tmp_path / "site")
+    told = (output / "told.html").read_text("utf-8").strip()
+    assert told == f"{sys.executable}|{results.folder.resolve()}"
+    assert not render.is_stale(results.folder, output)
+
+
+def test_error_of_quarto_is_passed_on(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_quarto(tmp_path / "bin", 'echo "ERROR: it went wrong" >&2; exit 3')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    output = a_site(tmp_path / "site")
+    with pytest.raises(UserError, match="ERROR: it went wrong"):
+        render.render(results.folder, output)
+    assert (output / "index.html").read_text("utf-8") == "the old one"

@@ -1,0 +1,72 @@
+"""The serving file: float or 8 bits, and what is checked before either is written."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from model.predict import Predictor
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    """A network with answers on both sides: it tells bright pictures from dark ones."""
+    import keras
+
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(6, 3, activation="relu", kernel_initializer=keras.initializers.RandomUniform(0, 0.2, 1))(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    outputs = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    network = keras.Model(inputs, outputs)
+    middle = float(network.predict(np.full((1, 24, 24, 3), 127, np.float32), verbose=0)[0, 0])
+    network.layers[-1].set_weights([np.ones((6, 1)), np.array([-middle])])
+    return network
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    male = np.arange(80) % 2 > 0
+    light = np.where(male, 170, 85)[:, None, None, None]
+    return np.clip(rng.normal(light, 20, (80, 24, 24, 3)), 0, 255).astype(np.uint8), male
+
+
+def test_file_of_8_bits_answers_as_the_network(network: Any, faces: tuple, tmp_path: Path) -> None:
+    from model.training.export import export
+
+    pictures, male = faces
+    card = export(network, tmp_path, run="tiny", calibration=pictures, validation=pictures, male=male)
+    assert json.loads((tmp_path / "model.json").read_text()) == card
+    assert (card["bits"], card["accuracy_lost"]) == (8, 0.0)
+    types = {each.type for each in onnxruntime.InferenceSession(tmp_path / "model.onnx").get_inputs()}
+    assert types == {"tensor(float)"}
+    assert b"QuantizeLinear" in (tmp_path / "model.onnx").read_bytes()
+    wanted = network.predict(pictures.astype(np.float32), verbose=0)[:, 0]
+    np.testing.assert_allclose(Predictor.load(tmp_path).window_logits(pictures), wanted, atol=0.05 * np.ptp(wanted))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["model.json", "model.onnx"]
+
+
+def test_8_bits_that_cost_accuracy_are_not_served(
+    network: Any, faces: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.training import export as module
+
+    pictures, male = faces
+    quantise = module.quantise
+
+    def spoilt(source: Path, target: Path, calibration: np.ndarray) -> None:
+        quantise(source, target, calibration // 8)  # ranges that cover dark pictures alone
+
+    monkeypatch.setattr(module, "quantise", spoilt)
+    card = module.export(network, tmp_path, run="tiny", calibration=pictures, validation=pictures, male=male)
+    assert card["bits"] == 32 and card["accuracy_lost"] > module.LOSS
+    assert b"QuantizeLinear" not in (tmp_path / "model.onnx").read_bytes()
+    wanted = network.predict(pictures.astype(np.float32), verbose=0)[:, 0]
+    np.testing.assert_allclose(Predictor.load(tmp_path).window_logits(pictures), wanted, atol=1e-3)
