@@ -14,10 +14,12 @@ from analysis.averages.base import Average, Difference, Engine, check_size, comp
 from analysis.averages.compressed import average_folder, open_engine
 from analysis.averages.exact import ExactEngine
 from analysis.averages.filters import load_table, people, select
-from analysis.core import storage
+from analysis.averages.source import predictions_of
+from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import write_zarr_zip
 from analysis.data.ingest import load_faces
+from analysis.results import Results
 
 EngineName = Literal["auto", "exact", "compressed"]
 
@@ -64,7 +66,7 @@ def average_subsets(
     """
     if output is not None and not output.name.endswith((".png", ".zarr.zip")):
         raise UserError(f"{output} is neither .png nor .zarr.zip: choose one of these endings")
-    table = load_table(name)
+    table = load_table(name, predictions_of(Results(paths.results_folder())))
     rows = [select(table, each) for each in (first, second) if each is not None]
     names = [each or "all faces" for each in (first, second) if each is not None]
     for each, inside in zip(names, rows, strict=True):

@@ -1,6 +1,6 @@
 """Subsets of a data set: what is known of each face, and filters on it.
 
-Knows the manifest and the published scores; knows nothing of pixels. A filter is an expression such as ::
+Knows the manifest and a model's scores; knows nothing of pixels. A filter is an expression such as ::
 
     label == 'male' and Smiling and not Eyeglasses
     20 <= age < 40 and race in ('Asian', 'Black')
@@ -24,7 +24,6 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.ingest import load_manifest
-from analysis.results import published
 
 # From the first age up to, not including, the second.
 AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
@@ -56,20 +55,22 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _FLIPPED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 
-def load_table(name: str) -> pd.DataFrame:
-    """Read what filters may ask of each face of an ingested data set.
+def load_table(name: str, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Read the columns that filters may use, for each face of an ingested data set.
 
     Parameters
     ----------
     name
         Name of the data set.
+    predictions
+        A run's ``predictions.parquet``; None leaves scores out.
 
     Returns
     -------
     pandas.DataFrame
-        A row a row of the manifest: ``status`` and those of `COLUMNS` of which at least one face knows something.
-        ``p_male`` (in [0, 1]), ``confidence`` (the larger of p and 1 - p) and ``decision`` are the published model's,
-        where its predictions name the same image of the same data set.
+        One row per row of the manifest: ``status`` and those of `COLUMNS` that are known for at least one face.
+        ``p_male`` (in [0, 1]), ``confidence`` (the larger of p and 1 - p) and ``decision`` are those of ``predictions``
+        for the same image of the same data set.
 
     Raises
     ------
@@ -84,29 +85,19 @@ def load_table(name: str) -> pd.DataFrame:
             right=False,
             labels=list(AGE_BANDS),
         )
-    scores = _scores(name)
-    if scores is not None:
-        found = scores.reindex(manifest["image_id"])
-        p = found["p_male"].to_numpy(dtype=float)
+    if predictions is not None:
+        own = predictions[predictions["dataset"] == name].drop_duplicates("image_id").set_index("image_id")
+        scores = own[["p_male", "decision"]].reindex(manifest["image_id"])
+        p = scores["p_male"].to_numpy(dtype=float)
         if not np.isnan(p).all():
             manifest["p_male"], manifest["confidence"] = p, np.maximum(p, 1 - p)
-            manifest["decision"] = found["decision"].to_numpy()
+            manifest["decision"] = scores["decision"].to_numpy()
     kept = [column for column in COLUMNS if column in manifest and manifest[column].notna().any()]
     table = manifest[["status", *kept]].copy()
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column]):
             table[column] = table[column].astype("category")
     return table
-
-
-def _scores(name: str) -> pd.DataFrame | None:
-    """``p_male`` and ``decision`` by ``image_id``; None where no published run scored this data set."""
-    try:
-        scores = published().predictions
-    except UserError:
-        return None
-    scores = scores[scores["dataset"] == name].drop_duplicates("image_id")
-    return scores.set_index("image_id")[["p_male", "decision"]] if len(scores) else None
 
 
 def select(table: pd.DataFrame, expression: str) -> np.ndarray:

@@ -75,12 +75,20 @@ def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
     except OSError:
         return PublishedSubsets(results.subsets, f"the data set {name!r} is not here, or was not studied here")
     try:
-        return _live(str(average_folder(name)), name, mark)
+        return _live(str(average_folder(name)), name, mark, results)
     except UserError as error:
         return PublishedSubsets(results.subsets, str(error))
 
 
 @lru_cache(maxsize=1)
-def _live(folder: str, name: str, mark: int) -> LiveSubsets:
+def _live(folder: str, name: str, mark: int, results: Results) -> LiveSubsets:
     """Open the data set once for all sessions; the folder and ``mark`` tell one study from the next."""
-    return LiveSubsets(load_table(name), open_engine(name))
+    return LiveSubsets(load_table(name, predictions_of(results)), open_engine(name))
+
+
+def predictions_of(results: Results) -> pd.DataFrame | None:
+    """A run's scores, for `analysis.averages.filters.load_table`; None where the run has none yet."""
+    try:
+        return results.predictions
+    except UserError:
+        return None

@@ -269,6 +269,44 @@ class Results:
         return self.folder / "model"
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run: where its steps write, and the results that they have written so far.
+
+    Attributes
+    ----------
+    name
+        Name of the run.
+    folder
+        ``runs/NAME``, or the published ``results``; it need not exist before a step has written to it.
+    """
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def open(cls, name: str) -> "Run":
+        """Open ``runs/NAME``, which may be empty yet."""
+        return cls(name, paths.run_folder(name))
+
+    @classmethod
+    def published(cls) -> "Run":
+        """Open the published run.
+
+        Raises
+        ------
+        UserError
+            If no run is published.
+        """
+        results = published()
+        return cls(results.run["run"], results.folder)
+
+    @cached_property
+    def results(self) -> Results:
+        """What the run's steps have stored."""
+        return Results(self.folder)
+
+
 def published(folder: Path | None = None) -> Results:
     """Read the published run, or the run in ``folder``.
 
