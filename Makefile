@@ -55,7 +55,7 @@ lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versio
 		--no-annotate --no-header --quiet $(ARGS) pyproject.toml -o requirements.lock
 
 clean: ## remove what can be made again, but not .venv, data or runs
-	rm -rf _site site/assets/bokeh build .quarto meanface.egg-info $(DEMO_HOME)
+	rm -rf _site site/assets/bokeh build dist .quarto meanface.egg-info $(DEMO_HOME)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

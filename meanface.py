@@ -1,10 +1,11 @@
-"""The front door: one ``meanface`` command, composed of the rooms' own commands.
+"""Entry point: one ``meanface`` command, composed of the commands of ``analysis``, ``model`` and ``dashboard``.
 
-Knows nothing of what the commands do; ``analysis``, ``model`` and ``dashboard`` each bring theirs. Start with
-``meanface --help``.
+Knows nothing of what the commands do. Start with ``meanface --help``.
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -19,12 +20,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="meanface: the average faces of women and men, a study of their difference and a live predictor.",
 )
-for room in (analysis_app, model_app, dashboard_app):
-    app.add_typer(room)
+for commands in (analysis_app, model_app, dashboard_app):
+    app.add_typer(commands)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"meanface {version('meanface')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of ``meanface`` itself; the help text is the app's."""
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user ends in one clear line on stderr and exit code 2."""
+    """Run the command line; a user's mistake ends in one clear line on stderr and exit code 2."""
     try:
         app()
     except UserError as error:

@@ -1,26 +1,34 @@
 """Where things lie, on disk or in a bucket. Knows names of folders, nothing of what is in them.
 
-Everything lives below the project's folder, or below ``MEANFACE_HOME`` where that is set (``make demo`` and the
-tests use it to work in a scratch folder). Data sets alone may lie elsewhere: ``MEANFACE_DATA`` names another folder or
-a URL that fsspec understands, such as ``s3://bucket/data``.
+What is shipped (pages, the published run, ``_quarto.yml``) is read from `PROJECT`: the root of a checkout or, once
+installed from a wheel, the package data beside the code. What is produced (``data/``, ``runs/``, ``results/``,
+``_site/``) lies below `home`, which is never inside an installed package: ``MEANFACE_HOME`` where that is set, else
+the checkout, else the user's data folder. Data sets alone may lie elsewhere: ``MEANFACE_DATA`` names another folder
+or a URL that fsspec understands, such as ``s3://bucket/data``.
 """
 
 import os
 from pathlib import Path
 
 import fsspec
+from platformdirs import user_data_path
 from upath import UPath
 
 from analysis.core.errors import UserError
 
 Location = Path | UPath  # on this machine's disk, or wherever a URL points; both have pathlib's methods
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = Path(__file__).resolve().parent.parent.parent  # holds analysis/, model/ and dashboard/
+_PACKAGE_DATA = PACKAGES / "analysis" / "_shipped"  # only in a wheel; pyproject.toml puts it there
+INSTALLED = _PACKAGE_DATA.is_dir()  # from a wheel; an editable install works on its checkout
+PROJECT = _PACKAGE_DATA if INSTALLED else PACKAGES
 
 
 def home() -> Path:
-    """Folder that holds ``data/``, ``runs/``, ``results/`` and ``_site/``."""
-    return Path(os.environ.get("MEANFACE_HOME", PROJECT)).absolute()  # workers may run in another folder
+    """Folder that holds ``data/``, ``runs/``, ``results/`` and ``_site/``; see the module's docstring."""
+    if named := os.environ.get("MEANFACE_HOME"):
+        return Path(named).absolute()  # workers may run in another folder
+    return user_data_path("meanface", appauthor=False) if INSTALLED else PROJECT
 
 
 def locate(text: str | Path) -> Location:

@@ -278,7 +278,7 @@ def demo_source() -> Path:
     UserError
         If this installation lacks the file.
     """
-    path = paths.PROJECT / "analysis" / "demo-faces.zip"
+    path = paths.PACKAGES / "analysis" / "demo-faces.zip"
     if not path.exists():
         raise UserError(f"{path} is missing: install meanface again, or check out the whole repository")
     return path

@@ -97,7 +97,7 @@ def _fingerprint(results: Path) -> str:
     digest = hashlib.sha256()
     roots = [results, *(paths.PROJECT / name for name in _SOURCES)]
     found = [(root, sorted(root.rglob("*")) if root.is_dir() else [root]) for root in roots]
-    found.append((paths.PROJECT, sorted((paths.PROJECT / _DRAWN_BY).rglob("*.py"))))
+    found.append((paths.PACKAGES, sorted((paths.PACKAGES / _DRAWN_BY).rglob("*.py"))))
     for root, files in found:
         for file in files:
             ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
@@ -108,7 +108,7 @@ def _fingerprint(results: Path) -> str:
 
 def _environment(results: Path) -> dict[str, str]:
     # The pages find results and packages by these; Quarto runs cells with the Python that QUARTO_PYTHON names.
-    python_path = os.pathsep.join(filter(None, [str(paths.PROJECT), os.environ.get("PYTHONPATH")]))
+    python_path = os.pathsep.join(filter(None, [str(paths.PACKAGES), os.environ.get("PYTHONPATH")]))
     return os.environ | {
         "MEANFACE_RESULTS": str(results.resolve()),
         "QUARTO_PYTHON": sys.executable,

@@ -3,6 +3,7 @@
 Knows ``run.json`` and folders; knows nothing of what the steps compute.
 """
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -28,12 +29,12 @@ _PACKAGES = (
 
 def code_version() -> dict[str, str | None]:
     """Version of the package and, in a Git checkout, the commit that is checked out."""
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=paths.PROJECT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
+    commit = None
+    if not paths.INSTALLED:  # a virtual environment may lie in a checkout of something else
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            commit = subprocess.run(
+                ["git", "rev-parse", "HEAD"], cwd=paths.PROJECT, capture_output=True, text=True, check=True
+            ).stdout.strip()
     return {"version": importlib.metadata.version("meanface"), "commit": commit}
 
 

@@ -422,7 +422,7 @@ def test_the_tables_fit_parquet(tmp_path: Path) -> None:
 
 
 def test_a_missing_demo_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sources.paths, "PROJECT", tmp_path)
+    monkeypatch.setattr(sources.paths, "PACKAGES", tmp_path)
     with pytest.raises(UserError, match=r"demo-faces\.zip is missing"):
         sources.demo_source()
 
