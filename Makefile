@@ -43,11 +43,13 @@ demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEM
 test: $(ALL) ## run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(ALL) ## check format, style, types and the direction of imports
+lint: $(ALL) ## check format, style, types, the direction of imports, dependencies and spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/codespell
 
 lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versions)
 	$(BIN)/python -m pip install --quiet uv
