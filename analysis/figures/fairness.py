@@ -11,8 +11,8 @@ from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.tables import interval_text
 
-PEOPLE = ("label", "age", "race")  # features of who is shown; the others are CelebA's attributes
-_NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}"}
+PEOPLE = ("label", "style", "part", "age", "race")  # features of who is shown; the others are CelebA's attributes
+_NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
 
 
 def runs(groups: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 
 from analysis.core.people import interval, people, resamples
 from analysis.core.schema import CELEBA_ATTRIBUTES
+from model.training.dataset import STYLE
 
 RESAMPLES = 1000
 SMALLEST = 20  # images below which a group is left out: its accuracy would say nothing
@@ -40,15 +41,24 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        ``label`` and, where known, ``age`` in years, ``race`` and CelebA's attributes; a row an image.
+        ``label`` and, where known, ``source`` (part of the data set), ``age`` in years, ``race`` and CelebA's
+        attributes; one row per image.
 
     Returns
     -------
     pandas.DataFrame
-        string columns, index as in ``table``: "label"; "age" in bands; "race"; the attributes ("with", "without").
+        string columns, index as in ``table``: "label"; "style" ("men", and "women" with and without visible make-up or
+        lipstick); "part" of the data set; "age" in bands; "race"; the attributes ("with", "without").
         Missing where the source does not know; what it knows of no image is left out.
     """
     found = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
+    if set(STYLE) <= set(table.columns):
+        styles = table[list(STYLE)].astype("boolean")
+        styled = styles.any(axis=1, skipna=False).map({True: "women with make-up", False: "women without make-up"})
+        found["style"] = styled.astype("string").mask(table["label"] == "male", "men")
+        found.loc[styles.isna().any(axis=1).to_numpy(), "style"] = pd.NA
+    if "source" in table:
+        found["part"] = table["source"]
     if "age" in table:
         edges = [low for low, _ in AGE_BANDS.values()] + [np.inf]
         years = table["age"].astype("Float64").to_numpy(np.float64, na_value=np.nan)

@@ -12,7 +12,7 @@ from analysis.core.errors import UserError
 from analysis.data.splits import SPLITS
 from analysis.results import Results
 from model.predict import Predictor, calibrated, decision
-from model.training.dataset import Faces, load_split
+from model.training.dataset import Faces, known_people, load_split, source_names
 
 AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages
 
@@ -90,7 +90,8 @@ def check_disjoint(scored: pd.DataFrame) -> None:
     Parameters
     ----------
     scored
-        ``dataset, split, image_id`` and, where known, ``hash``, ``near_duplicate_of`` and ``identity``.
+        ``dataset, split, image_id`` and, where known, ``hash``, ``near_duplicate_of``, ``identity`` and
+        ``celeba_identity``.
 
     Raises
     ------
@@ -101,10 +102,7 @@ def check_disjoint(scored: pd.DataFrame) -> None:
     keys = {"image": named}
     if "hash" in scored:
         keys["picture"] = scored["hash"]
-    if "identity" in scored:
-        keys["person"] = (scored["dataset"].astype("string") + " " + scored["identity"].astype("string")).where(
-            scored["identity"].notna()
-        )
+    keys["person"] = known_people(scored)
     for what, key in keys.items():
         spread = scored["split"].groupby(key).nunique()
         if (spread > 1).any():
@@ -148,7 +146,8 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
     -------
     sources, subsets : dict
         Name -> bool (n,). Sources that know ages have a subset of ages 10 to 80, which other published models are
-        measured on: "NAME, ages 10-80".
+        measured on: "NAME, ages 10-80". Parts of a data set, where its table of labels has a column ``source``, are
+        subsets, too: "NAME, PART". Subsets in which a split lacks a label are left out.
     """
     sources = {name: (scored["dataset"] == name).to_numpy() for name in datasets}
     subsets = {}
@@ -156,8 +155,13 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
     for name, rows in sources.items():
         if "age" not in scored or not scored.loc[rows, "age"].notna().any():
             continue
-        inside = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
-        both = scored[inside].groupby("split")["label"].nunique()
-        if both.reindex(scored["split"].unique(), fill_value=0).min() == 2:
-            subsets[f"{name}, ages {low}-{high}"] = inside
-    return sources, subsets
+        subsets[f"{name}, ages {low}-{high}"] = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
+    source = source_names(scored)
+    subsets |= {str(name): source == name for name in np.unique(source) if name not in sources}
+    return sources, {name: inside for name, inside in subsets.items() if _complete(scored, inside)}
+
+
+def _complete(scored: pd.DataFrame, inside: np.ndarray) -> bool:
+    """Whether both labels are in each split."""
+    labels = scored[inside].groupby("split")["label"].nunique()
+    return labels.reindex(scored["split"].unique(), fill_value=0).min() == 2

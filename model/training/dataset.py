@@ -148,7 +148,8 @@ def _apart(data: tuple[tuple[str, str], ...]) -> list[pd.DataFrame]:
     manifests = [load_manifest(name) for name in names]
     if len(names) == 1:
         return manifests
-    people = pd.concat([_people(name, each) for name, each in zip(names, manifests, strict=True)], ignore_index=True)
+    named = [each.assign(dataset=name) for name, each in zip(names, manifests, strict=True)]
+    people = pd.concat([known_people(each) for each in named], ignore_index=True)
     joint = pd.concat(
         [each[["image_id", "label", "split", "hash", "phash", "status", "reason"]] for each in manifests],
         ignore_index=True,
@@ -162,13 +163,24 @@ def _apart(data: tuple[tuple[str, str], ...]) -> list[pd.DataFrame]:
     ]
 
 
-def _people(name: str, manifest: pd.DataFrame) -> pd.Series:
-    """Who is on each image, the same text in every data set that knows CelebA's identity; <NA> where unknown."""
-    person = pd.Series(pd.NA, index=manifest.index, dtype="string")
-    if "identity" in manifest:
-        person = f"{name} " + manifest["identity"].astype("string")
-    if "celeba_identity" in manifest:
-        person = ("CelebA " + manifest["celeba_identity"].astype("string")).fillna(person)
+def known_people(table: pd.DataFrame) -> pd.Series:
+    """Who is on each image, the same text in every data set that knows CelebA's identity.
+
+    Parameters
+    ----------
+    table
+        ``dataset`` and, where known, ``identity`` and ``celeba_identity``.
+
+    Returns
+    -------
+    pandas.Series
+        string, index as in ``table``; <NA> where nobody knows.
+    """
+    person = pd.Series(pd.NA, index=table.index, dtype="string")
+    if "identity" in table:
+        person = table["dataset"].astype("string") + " " + table["identity"].astype("string")
+    if "celeba_identity" in table:
+        person = ("CelebA " + table["celeba_identity"].astype("string")).fillna(person)
     return person
 
 

@@ -288,3 +288,33 @@ def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
     assert table.loc[inside, "age"].tolist() == [10, 80, 40, 41] * 3
     assert list(parts(table[table["split"] == "test"], ["u"])[1]) == ["u, ages 10-80"]
     assert parts(table.assign(age=pd.array([pd.NA] * 18, dtype="Int64")), ["u"])[1] == {}
+
+
+def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels() -> None:
+    table = pd.DataFrame(
+        {
+            "dataset": "more",
+            "split": ["train", "validation", "test"] * 4 + ["train", "train"],
+            "label": ["female"] * 6 + ["male"] * 6 + ["female", "male"],
+            "source": ["press"] * 3 + ["web"] * 3 + ["press"] * 3 + ["web"] * 3 + ["more celeba"] * 2,
+        }
+    )
+    sources, subsets = parts(table, ["more"])
+    assert list(sources) == ["more"]
+    assert list(subsets) == ["more, press", "more, web"]
+    assert subsets["more, web"].sum() == 6
+
+
+def test_a_person_of_celeba_is_the_same_in_every_data_set() -> None:
+    table = pd.DataFrame(
+        {
+            "dataset": ["a", "b"],
+            "split": ["train", "test"],
+            "image_id": ["1.jpg", "2.jpg"],
+            "identity": pd.array([7, 1], dtype="Int64"),
+            "celeba_identity": pd.array([7, 7], dtype="Int64"),
+        }
+    )
+    with pytest.raises(UserError, match="one person in two splits"):
+        check_disjoint(table)
+    check_disjoint(table.drop(columns="celeba_identity"))

@@ -80,3 +80,22 @@ def test_small_groups_and_single_groups_are_left_out(rng: np.random.Generator) -
     scored["race"] = pd.array(["White"] * 1990 + ["Other"] * 10, dtype="string")
     assert set(group_metrics(scored, rng=rng)["feature"]) == {"label", "age"}
     assert group_metrics(scored[scored["age"] < 0].assign(age=pd.NA), rng=rng).empty
+
+
+def test_women_with_and_without_make_up_are_told_apart_where_that_is_known() -> None:
+    yes, no, unknown = True, False, pd.NA
+    table = pd.DataFrame(
+        {
+            "label": ["female", "female", "female", "male", "female", "male"],
+            "Heavy_Makeup": pd.array([yes, no, no, no, unknown, unknown], dtype="boolean"),
+            "Wearing_Lipstick": pd.array([no, yes, no, no, unknown, unknown], dtype="boolean"),
+        }
+    )
+    style = features(table)["style"]
+    assert style.tolist()[:4] == ["women with make-up", "women with make-up", "women without make-up", "men"]
+    assert style.isna().tolist() == [False] * 4 + [True] * 2
+
+
+def test_parts_of_a_data_set_are_groups(rng: np.random.Generator) -> None:
+    scored = scores(rng).assign(source=np.repeat(["press", "web"], 1000))
+    assert {"press", "web"} <= set(group_metrics(scored, rng=rng).query("feature == 'part'")["group"])
