@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.core.paths import PROJECT
 
@@ -43,9 +44,19 @@ def test_version_option_prints_the_version_and_succeeds() -> None:
     assert run("-m", "meanface", "--version", cwd=PROJECT) == f"meanface {version('meanface')}\n"
 
 
-def test_version_stands_in_the_changelog() -> None:
-    released = re.findall(r"^## \[?(\d[^\] ]*)", (PROJECT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    assert released[0] == PROJECT_FACTS["version"]
+def test_changelog_and_citation_name_the_version_and_its_date() -> None:
+    changelog = (PROJECT / "CHANGELOG.md").read_text("utf-8")
+    released = re.findall(r"^## \[(\d\S*)\] - (\S+)$", changelog, re.MULTILINE)
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text("utf-8"))
+    assert released[0] == (PROJECT_FACTS["version"], citation["date-released"])
+    assert citation["version"] == PROJECT_FACTS["version"]
+
+
+def test_code_and_results_carry_a_licence_each(wheel: Path) -> None:
+    licences = [name.split("/licenses/")[1] for name in zipfile.ZipFile(wheel).namelist() if "/licenses/" in name]
+    assert sorted(licences) == ["LICENSE", "results/LICENSE"]
+    assert (PROJECT / "LICENSE").read_text("utf-8").rstrip().endswith("SOFTWARE.")  # MIT alone, as detectors want it
+    assert "non-commercial research" in (PROJECT / "results" / "LICENSE").read_text("utf-8")
 
 
 def test_wheel_holds_code_pages_and_published_results(wheel: Path) -> None:
