@@ -1,10 +1,9 @@
 """The REST API: photos in, perceived gender out.
 
-Knows HTTP and the scorer; knows nothing of pages. ``/api/v1`` is the API; ``POST /predict`` stays for a client that
-knows no third answer, and ``/healthz`` tells whether the model is loaded.
+``/api/v1`` is the API; ``POST /predict`` stays for clients that know two answers only, and ``/healthz`` says whether the
+model is loaded.
 """
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,7 +19,7 @@ DESCRIPTION = f"""\
 Predicts **perceived gender** from photos: what CelebA's annotators would have said of a face, not who somebody is.
 `uncertain` is an answer, and no answer overrides what people say of themselves.
 
-Photos are looked at in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos a
+Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB each; JPEG, PNG, WebP, BMP, TIFF or GIF. Errors are RFC 9457 problem details.
 """
 
@@ -28,7 +27,9 @@ Label = Literal["female", "male", "uncertain"]
 
 
 class Face(BaseModel):
-    """One face of a photo, and what is said of it."""
+    """One face of a photo and its prediction: the fields of `FacePrediction`, described for API documentation."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     face: int = Field(description="Number of the face in the photo; 0 is the largest.", examples=[0])
     x: int = Field(description="Left edge of the face's box, in pixels of the upright photo.", examples=[412])
@@ -42,15 +43,15 @@ class Face(BaseModel):
 
 
 class FileResult(BaseModel):
-    """What came of one file: its faces, or why there are none."""
+    """Result for one file: its faces, or why there are none."""
 
     file: str = Field(description="Name of the file as it was sent.", examples=["portrait.jpg"])
     error: str | None = Field(description="Why the file could not be scored; null if it was.", examples=[None])
-    faces: list[Face] = Field(description="Every face found, largest first.")
+    faces: list[Face] = Field(description="Every detected face, largest first.")
 
 
 class ModelSummary(BaseModel):
-    """Which model answered, and how good it is."""
+    """Which model answered, and how accurate it is."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -65,7 +66,7 @@ class ModelSummary(BaseModel):
 
 
 class ModelCard(ModelSummary):
-    """What is known of the model."""
+    """Description of the model."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -85,7 +86,7 @@ class Predictions(BaseModel):
     """Answer to a request in which at least one photo was scored."""
 
     model: ModelSummary
-    results: list[FileResult] = Field(description="One entry a file, in the order sent.")
+    results: list[FileResult] = Field(description="One entry per file, in the order sent.")
 
 
 class Gender(BaseModel):
@@ -104,12 +105,13 @@ class Health(BaseModel):
 
 
 def _form(many: bool) -> dict[str, Any]:
-    """Describe the multipart body, which is read as a stream and so not declared by parameters."""
+    """Describe the multipart body, which is read as a stream and therefore not declared as a parameter."""
     photo: dict[str, Any] = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-    told = "a photo"
+    description = "a photo"
     if many:
-        photo, told = {"type": "array", "items": photo, "maxItems": MAX_FILES}, f"one photo, or up to {MAX_FILES}"
-    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: {**photo, "description": told}}}
+        photo = {"type": "array", "items": photo, "maxItems": MAX_FILES}
+        description = f"one photo, or up to {MAX_FILES}"
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: {**photo, "description": description}}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
@@ -148,7 +150,7 @@ def router(scorer: Scorer) -> APIRouter:
         async for upload in read_uploads(request):
             try:
                 faces = await _score(scorer, upload, crop)
-                results.append(FileResult(file=upload.name, error=None, faces=[Face(**asdict(face)) for face in faces]))
+                results.append(FileResult(file=upload.name, error=None, faces=[Face.model_validate(face) for face in faces]))
             except Problem as failure:
                 failures.append(failure)
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
@@ -158,7 +160,7 @@ def router(scorer: Scorer) -> APIRouter:
 
     @routes.get("/api/v1/model", tags=["model"], summary="The model card", responses=documented(503))
     async def model() -> ModelCard:
-        """Tell what is known of the model that answers: where it comes from, how good it is, when it abstains."""
+        """Describe the model that answers: where it comes from, how accurate it is, when it abstains."""
         return ModelCard(**_predictor_card(scorer))
 
     @routes.post(
@@ -204,10 +206,10 @@ async def _score(scorer: Scorer, upload: Upload, crop: Crop) -> list[FacePredict
 
 
 async def _only_one(request: Request) -> Any:
-    taken = 0
+    photos = 0
     async for upload in read_uploads(request):
-        taken += 1
-        if taken > 1:
+        photos += 1
+        if photos > 1:
             raise Problem(400, "more than one photo: send them to /api/v1/predict")
         yield upload
 

@@ -1,7 +1,6 @@
 """Who may open a session: pages of this server, and origins that were allowed by name.
 
-Knows the headers of a websocket handshake and nothing else. A page of another site that a visitor has open cannot
-talk to the explorer in that visitor's name.
+A page of another site that a visitor has open cannot talk to the explorer in that visitor's name.
 """
 
 import logging
@@ -24,7 +23,7 @@ class SameOriginWebSockets:
     Parameters
     ----------
     app
-        What is guarded.
+        The app to guard.
     allowed
         Further origins, "HOST" or "HOST:PORT"; "*" allows all.
     """

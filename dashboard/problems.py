@@ -1,7 +1,4 @@
-"""Errors as RFC 9457 problem details: one line a person can act on, never a stack trace.
-
-Knows HTTP errors; knows nothing of photos, pages or the model.
-"""
+"""Errors as RFC 9457 problem details: one line a person can act on, never a stack trace."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -20,7 +17,7 @@ _MACHINE_PATHS = ("/api", "/predict", "/healthz")
 
 
 class ProblemDetails(BaseModel):
-    """What an error says, after RFC 9457; a problem with photos adds ``results``, one entry a file."""
+    """What an error says, after RFC 9457; a problem with photos adds ``results``, one entry per file."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -53,7 +50,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 def problem_response(
     status: int, detail: str, extra: dict[str, Any] | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Make the response that tells of a problem; it is never cached."""
+    """Make the response to a problem; it is never cached."""
     details = ProblemDetails(
         type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=" ".join(detail.split())
     )
@@ -83,8 +80,8 @@ def install(app: FastAPI, site: Path) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        found = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
-        return problem_response(422, found)
+        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        return problem_response(422, details)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
@@ -93,7 +90,7 @@ def install(app: FastAPI, site: Path) -> None:
         )
         if error.status_code == HTTPStatus.NOT_FOUND and not for_machine:
             return _missing_page(site)
-        return problem_response(error.status_code, _said(request, error), headers=dict(error.headers or {}))
+        return problem_response(error.status_code, _detail(request, error), headers=dict(error.headers or {}))
 
     @app.exception_handler(ClientDisconnect)
     async def on_disconnect(request: Request, error: ClientDisconnect) -> Response:
@@ -104,7 +101,7 @@ def install(app: FastAPI, site: Path) -> None:
         return problem_response(500, "the server failed on this request; its log says why")
 
 
-def _said(request: Request, error: HTTPException) -> str:
+def _detail(request: Request, error: HTTPException) -> str:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return f"nothing is at {request.url.path}: /api/docs lists what there is"

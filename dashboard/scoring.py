@@ -1,7 +1,6 @@
 """The loaded model, and the few threads that score photos, shared by the API and all sessions of the explorer.
 
-Knows when the model is ready; knows nothing of HTTP or pages. Scoring leaves the event loop free, and no more photos
-are decoded at a time than there are cores: each may take 150 MB.
+Scoring leaves the event loop free, and no more photos are decoded at a time than there are cores: each may take 150 MB.
 """
 
 import asyncio
@@ -38,7 +37,7 @@ class Scorer:
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="score")
 
     def load(self) -> None:
-        """Load the model; a mistake that the user can mend is kept and told by `predictor`."""
+        """Load the model; a `UserError` is kept for `predictor` to raise."""
         try:
             self._predictor = self._load()
         except UserError as error:

@@ -1,19 +1,20 @@
 """One ASGI app: the report at /, the explorer at /explore, the API at /api.
 
-Knows how the three are put together; each of them is made elsewhere. Everything that a page loads comes from this
-server, fonts and the API's documentation included.
+The three are made elsewhere and put together here. Everything that a page loads comes from this server, fonts and the
+API's documentation included.
 """
 
 import contextlib
+import inspect
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-import panel_material_ui as pmui
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from panel.io.fastapi import add_applications
@@ -23,9 +24,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from analysis.core.errors import UserError
 from analysis.results import Results
-from dashboard import api, explorer, problems, sessions
-from dashboard.chrome import notice
+from dashboard import api, explorer, parts, problems, sessions
+from dashboard.chrome import Shared
 from dashboard.origins import SameOriginWebSockets
 from dashboard.pages import PAGES
 from dashboard.scoring import Scorer
@@ -42,7 +44,7 @@ SECURITY_HEADERS = {
 
 
 class _SecurityHeaders:
-    """ASGI middleware that adds `SECURITY_HEADERS` to what has not set them itself."""
+    """ASGI middleware that adds `SECURITY_HEADERS` to responses that lack them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -63,7 +65,7 @@ class _SecurityHeaders:
 
 
 class _Site:
-    """The rendered report, which answers whatever nothing else answers.
+    """The rendered report, which answers all requests that no other route answers.
 
     It is the router's default rather than a mount at "/", which would answer a GET of the API's POST routes too.
     """
@@ -96,12 +98,12 @@ def create_app(
         The loaded model; by default it is loaded from ``results`` when the app starts, and until then /healthz and
         the API answer 503.
     allowed_origins
-        Origins besides the server's own that may open sessions of the explorer; see `SameOriginWebSockets`.
+        Origins that may open sessions of the explorer, besides the server's own; see `SameOriginWebSockets`.
 
     Returns
     -------
     fastapi.FastAPI
-        To be run by an ASGI server in one process: sessions live in its memory.
+        Run it with an ASGI server in one process: sessions live in its memory.
     """
     run = Results(results)
     scorer = Scorer(lambda: predictor or Predictor.load(results / "model", threads=1))
@@ -128,13 +130,12 @@ def create_app(
     )
     problems.install(app, site)
     app.include_router(api.router(scorer))
-    explorer.configure(run, scorer=scorer)
+    app.add_api_route(parts.THEME_CSS, _theme_css, include_in_schema=False)
+    applications = explorer.applications(Shared(run, scorer))
     titles = {page.path: f"{page.title} - meanface" for page in PAGES}
-    app.state.explorer = add_applications(
-        {path: _guarded(make) for path, make in explorer.APPS.items()}, app=app, title=titles
-    )
+    app.state.explorer = add_applications(applications, app=app, title=titles)
     for route in app.router.routes:
-        if getattr(route, "path", None) in explorer.APPS:
+        if getattr(route, "path", None) in applications:
             route.include_in_schema = False  # type: ignore[attr-defined]
     sessions.install()
     app.router.default = _Site(site)
@@ -145,26 +146,21 @@ def create_app(
     return app
 
 
+def _theme_css() -> FileResponse:
+    # Asked for again on each load, so that a new version is not shown in the colours of the old one.
+    return FileResponse(Path(__file__).with_name("theme.css"), headers={"Cache-Control": "no-cache"})
+
+
 def _read(results: Results) -> None:
-    """Read what pages show while nobody waits for it yet; a page that lacks a file says so itself."""
-    for name, part in vars(Results).items():
-        if isinstance(part, cached_property):
-            with contextlib.suppress(Exception):
+    """Read the results ahead of the first visitor."""
+    for name, entry in inspect.getmembers_static(type(results)):
+        if isinstance(entry, cached_property):
+            try:
                 getattr(results, name)
-
-
-def _guarded(make: Callable[[], pmui.Page]) -> Callable[[], pmui.Page]:
-    """Say that a page failed, where Panel would show its visitor the stack trace."""
-
-    def page() -> pmui.Page:
-        try:
-            return make()
-        except Exception:
-            _log.exception("a page of the explorer failed")
-            told = "This page failed; the server's log says why. The other pages may work."
-            return pmui.Page(title="meanface", site_url="/explore", main=[notice(told, severity="error")])
-
-    return page
+            except UserError:
+                pass  # the run lacks this result: the page that needs it says so
+            except Exception:
+                _log.exception("cannot read %s of %s: the pages that show it will fail", name, results.folder)
 
 
 def _document_problems(app: FastAPI) -> None:

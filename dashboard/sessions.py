@@ -1,7 +1,8 @@
 """Ends explorer sessions when their browser leaves, so that no uploaded photo outlives its visitor.
 
-Knows two gaps of bokeh-fastapi and closes them: a closed websocket is never reported to its session, which then stays
-in memory for as long as the server runs; and a message that cannot be read is logged with its content.
+Closes two gaps of bokeh-fastapi: a closed websocket is never reported to its session, which then stays in memory for as
+long as the server runs; and a message that cannot be read is logged with its content. Neither has a public hook, so a
+private method is wrapped; a test opens and closes a session through it.
 """
 
 import logging
@@ -12,7 +13,7 @@ _LOG = "bokeh_fastapi.handler"
 
 
 def install() -> None:
-    """Close the gaps, once a process."""
+    """Close the gaps, once per process."""
     if getattr(WSHandler, "_meanface", False):
         return
     receive = WSHandler._receive_loop
@@ -30,7 +31,7 @@ def install() -> None:
 
 
 def _without_content(record: logging.LogRecord) -> bool:
-    """Keep the message's own words, drop what was sent."""
+    """Keep the log message, drop what the browser sent."""
     if record.levelno >= logging.ERROR and record.args:
         record.msg, record.args, record.exc_info = str(record.msg).split(":")[0], (), None
     return True

@@ -1,8 +1,7 @@
 """Reads uploaded photos from a request, one after the other, in memory only.
 
-Knows multipart bodies and their limits; knows nothing of what is in a photo. Starlette's own form parser writes parts
-over a megabyte to a temporary file, and gives out files only when the whole body is there; here nothing touches the
-disk, and a file can be dropped as soon as it was looked at.
+Starlette's own form parser writes parts over a megabyte to a temporary file, and gives out files only when the whole
+body is there; here nothing touches the disk, and a file can be dropped as soon as it is scored.
 """
 
 from collections.abc import AsyncIterator
@@ -119,8 +118,8 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     Raises
     ------
     Problem
-        400 if the body is no complete multipart form, has no file or too many; 413 if it is longer than
-        `MAX_BODY_BYTES`; 415 if its media type is another.
+        400 if the body is not a complete multipart form, has no file or too many; 413 if it is longer than
+        `MAX_BODY_BYTES`; 415 if it has another media type.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
@@ -130,25 +129,25 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _body_too_large()
-    parts, taken, found = _Parts(), 0, 0
+    parts, length, files = _Parts(), 0, 0
     parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
     async for chunk in request.stream():
-        taken += len(chunk)
-        if taken > MAX_BODY_BYTES:
+        length += len(chunk)
+        if length > MAX_BODY_BYTES:
             raise _body_too_large()
         try:
             parser.write(chunk)
         except FormParserError as error:
             raise Problem(400, "the body is not a valid multipart form") from error
         for upload in parts.complete:
-            found += 1
-            if found > MAX_FILES:
+            files += 1
+            if files > MAX_FILES:
                 raise Problem(400, f"more than {MAX_FILES} files: send them in several requests")
             yield upload
         parts.complete.clear()
-    if taken and not parts.ended:
+    if length and not parts.ended:
         raise Problem(400, "the multipart form is cut short")
-    if not found:
+    if not files:
         raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +11,9 @@ from tqdm import tqdm
 from analysis.core import storage
 from analysis.core.errors import UserError
 from model.faces import Crop
-from model.predict import Predictor
+from model.predict import FacePrediction, Predictor
 
-COLUMNS = ("file", "face", "x", "y", "width", "height", "label", "p_male", "error")
+COLUMNS = ("file", *(field.name for field in fields(FacePrediction)), "error")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _WRITERS = {".csv", ".parquet", ".jsonl"}
 

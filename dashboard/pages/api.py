@@ -1,19 +1,20 @@
 """The page on how to call the API: its endpoints, and examples in several languages.
 
-Knows the routes (from the API itself) and the example files of the report; types neither of them again.
+Reads the routes from the API itself and the examples from the files of the report.
 """
 
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
 from fastapi.routing import APIRoute
 
 from analysis.core import paths
-from dashboard import chrome
+from dashboard import chrome, parts
 from dashboard.api import DESCRIPTION, router
 
 EXAMPLES = paths.PROJECT / "site" / "examples"
@@ -29,18 +30,18 @@ _LANGUAGES = {
 
 def examples(folder: Path = EXAMPLES) -> dict[str, str]:
     """Read the example files of a folder: title -> code, sorted by file name; empty where there are none."""
-    found: dict[str, str] = {}
+    by_title: dict[str, str] = {}
     for file in sorted(folder.glob("*")) if folder.is_dir() else []:
         if language := _LANGUAGES.get(file.suffix.lower()):
-            title = f"{language}: {file.stem.replace('_', ' ')}" if language in found else language
-            found[title] = file.read_text(encoding="utf-8").strip()
-    return found
+            title = f"{language}: {file.stem.replace('_', ' ')}" if language in by_title else language
+            by_title[title] = file.read_text(encoding="utf-8").strip()
+    return by_title
 
 
 class ApiPage(chrome.ExplorerPage):
     """The API's endpoints and examples."""
 
-    example = param.Integer(default=0, bounds=(0, None), doc="Number of the example that is open.")
+    example = param.Integer(default=0, bounds=(0, None), doc="Number of the open example.")
 
     path = "/explore/api"
     title = "API"
@@ -50,27 +51,22 @@ class ApiPage(chrome.ExplorerPage):
     in_url = ("example",)
 
     def endpoints(self) -> list[tuple[str, str, str]]:
-        """List the API's routes: method, path and what it answers."""
+        """List the API's routes: method, path and what it returns."""
         routes = [route for route in router(self.shared.scorer).routes if isinstance(route, APIRoute)]
         return [(min(route.methods or ()), route.path, route.summary or "") for route in routes]
 
     def _endpoints(self) -> Any:
-        rows = "".join(
-            f"<tr><td>{method}</td><td><code>{escape(path)}</code></td><td>{escape(summary)}</td></tr>"
-            for method, path, summary in self.endpoints()
-        )
-        return chrome.table(
-            '<thead><tr><th scope="col">Method</th><th scope="col">Path</th><th scope="col">Answer</th></tr></thead>'
-            f"<tbody>{rows}</tbody>"
+        return parts.table(
+            pd.DataFrame(self.endpoints(), columns=["Method", "Path", "Returns"]).set_index("Path")
         )
 
     def _examples(self) -> Any:
-        found = examples()
-        if not found:
-            return chrome.notice("This installation has no examples; the API's documentation lets you try each call.")
+        code = examples()
+        if not code:
+            return parts.notice("This installation has no examples; the API's documentation lets you try each call.")
         tabs = pmui.Tabs(
-            *((title, _code(code)) for title, code in found.items()),
-            active=min(self.example, len(found) - 1),
+            *((language, _code(example)) for language, example in code.items()),
+            active=min(self.example, len(code) - 1),
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -78,18 +74,13 @@ class ApiPage(chrome.ExplorerPage):
         return tabs
 
     def content(self) -> list[Any]:
-        """Give what the API promises, its endpoints and the examples."""
+        """List what the API promises, its endpoints and the examples."""
         return [
-            chrome.text(DESCRIPTION),
-            chrome.section("Endpoints", self._endpoints()),
-            chrome.section("Examples", self._examples()),
+            parts.text(DESCRIPTION),
+            parts.section("Endpoints", self._endpoints()),
+            parts.section("Examples", self._examples()),
         ]
 
 
 def _code(code: str) -> pn.pane.HTML:
-    return pn.pane.HTML(
-        f'<pre tabindex="0"><code>{escape(code)}</code></pre>',
-        stylesheets=[chrome.TEXT_CSS],
-        sizing_mode="stretch_width",
-        margin=(14, 0, 0, 0),
-    )
+    return parts.html(f'<pre tabindex="0"><code>{escape(code)}</code></pre>', "code")

@@ -8,21 +8,32 @@ import param
 
 from analysis.averages.source import LiveSubsets, subset_source
 from analysis.figures import faces, subsets
-from dashboard import chrome
+from dashboard import chrome, parts
+from dashboard.parts import View
 
 _OWN = "a filter of your own"
+
+VIEWS = {
+    "average": View("", faces.average_faces, faces.average_faces_reading, "average_faces"),
+    "spread": View("", faces.spread_faces, faces.spread_faces_reading, "average_faces"),
+    "difference": View("", faces.difference_map, faces.difference_map_reading, "average_faces"),
+}
+_CONTRASTS = {
+    "difference": (subsets.subset_difference, subsets.subset_difference_reading),
+    "certainty": (subsets.subset_certainty, subsets.subset_certainty_reading),
+}
 
 
 class FacesPage(chrome.ExplorerPage):
     """The average face of each label, how they spread and differ, and the averages of any two subsets."""
 
     view = param.Selector(
-        objects={"Average": "average", "Spread": "spread", "Difference": "difference"}, doc="What is shown."
+        objects={"Average": "average", "Spread": "spread", "Difference": "difference"}, doc="What to show of each label."
     )
     first = param.String("label == 'female'", doc="Filter of the first subset.")
     second = param.String("label == 'male'", doc="Filter of the second subset.")
     contrast = param.Selector(
-        objects={"Difference": "difference", "In standard errors": "certainty"}, doc="How the difference is shown."
+        objects={"Difference": "difference", "In standard errors": "certainty"}, doc="Unit of the difference."
     )
 
     path = "/explore/faces"
@@ -33,21 +44,12 @@ class FacesPage(chrome.ExplorerPage):
     )
     in_url = ("view", "first", "second", "contrast")
 
-    @param.depends("view")
-    def _figure(self) -> Any:
-        draw, read = {
-            "average": (faces.average_faces, faces.average_faces_reading),
-            "spread": (faces.spread_faces, faces.spread_faces_reading),
-            "difference": (faces.difference_map, faces.difference_map_reading),
-        }[self.view]
-        return chrome.attempt(lambda: chrome.figure(draw(self.results.average_faces), read(self.results.average_faces)))
-
     def _facts(self) -> Any:
         count = self.results.average_faces["count"]
         size = self.results.average_faces.sizes
-        return chrome.facts(
+        return parts.facts(
             {f"Faces labelled {label}": f"{int(count.sel(label=label)):,}" for label in count["label"].values}
-            | {"Frame": (f"{size['x']} × {size['y']}", "pixels, eyes and mouth aligned")}
+            | {"Size": (f"{size['x']} × {size['y']}", "pixels, eyes and mouth aligned")}
         )
 
     def _choosers(self) -> Any:
@@ -60,12 +62,10 @@ class FacesPage(chrome.ExplorerPage):
             if isinstance(source, LiveSubsets)
             else f"Only the published averages can be chosen: {source.reason}."
         )
-        return pn.Column(
-            chrome.controls(*(self._chooser(which, named, live) for which in ("first", "second"))),
-            chrome.text(note),
-            sizing_mode="stretch_width",
-            margin=0,
-            styles={"gap": "10px"},
+        return parts.stack(
+            parts.controls(*(self._chooser(which, named, live) for which in ("first", "second"))),
+            parts.text(note),
+            gap=10,
         )
 
     def _chooser(self, which: str, named: dict[str, str], any_filter: bool) -> pn.Column:
@@ -89,42 +89,36 @@ class FacesPage(chrome.ExplorerPage):
 
         select.param.watch(name_chosen, "value")
         self.param.watch(filter_changed, which)
-        parts: list[Any] = [select]
+        widgets: list[Any] = [select]
         if any_filter:
             label = f"Filter of the {which} subset"
-            parts.append(pmui.TextInput.from_param(self.param[which], label=label, description="", width=300, margin=0))
-        return pn.Column(*parts, margin=0, styles={"gap": "14px"})
+            widgets.append(pmui.TextInput.from_param(self.param[which], label=label, description="", width=300, margin=0))
+        return pn.Column(*widgets, margin=0, styles={"gap": "14px"})
 
     @param.depends("first", "second", "contrast")
     def _comparison(self) -> Any:
-        def make() -> Any:
-            found = subset_source(self.results).compare(self.first, self.second)
-            draw, read = {
-                "difference": (subsets.subset_difference, subsets.subset_difference_reading),
-                "certainty": (subsets.subset_certainty, subsets.subset_certainty_reading),
-            }[self.contrast]
-            return pn.FlexBox(
-                _half(chrome.figure(subsets.subset_faces(found), subsets.subset_faces_reading(found))),
-                _half(chrome.figure(draw(found), read(found))),
-                gap="24px",
-                sizing_mode="stretch_width",
-                margin=0,
-            )
-
-        return chrome.attempt(make)
+        compared = subset_source(self.results).compare(self.first, self.second)
+        draw, read = _CONTRASTS[self.contrast]
+        return pn.FlexBox(
+            _half(parts.figure(subsets.subset_faces(compared), subsets.subset_faces_reading(compared))),
+            _half(parts.figure(draw(compared), read(compared))),
+            gap="24px",
+            sizing_mode="stretch_width",
+            margin=0,
+        )
 
     def content(self) -> list[Any]:
-        """Give the view that is chosen, how many faces are in it, and the comparison of two subsets."""
+        """List the chosen view, how many faces are in it, and the comparison of two subsets."""
         return [
-            chrome.controls(chrome.choice(self.param.view)),
-            chrome.later(self._figure),
-            chrome.attempt(self._facts),
-            chrome.section(
+            parts.controls(parts.choice(self.param.view)),
+            parts.chosen(self, "view", VIEWS),
+            parts.or_notice(self._facts)(),
+            parts.section(
                 "Compare any two subsets",
-                chrome.attempt(self._choosers),
-                chrome.controls(chrome.choice(self.param.contrast)),
-                chrome.later(self._comparison),
-                about="Which faces are averaged is up to you; an average of fewer than 16 is not shown.",
+                parts.or_notice(self._choosers)(),
+                parts.controls(parts.choice(self.param.contrast)),
+                parts.later(self._comparison),
+                about="Choose which faces to average; an average of fewer than 16 is not shown.",
             ),
         ]
 

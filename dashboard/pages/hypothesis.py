@@ -1,7 +1,5 @@
-"""The page of the hypothesis: the verdict and what it rests on."""
+"""The page of the hypothesis: the verdict and the evidence for it."""
 
-from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -10,187 +8,145 @@ import panel_material_ui as pmui
 import param
 
 from analysis.core.errors import UserError
+from analysis.core.words import p_value
 from analysis.figures import confounders, elsewhere, hypothesis
 from analysis.figures.answers import verdict_reasons
 from analysis.figures.hypothesis import CHANNEL_NAMES
-from dashboard import chrome
+from dashboard import chrome, parts
+from dashboard.parts import View
 
-_VERDICT_CSS = """
-:host { font-family: Roboto, system-ui, sans-serif; }
-blockquote { margin: 0; padding: 18px 20px; border-radius: 12px;
-  border-left: 6px solid var(--mui-palette-primary-main, #332288);
-  background: color-mix(in srgb, var(--mui-palette-primary-main, #332288) 9%, transparent); }
-p { margin: 0; max-width: 74ch; line-height: 1.5; }
-strong { display: block; font-size: 1.5rem; line-height: 1.25; margin: 4px 0 6px; }
-"""
+VIEWS: dict[str, tuple[View, ...]] = {
+    "effect": (
+        View("", hypothesis.effect_maps, hypothesis.effect_maps_reading, "effects critical", "hypothesis"),
+        View("", hypothesis.null_distribution, hypothesis.null_distribution_reading, "hypothesis"),
+    ),
+    "parts": (
+        View("", hypothesis.region_chart, hypothesis.region_chart_reading, "regions channel"),
+        View("", hypothesis.masks, hypothesis.masks_reading, "average_faces", ""),
+    ),
+    "styling": (
+        View("", confounders.steps_chart, confounders.steps_reading, "confounders hypothesis", "hypothesis"),
+        View("", confounders.survival_chart, confounders.survival_reading, "confounders hypothesis"),
+        View("", confounders.balance_chart, confounders.balance_reading, "balance hypothesis"),
+        View("", confounders.overlap_table, confounders.overlap_reading, "hypothesis", numbers=False),
+    ),
+    "prediction": (View("", hypothesis.accuracy_chart, hypothesis.accuracy_reading, "accuracies"),),
+    "controls": (
+        View(
+            "",
+            hypothesis.control_table,
+            lambda table: "The same test where no difference exists: a valid test finds none, so p should not be small.",
+            "hypothesis",
+            numbers=False,
+        ),
+        View("", hypothesis.false_positive_chart, hypothesis.false_positive_reading, "hypothesis"),
+    ),
+}
 
 
 class HypothesisPage(chrome.ExplorerPage):
-    """The study one question at a time: each view draws only what it shows."""
+    """The study one question at a time: only the figures of the chosen one are drawn."""
 
     view = param.Selector(
         default="effect",
         objects={
             "Effect": "effect",
-            "Parts": "parts",
-            "Face or styling": "styling",
+            "Parts of the face": "parts",
+            "Styling": "styling",
             "Prediction": "prediction",
-            "Elsewhere": "elsewhere",
+            "Other data sets": "elsewhere",
             "Controls": "controls",
         },
-        doc="What is shown.",
+        doc="Question whose figures to show.",
     )
-    beyond_chance = param.Boolean(default=False, doc="Whether the maps show only what chance does not give.")
+    beyond_chance = param.Boolean(default=False, doc="Whether the maps show only what is significant.")
     channel = param.Selector(
         default="L",
         objects={"Lightness": "L", "Green to red": "a", "Blue to yellow": "b", "All": "all"},
-        doc="Channel that is shown.",
+        doc="Colour channel to show.",
     )
 
     path = "/explore/hypothesis"
     title = "Hypothesis"
-    lead = "Is the difference between the two average faces more than chance would give, and is it the face?"
+    lead = "Do the two average faces differ by more than chance, and is the difference in the face or in the styling?"
     in_url = ("view", "channel", "beyond_chance")
 
-    def _verdict(self) -> Any:
-        found = self.results.hypothesis
-        people = found["identities"]
-        return pn.pane.HTML(
-            f"<blockquote><p>“{escape(found['statement'])}”</p><p><strong>{escape(found['verdict'].capitalize())}</strong>"
-            f"p {probability(found['largest_in_face']['p_value'])} within the face in a permutation test with "
-            f"{found['permutations']:,} permutations of {people['female']:,} female-labelled and {people['male']:,} "
-            "male-labelled people.</p></blockquote>",
-            stylesheets=[_VERDICT_CSS],
-            sizing_mode="stretch_width",
-            margin=0,
-        )
+    @param.depends("beyond_chance")
+    def critical(self) -> float | None:
+        """Smallest significant |g| where only significant pixels are shown, else None."""
+        return self.results.hypothesis["critical_abs_g"] if self.beyond_chance else None
 
-    def _reasons(self) -> Any:
-        rows = [
-            {"Question": question, "Answer": answer, "Numbers": numbers}
-            for question, answer, numbers in verdict_reasons(self.results)
-        ]
-        return shown(pd.DataFrame(rows).set_index("Question"))
-
-    @param.depends("view")
-    def _choices(self) -> Any:
-        if self.view == "effect":
-            return chrome.controls(
-                pmui.Switch.from_param(
-                    self.param.beyond_chance,
-                    label="Only what chance does not give",
-                    description="",
-                    margin=(0, 0, 0, 6),
-                )
-            )
-        if self.view in ("parts", "elsewhere"):
-            return chrome.controls(chrome.choice(self.param["channel"]))
-        return chrome.nothing()
-
-    @param.depends("view", "beyond_chance", "channel")
-    def _view(self) -> Any:
-        views: dict[str, Callable[[], list[Any]]] = {
-            "effect": self._effect,
-            "parts": self._parts,
-            "styling": self._styling,
-            "prediction": self._prediction,
-            "elsewhere": self._elsewhere,
-            "controls": self._controls,
-        }
-        return chrome.attempt(
-            lambda: pn.Column(*views[self.view](), sizing_mode="stretch_width", styles={"gap": "28px"})
-        )
-
-    def _effect(self) -> list[Any]:
-        found = self.results.hypothesis
-        critical = found["critical_abs_g"] if self.beyond_chance else None
-        return [
-            chrome.figure(
-                hypothesis.effect_maps(self.results.effects, critical), hypothesis.effect_maps_reading(found)
-            ),
-            chrome.figure(hypothesis.null_distribution(found), hypothesis.null_distribution_reading(found)),
-        ]
-
-    def _parts(self) -> list[Any]:
-        regions = self.results.regions
-        return [
-            chrome.figure(
-                hypothesis.region_chart(regions, self.channel), hypothesis.region_chart_reading(regions, self.channel)
-            ),
-            chrome.figure(hypothesis.masks(self.results.average_faces), hypothesis.masks_reading()),
-        ]
-
-    def _styling(self) -> list[Any]:
-        found, steps, balance = self.results.hypothesis, self.results.confounders, self.results.balance
-        return [
-            chrome.figure(confounders.steps_chart(steps, found), confounders.steps_reading(found)),
-            chrome.figure(confounders.survival_chart(steps, found), confounders.survival_reading(steps, found)),
-            chrome.figure(confounders.balance_chart(balance, found), confounders.balance_reading(balance, found)),
-            shown(confounders.overlap_table(found), confounders.overlap_reading(found)),
-        ]
-
-    def _prediction(self) -> list[Any]:
+    @property
+    def accuracies(self) -> pd.DataFrame:
+        """Accuracy of the averages, and of the network where the run has one; see `hypothesis.accuracy_table`."""
         try:
             metrics = self.results.metrics
         except UserError:  # a run without a network has the averages alone
             metrics = None
-        table = hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study["dataset"])
-        return [chrome.figure(hypothesis.accuracy_chart(table), hypothesis.accuracy_reading(table))]
+        return hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study["dataset"])
 
-    def _elsewhere(self) -> list[Any]:
-        found, effects = self.results.elsewhere, self.results.effects
-        if found.empty:
-            return [chrome.notice("No other data set was compared: `meanface study NAME --compare OTHER` does.")]
-        # Maps have one channel each; for all together lightness stands.
+    def _verdict(self) -> Any:
+        tested = self.results.hypothesis
+        people = tested["identities"]
+        return parts.notice(
+            f"“{tested['statement']}”\n\n{p_value(tested['largest_in_face']['p_value'])} within the face in a "
+            f"permutation test with {tested['permutations']:,} permutations of {people['female']:,} female-labelled "
+            f"and {people['male']:,} male-labelled people.",
+            title=tested["verdict"].capitalize(),
+        )
+
+    def _reasons(self) -> Any:
+        reasons = pd.DataFrame(verdict_reasons(self.results), columns=["Question", "Answer", "Numbers"])
+        return parts.table(reasons.set_index("Question"))
+
+    @param.depends("view")
+    def _choices(self) -> Any:
+        if self.view == "effect":
+            return parts.controls(
+                pmui.Switch.from_param(
+                    self.param.beyond_chance, label="Only significant pixels", description="", margin=(0, 0, 0, 6)
+                )
+            )
+        if self.view in ("parts", "elsewhere"):
+            return parts.controls(parts.choice(self.param["channel"]))
+        return parts.nothing()
+
+    @param.depends("view")
+    def _view(self) -> Any:
+        if self.view == "elsewhere":
+            return parts.later(self._elsewhere)
+        return parts.stack(*(view.later(self) for view in VIEWS[self.view]), gap=28)
+
+    @param.depends("channel")
+    def _elsewhere(self) -> Any:
+        """Draw the maps of each other data set, and the correlations with all of them."""
+        correlations, effects = self.results.elsewhere, self.results.effects
+        if correlations.empty:
+            return parts.notice("No other data set was compared: `meanface study NAME --compare OTHER` does that.")
+        # A map has one channel; for all together lightness is shown.
         own, channel = self.results.study["dataset"], self.channel if self.channel in CHANNEL_NAMES else "L"
         maps = [
-            chrome.figure(
+            parts.figure(
                 elsewhere.elsewhere_maps(effects, own, other, channel),
-                elsewhere.elsewhere_maps_reading(found, other, channel),
+                elsewhere.elsewhere_maps_reading(correlations, other, channel),
             )
-            for other in dict.fromkeys(found["dataset"])
+            for other in dict.fromkeys(correlations["dataset"])
         ]
-        chart = chrome.figure(
-            elsewhere.correlation_chart(found, self.channel), elsewhere.correlation_reading(found, self.channel)
+        chart = parts.figure(
+            elsewhere.correlation_chart(correlations, self.channel),
+            elsewhere.correlation_reading(correlations, self.channel),
         )
-        return [*maps, chart]
-
-    def _controls(self) -> list[Any]:
-        found = self.results.hypothesis
-        return [
-            shown(
-                hypothesis.control_table(found),
-                "The same test where there is nothing to find: a sound test finds nothing, p is not small.",
-            ),
-            chrome.figure(hypothesis.false_positive_chart(found), hypothesis.false_positive_reading(found)),
-        ]
+        return parts.stack(*maps, chart, gap=28)
 
     def content(self) -> list[Any]:
-        """Give the verdict, then what it rests on."""
+        """List the verdict, then the evidence."""
         return [
-            chrome.attempt(self._verdict),
-            chrome.section("What it rests on", chrome.attempt(self._reasons)),
-            chrome.section(
+            parts.or_notice(self._verdict)(),
+            parts.section("Evidence", parts.or_notice(self._reasons)()),
+            parts.section(
                 "The study, question by question",
-                chrome.choice(self.param["view"]),
+                parts.choice(self.param["view"]),
                 self._choices,
-                chrome.later(self._view),
+                pn.panel(self._view, sizing_mode="stretch_width"),
             ),
         ]
-
-
-def shown(table: pd.DataFrame, caption: str = "") -> pn.pane.HTML:
-    """Set a table of text, its index first, in the explorer's type."""
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in (table.index.name, *table.columns))
-    rows = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in zip(table.index, table.to_numpy(), strict=True)
-    )
-    return chrome.table(f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>", caption=caption)
-
-
-def probability(p: float) -> str:
-    """Write a p-value with its sign of relation, as precisely as it deserves."""
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

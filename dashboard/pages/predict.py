@@ -1,7 +1,6 @@
-"""The live predictor: photos from the visitor, a row for each face, a report to take away.
+"""The live predictor: photos from the visitor, one row per face, a report to download.
 
-Knows the scorer and the session's rows; photos are in this session's memory while they are scored, small crops of
-them while the page is open.
+Photos are in this session's memory while they are scored, small crops of them while the page is open.
 """
 
 import base64
@@ -21,18 +20,19 @@ import param
 from PIL import Image, ImageDraw
 
 from analysis.core.errors import UserError
+from analysis.core.words import percent
 from analysis.data.photo import decode_photo
 from analysis.data.sources import demo_source
 from analysis.figures.theme import LABEL_COLOURS
-from dashboard import chrome
+from dashboard import chrome, parts
 from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
 from model.batch import COLUMNS
 from model.predict import FacePrediction
 
 CARE = """
-The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing of
-who somebody is and never overrides what people say of themselves. *Uncertain* is an answer, given where the model
-could only guess.
+The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing about
+who somebody is and never overrides what people say of themselves. *Uncertain* is an answer, given where the model is
+not sure enough to decide.
 
 **Photos stay in memory.** They are scored and dropped, never stored or logged; small crops of them stay in this page
 until it is closed or cleared.
@@ -44,39 +44,12 @@ _BOX_COLOUR = "#ffffff"
 
 _PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
 
-_TABLE_CSS = """
-td.file { max-width: 15rem; overflow-wrap: anywhere; }
-td.photo { width: 64px; }
-td[data-name="p(male)"] { white-space: nowrap; }
-img { display: block; width: 64px; height: 64px; object-fit: cover; border-radius: 10px; }
-.label { display: inline-flex; align-items: center; gap: 8px; font-weight: 600; white-space: nowrap; }
-.label::before { content: ""; width: 12px; height: 12px; border-radius: 50%; background: var(--colour);
-  box-shadow: 0 0 0 1px color-mix(in srgb, currentColor 45%, transparent); }
-.error { color: var(--mui-palette-error-main, #b3261e); }
-.scale { display: inline-block; position: relative; width: 72px; height: 6px; border-radius: 3px; margin-left: 10px;
-  vertical-align: middle; background: color-mix(in srgb, currentColor 18%, transparent); }
-.scale i { position: absolute; top: -3px; width: 4px; height: 12px; margin-left: -2px; border-radius: 2px;
-  background: currentColor; }
-@media (max-width: 700px) {
-  thead { display: none; }
-  table, tbody { display: block; }
-  tr { display: grid; grid-template-columns: 64px 1fr; gap: 2px 14px; padding: 12px 0;
-    border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
-  tr.failed { grid-template-columns: 1fr; }
-  tr.failed td { grid-column: 1; }
-  td, td.number { border: 0; padding: 0; grid-column: 2; text-align: left; }
-  td.photo { grid-column: 1; grid-row: 1 / span 5; }
-  td[data-name]::before { content: attr(data-name) ": "; opacity: .78; }
-  td.file { max-width: none; font-weight: 600; }
-  td.minor, td:empty { display: none; }
-}
-"""
-
 
 class PhotoInput(pmui.FileInput):
     """A file input that hands photos over and keeps none.
 
-    Panel's own keeps the bytes as its value, and with that a copy in the session's document.
+    Panel's own keeps the bytes as its value, and with that a copy in the session's document. There is no public way
+    to receive files without that, so two private methods are replaced; a test uploads files through them.
 
     Parameters
     ----------
@@ -111,16 +84,16 @@ class PredictPage(chrome.ExplorerPage):
     crop = param.Selector(
         default="detect",
         objects={"Find every face": "detect", "Photo is one aligned face": "none"},
-        doc="How faces are found; see `Predictor.predict_photo`.",
+        doc="How to find faces; see `Predictor.predict_photo`.",
     )
-    rows = param.List(default=[], doc="A dict a face, with the report's columns and `thumbnail`.")
-    done = param.Integer(default=0, bounds=(0, None), doc="Photos scored of the batch that is worked on.")
-    total = param.Integer(default=0, bounds=(0, None), doc="Photos of the batch; 0 while none is worked on.")
-    message = param.String(default="", doc="What went wrong with a batch as a whole.")
+    rows = param.List(default=[], doc="One dict per face, with the report's columns and `thumbnail`.")
+    done = param.Integer(default=0, bounds=(0, None), doc="Number of photos of the current upload that are scored.")
+    total = param.Integer(default=0, bounds=(0, None), doc="Number of photos of the current upload; 0 between uploads.")
+    message = param.String(default="", doc="Error that concerns an upload as a whole.")
 
     path = "/explore/predict"
     title = "Predict"
-    lead = "Give one or more photos and see what the model says of every face in them."
+    lead = "Upload one or more photos and see what the model says about every face in them."
     in_url = ("crop",)
 
     async def score(self, photos: list[tuple[str, bytes]]) -> None:
@@ -135,7 +108,7 @@ class PredictPage(chrome.ExplorerPage):
             self.message = "The last photos are still being scored: try again in a moment."
             return
         if len(photos) > MAX_FILES:
-            self.message = f"These are too many photos at once: give up to {MAX_FILES}."
+            self.message = f"These are too many photos at once: upload up to {MAX_FILES}."
             return
         self.param.update(message="", done=0, total=len(photos))
         try:
@@ -147,7 +120,7 @@ class PredictPage(chrome.ExplorerPage):
 
     async def _rows(self, name: str, data: bytes) -> list[dict[str, Any]]:
         if len(data) > MAX_FILE_BYTES:
-            return [{"file": name, "error": f"the file is over {MAX_FILE_BYTES // 2**20} MB: give a smaller photo"}]
+            return [{"file": name, "error": f"the file is over {MAX_FILE_BYTES // 2**20} MB: upload a smaller photo"}]
         try:
             faces = await self.shared.scorer.score(data, self.crop)
             crops = await self.shared.scorer.run(partial(thumbnails, data, faces))
@@ -156,7 +129,7 @@ class PredictPage(chrome.ExplorerPage):
         return [{"file": name, **asdict(face), "thumbnail": crop} for face, crop in zip(faces, crops, strict=True)]
 
     def report(self) -> pd.DataFrame:
-        """Give the rows as a table: ``file, face, x, y, width, height, label, p_male, error``."""
+        """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, error``."""
         whole = dict.fromkeys(("face", "x", "y", "width", "height"), "Int64")
         return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype(whole)
 
@@ -165,10 +138,10 @@ class PredictPage(chrome.ExplorerPage):
         self.param.update(rows=[], message="")
 
     def content(self) -> list[Any]:
-        """Give the care note, the ways to bring photos, and what came of them."""
+        """List the notice on care, the ways to upload photos, and the results."""
         return [
-            chrome.notice(CARE),
-            chrome.section("Your photos", self._controls(), self._progress, self._problem, about=self._about()),
+            parts.notice(CARE),
+            parts.section("Your photos", self._controls(), self._progress, self._problem, about=self._about()),
             self._results,
         ]
 
@@ -176,11 +149,11 @@ class PredictPage(chrome.ExplorerPage):
         try:
             card = self.shared.scorer.predictor.card
         except UserError as error:
-            return f"**There is nothing to predict with yet:** {error}."
+            return f"**No model can be used yet:** {error}."
         band, accuracy = card["band"], card.get("test_accuracy")
-        agrees = f" It agrees with the annotators on {accuracy:.1%} of the test faces." if accuracy else ""
+        agrees = f" It agrees with the annotators on {percent(accuracy)} of the test faces." if accuracy else ""
         return (
-            f"The model is of run `{card['run']}`.{agrees} It says *uncertain* where its probability of “male” is "
+            f"The model comes from run `{card['run']}`.{agrees} It says *uncertain* where its probability of “male” is "
             f"between {band['low']:.2f} and {band['high']:.2f}."
         )
 
@@ -198,30 +171,23 @@ class PredictPage(chrome.ExplorerPage):
             margin=0,
             sx={"minHeight": "120px", "border": "2px dashed", "fontSize": "1rem"},
         )
-        crop = chrome.choice(self.param.crop)
-        return pn.Column(
-            upload,
-            chrome.controls(crop, *self._samples(busy)),
-            sizing_mode="stretch_width",
-            margin=0,
-            styles={"gap": "16px"},
-        )
+        return parts.stack(upload, parts.controls(parts.choice(self.param.crop), *self._samples(busy)), gap=16)
 
     def _samples(self, busy: Any) -> list[Any]:
         try:
-            found = samples()
+            composites = samples()
         except UserError:
-            return []  # an installation without the demo faces predicts all the same
+            return []  # without the demo faces, visitors' own photos can still be scored
 
         async def try_some(event: param.parameterized.Event) -> None:
-            await self.score(list(found[:_SAMPLES_AT_ONCE]))
+            await self.score(list(composites[:_SAMPLES_AT_ONCE]))
 
         return [
             pmui.Button(label="Try sample faces", icon="face", on_click=try_some, disabled=busy, **_PLAIN),
             pmui.FileDownload(
                 callback=lambda: io.BytesIO(sample_pack()),
                 filename="meanface-samples.zip",
-                label=f"Sample pack ({len(found)} composites)",
+                label=f"Sample pack ({len(composites)} composites)",
                 **_PLAIN,
             ),
         ]
@@ -229,28 +195,26 @@ class PredictPage(chrome.ExplorerPage):
     @param.depends("done", "total")
     def _progress(self) -> Any:
         if not self.total:
-            return chrome.nothing()
-        return pn.Column(
-            chrome.text(f"Scored {self.done} of {self.total} ..."),
+            return parts.nothing()
+        return parts.stack(
+            parts.text(f"Scored {self.done} of {self.total} ..."),
             pmui.LinearProgress(
                 variant="determinate", value=100 * self.done // self.total, sizing_mode="stretch_width", margin=0
             ),
-            sizing_mode="stretch_width",
-            margin=0,
         )
 
     @param.depends("message")
     def _problem(self) -> Any:
-        return chrome.notice(self.message, severity="error") if self.message else chrome.nothing()
+        return parts.notice(self.message, severity="error") if self.message else parts.nothing()
 
     @param.depends("rows")
     def _results(self) -> Any:
         if not self.rows:
-            return chrome.nothing()
-        return chrome.section(
+            return parts.nothing()
+        return parts.section(
             "Results",
-            chrome.table(results_table(self.rows), css=_TABLE_CSS),
-            chrome.controls(
+            parts.scrolling(f"<table>{results_table(self.rows)}</table>", "predictions"),
+            parts.controls(
                 pmui.FileDownload(
                     callback=lambda: io.StringIO(self.report().to_csv(index=False)),
                     filename="predictions.csv",
@@ -270,7 +234,7 @@ def thumbnails(data: bytes, faces: list[FacePrediction]) -> list[str]:
     data
         Encoded photo.
     faces
-        Faces that were found in it.
+        Faces in it.
     """
     photo = Image.fromarray(decode_photo(data))
     return [_thumbnail(photo, face) for face in faces]
@@ -290,7 +254,7 @@ def _thumbnail(photo: Image.Image, face: FacePrediction) -> str:
 
 
 def results_table(rows: list[dict[str, Any]]) -> str:
-    """Set rows as the inside of an HTML table, each cell named so that a narrow window can show rows as cards."""
+    """Write rows as the inside of an HTML table, its cells named so that theme.css can show them as cards on a phone."""
     heads = ("", "File", "Face", "x", "y", "Width", "Height", "Perceived gender", "p(male)", "Error")
     lines = []
     for row in rows:
@@ -309,7 +273,7 @@ def results_table(rows: list[dict[str, Any]]) -> str:
         lines.append(
             f'<tr><td class="photo"><img src="{row["thumbnail"]}" alt="Face {row["face"]}"></td>{file}{numbers}'
             f'<td><span class="label" style="--colour:{LABEL_COLOURS[label]}">{label}</span></td>'
-            f'<td data-name="p(male)">{p_male:.3f}<span class="scale"><i style="left:{p_male:.1%}"></i></span></td>'
+            f'<td data-name="p(male)">{p_male:.3f}<span class="scale"><i style="left:{100 * p_male:.1f}%"></i></span></td>'
             "<td></td></tr>"
         )
     numeric = {"Face", "x", "y", "Width", "Height"}
@@ -319,7 +283,7 @@ def results_table(rows: list[dict[str, Any]]) -> str:
 
 @cache
 def samples() -> tuple[tuple[str, bytes], ...]:
-    """Read the test faces of the shipped demo faces: file name and bytes of each composite, the labels in turn.
+    """Read the test faces of the shipped demo faces: file name and bytes of each composite, the labels alternating.
 
     Raises
     ------

@@ -1,0 +1,303 @@
+"""What pages are built from: text, numbers, tables, figures, controls, and figures that are drawn once a page is there.
+
+A part that needs a result which the run lacks is replaced by a notice that names it; see `or_notice`.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial, wraps
+from html import escape
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import holoviews as hv
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+from param.parameterized import resolve_ref
+
+from analysis.core.errors import UserError
+
+THEME_CSS = "/explore/theme.css"
+
+_CHOICE = {
+    "flexWrap": "wrap",
+    "& button": {"whiteSpace": "nowrap", "width": "auto"},
+}  # on several lines where the window is narrow
+_PAUSE = 0.01  # seconds before a figure is drawn, in which the server answers other requests
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # one figure at a time
+
+
+def text(markdown: str) -> pn.pane.Markdown:
+    """Set Markdown in the explorer's type."""
+    return pn.pane.Markdown(markdown, stylesheets=[THEME_CSS], sizing_mode="stretch_width", margin=0)
+
+
+def html(markup: str, css_class: str = "") -> pn.pane.HTML:
+    """Set HTML in the explorer's type; rules of theme.css for ``css_class`` apply to it."""
+    return pn.pane.HTML(markup, stylesheets=[THEME_CSS], css_classes=[css_class], sizing_mode="stretch_width", margin=0)
+
+
+def facts(numbers: dict[str, str | tuple[str, str]]) -> pn.pane.HTML:
+    """Show a few numbers side by side.
+
+    Parameters
+    ----------
+    numbers
+        Name -> the number as text, or the number and a remark in smaller type.
+    """
+
+    def fact(name: str, value: str | tuple[str, str]) -> str:
+        number, remark = value if isinstance(value, tuple) else (value, "")
+        small = f"<small>{escape(remark)}</small>" if remark else ""
+        return f"<div><dt>{escape(name)}</dt><dd>{escape(number)}{small}</dd></div>"
+
+    return html(f"<dl>{''.join(fact(name, value) for name, value in numbers.items())}</dl>")
+
+
+def table(frame: pd.DataFrame, *, numbers: bool = False) -> pn.pane.HTML:
+    """Show a table of text; where the window is too narrow for it, it scrolls by itself.
+
+    Parameters
+    ----------
+    frame
+        Cells as they are to be shown; the index names the rows and its own name heads them.
+    numbers
+        Whether the columns are numbers, which are aligned on the right.
+    """
+    named = frame.rename_axis(index=None, columns=frame.index.name)
+    # An empty cell is no heading. To hold whole sentences, cells must not be cut.
+    with pd.option_context("display.max_colwidth", None):
+        cells = named.to_html(border=0, justify="unset", classes="numbers" if numbers else "")
+    return scrolling(cells.replace("<th></th>", "<td></td>", 1))
+
+
+def scrolling(markup: str, css_class: str = "table") -> pn.pane.HTML:
+    """Show an HTML table that scrolls by itself, by keyboard as well, where the window is too narrow for it."""
+    return html(f'<div class="scroll" tabindex="0">{markup}</div>', css_class)
+
+
+def section(title: str, *content: Any, about: str = "") -> pn.Column:
+    """Put content under a heading."""
+    return pn.Column(
+        text(f"## {title}\n\n{about}"),
+        *content,
+        sizing_mode="stretch_width",
+        margin=(8, 0, 0, 0),
+        styles={"gap": "14px"},
+    )
+
+
+def stack(*content: Any, gap: int = 8) -> pn.Column:
+    """Put content one below the other, ``gap`` pixels apart."""
+    return pn.Column(*content, sizing_mode="stretch_width", margin=0, styles={"gap": f"{gap}px"})
+
+
+def choice(parameter: param.Parameter) -> pmui.RadioButtonGroup:
+    """Show a Selector parameter as radio buttons."""
+    return pmui.RadioButtonGroup.from_param(parameter, label="", description="", margin=0, sx=_CHOICE)
+
+
+def controls(*widgets: Any) -> pn.FlexBox:
+    """Put widgets side by side, on several lines where the window is narrow."""
+    return pn.FlexBox(*widgets, gap="12px 20px", align_items="end", sizing_mode="stretch_width", margin=0)
+
+
+def nothing() -> pn.Spacer:
+    """Make an empty part that takes no room."""
+    return pn.Spacer(width=0, height=0, margin=0)
+
+
+def notice(markdown: str, *, title: str = "", severity: str = "info") -> pmui.Alert:
+    """Show a message that stands out.
+
+    Parameters
+    ----------
+    markdown
+        The message.
+    title
+        What it is about; empty for none.
+    severity
+        "info", "warning" or "error".
+    """
+    return pmui.Alert(
+        object=markdown,
+        title=title or None,
+        severity=severity,
+        sizing_mode="stretch_width",
+        margin=0,
+        sx={} if title else {"& .MuiAlertTitle-root": {"display": "none"}},
+    )
+
+
+def figure(drawing: hv.core.Dimensioned, reading: str = "") -> pn.Column:
+    """Show a figure as wide as the page lets it be, and under it a sentence that reads it."""
+    pane = pn.pane.HoloViews(drawing, sizing_mode="stretch_width", margin=0, linked_axes=False)
+    return stack(pane, text(reading)) if reading else stack(pane)
+
+
+def or_notice(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function return a notice where the run lacks the result that it needs.
+
+    Parameters
+    ----------
+    make
+        Makes a part of a page and raises `UserError` where it cannot.
+
+    Returns
+    -------
+    callable
+        Takes the same arguments and depends on the same parameters.
+    """
+
+    @wraps(make)
+    def part_or_notice(*args: Any, **options: Any) -> Any:
+        try:
+            return make(*args, **options)
+        except UserError as error:
+            return notice(str(error), severity="warning")
+
+    if not inspect.ismethod(make):
+        return part_or_notice
+    # What a method depends on is known by names, which mean nothing without its object.
+    return pn.bind(lambda *values: part_or_notice(), *dependencies(make))
+
+
+def dependencies(make: Callable[..., Any]) -> list[param.Parameter]:
+    """List the parameters after whose change a function has to be called again.
+
+    Parameters
+    ----------
+    make
+        Method with ``param.depends``, function from ``pn.bind``, or either of them wrapped with ``functools.wraps`` or
+        ``functools.partial``.
+    """
+    while not inspect.ismethod(make):
+        inner = make.func if isinstance(make, partial) else getattr(make, "__wrapped__", None)
+        # `_dinfo` is where param keeps what a function depends on; of a method it holds names of its parameters.
+        if inner is None or (hasattr(make, "_dinfo") and not inspect.ismethod(inner)):
+            break
+        make = inner
+    return resolve_ref(make)
+
+
+def later(make: Callable[[], Any], *parameters: param.Parameter) -> Any:
+    """Show what a function makes once the page is there, so that no visitor waits for the figures to read.
+
+    Parameters
+    ----------
+    make
+        Makes the part; where a result is missing, a notice is shown in its place.
+    *parameters
+        Parameters after whose change it is made again, besides `dependencies` of ``make``: a lambda has none itself.
+    """
+    return deferred(or_notice(make), {*parameters, *dependencies(make)})
+
+
+def deferred(make: Callable[[], Any], parameters: Iterable[param.Parameter]) -> Any:
+    """Show what a function makes after the page has loaded, and again when a parameter changes.
+
+    Figures are drawn one at a time, and between two of them the server answers others.
+    """
+
+    async def in_turn(*values: Any) -> Any:
+        async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            await asyncio.sleep(_PAUSE)
+            return make()
+
+    return pn.panel(pn.bind(in_turn, *parameters), defer_load=True, loading_indicator=True, sizing_mode="stretch_width")
+
+
+@dataclass(frozen=True)
+class View:
+    """A figure or a table of a page, and the sentence that reads it.
+
+    Attributes
+    ----------
+    title
+        Heading above it; empty if it stands under the heading of the view before.
+    draw
+        Function of ``analysis.figures`` that returns a figure, or a table of text.
+    read
+        Function that returns the sentence under it; None where there is none.
+    needs
+        Names of the arguments of ``draw``, separated by spaces: each a parameter, a property or a method of the page, or else an entry of
+        its `Results`. The view is drawn again when a parameter changes, or one that a method depends on.
+    read_needs
+        The same for ``read``; None if they are those of ``draw``.
+    about
+        Text under the heading.
+    numbers
+        Of a table: whether its columns are numbers.
+    """
+
+    title: str
+    draw: Callable[..., Any]
+    read: Callable[..., str] | None
+    needs: str
+    read_needs: str | None = None
+    about: str = ""
+    numbers: bool = True
+
+    def show(self, page: Any) -> pn.Column:
+        """Draw it with the page's state.
+
+        Raises
+        ------
+        UserError
+            If the run lacks a result that it needs.
+        """
+        drawing = self.draw(*(_argument(page, name) for name in self.needs.split()))
+        needs = self.needs if self.read_needs is None else self.read_needs
+        reading = self.read(*(_argument(page, name) for name in needs.split())) if self.read else ""
+        if not isinstance(drawing, pd.DataFrame):
+            return figure(drawing, reading)
+        return stack(table(drawing, numbers=self.numbers), *([text(reading)] if reading else []))
+
+    def later(self, page: Any) -> Any:
+        """Show it once the page is there."""
+        names = f"{self.needs} {self.read_needs or ''}".split()
+        return later(partial(self.show, page), *(parameter for name in names for parameter in _parameters(page, name)))
+
+
+def sections(page: Any, views: Iterable[View]) -> list[pn.Column]:
+    """Show views once the page is there, those without a title in the section of the view before."""
+    grouped: list[list[View]] = []
+    for view in views:
+        if view.title or not grouped:
+            grouped.append([])
+        grouped[-1].append(view)
+    return [
+        section(group[0].title, *(view.later(page) for view in group), about=group[0].about) for group in grouped
+    ]
+
+
+def chosen(page: Any, name: str, views: dict[Any, View]) -> Any:
+    """Show the view that a parameter of the page chooses, once the page is there.
+
+    Parameters
+    ----------
+    page
+        The page.
+    name
+        Name of the parameter.
+    views
+        Value of the parameter -> view.
+    """
+    return pn.panel(pn.bind(lambda value: views[value].later(page), page.param[name]), sizing_mode="stretch_width")
+
+
+def _argument(page: Any, name: str) -> Any:
+    """Get a parameter, property or method's result of a page, or an entry of its results."""
+    value = getattr(page if hasattr(type(page), name) else page.results, name)
+    return value() if inspect.ismethod(value) else value
+
+
+def _parameters(page: Any, name: str) -> list[param.Parameter]:
+    """List the parameters that an argument depends on."""
+    if name in page.param:
+        return [page.param[name]]
+    return dependencies(getattr(page, name)) if inspect.isfunction(getattr(type(page), name, None)) else []
