@@ -1,7 +1,7 @@
 """The REST API: photos in, perceived gender out.
 
-``/api/v1`` is the API; ``POST /predict`` stays for clients that know two answers only, and ``/healthz`` says whether the
-model is loaded.
+``/api/v1`` is the API; ``POST /predict`` stays for clients that know two answers only, and ``/healthz`` says whether
+the model is loaded.
 """
 
 from typing import Annotated, Any, Literal
@@ -150,7 +150,9 @@ def router(scorer: Scorer) -> APIRouter:
         async for upload in read_uploads(request):
             try:
                 faces = await _score(scorer, upload, crop)
-                results.append(FileResult(file=upload.name, error=None, faces=[Face.model_validate(face) for face in faces]))
+                results.append(
+                    FileResult(file=upload.name, error=None, faces=[Face.model_validate(face) for face in faces])
+                )
             except Problem as failure:
                 failures.append(failure)
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))

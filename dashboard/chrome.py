@@ -34,8 +34,12 @@ BEYOND = (("/", "Report"), ("/api/docs", "API docs"))  # pages of this server th
 _COMPONENTS = {
     "MuiAlert": {
         "styleOverrides": {
-            "root": {"fontSize": "1rem", "lineHeight": 1.6, "& p": {"margin": "0 0 .6rem", "maxWidth": "90ch"}},
-            "message": {"& p:last-child": {"marginBottom": 0}},
+            "root": {"color": "inherit", "fontSize": "1rem", "lineHeight": 1.6},
+            "message": {
+                "& p": {"margin": "0 0 .6rem", "maxWidth": "90ch"},
+                "& p:last-child": {"marginBottom": 0},
+                "& .MuiAlertTitle-root": {"fontSize": "1.25rem", "fontWeight": 600},
+            },
         }
     },
     "MuiButton": {"styleOverrides": {"root": {"textTransform": "none"}}},

@@ -1,35 +1,22 @@
-"""The ``meanface serve`` command. Knows the command line, addresses and signals; the app is made by `server`."""
+"""The ``meanface serve`` command; the app that it runs is made by `server`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis.command_options import ResultsOption
+
 if TYPE_CHECKING:
-    import uvicorn
+    from fastapi import FastAPI
+
+    from dashboard.settings import Settings
 
 app = typer.Typer()
 
-DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5006
-
-
-def port_number(given: str) -> int:
-    """Read a port.
-
-    Raises
-    ------
-    UserError
-        If it is no whole number from 1 to 65535.
-    """
-    from analysis.core.errors import UserError
-
-    if not given.strip().isdecimal() or not 1 <= int(given) <= 65535:
-        raise UserError(f"port {given!r} is not a whole number from 1 to 65535: set PORT or --port")
-    return int(given)
-
 
 def check_free(host: str, port: int) -> None:
-    """Refuse an address that cannot be listened on, before anything slow is done.
+    """Refuse an address that the server cannot listen on, before anything slow is done.
 
     Raises
     ------
@@ -59,17 +46,22 @@ def check_free(host: str, port: int) -> None:
 @app.command(rich_help_panel="Serve")
 def serve(
     host: Annotated[
-        str, typer.Option(envvar="HOST", help="Address to listen on; 0.0.0.0 for all of this machine's.")
-    ] = DEFAULT_HOST,
-    port: Annotated[str, typer.Option(envvar="PORT", help="Port to listen on.", metavar="INTEGER")] = str(DEFAULT_PORT),
-    results: Annotated[Path | None, typer.Option(help="Published run to serve; default: results/.")] = None,
+        str | None,
+        typer.Option(
+            help="Address to listen on, 0.0.0.0 for any of this machine; default: HOST of the environment or 127.0.0.1."
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port to listen on; default: PORT of the environment or 5006."),
+    ] = None,
+    results: ResultsOption = None,
     site: Annotated[Path | None, typer.Option(help="Folder of the rendered report; default: _site/.")] = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            envvar="ALLOW_ORIGIN",
-            help="Host (or host:port) of a proxy under whose name the explorer is reached, where the proxy does not "
-            "pass on the Host header; repeatable; in the environment separated by spaces.",
+            help="Host (or host:port) of a proxy through which the explorer is reached, if the proxy does not pass on "
+            "the Host header; repeatable; default: ALLOW_ORIGIN of the environment, separated by spaces."
         ),
     ] = None,
 ) -> None:
@@ -80,15 +72,14 @@ def serve(
     from analysis.core import paths
     from analysis.core.errors import UserError
     from analysis.results import published
+    from dashboard.settings import Settings
 
-    number = port_number(port)
-    check_free(host, number)
+    settings = Settings.read(host=host, port=port, allow_origin=allow_origin or None)
+    check_free(settings.host, settings.port)
     run = published(results)
     folder = site or paths.site_folder()
     _render_if_stale(run.folder, folder)
     typer.echo("Starting ...")
-
-    import uvicorn
 
     from dashboard.server import create_app
     from model.predict import Predictor
@@ -98,11 +89,11 @@ def serve(
     except UserError as error:
         typer.echo(f"meanface: serving without a model, {error}", err=True)
         predictor = None
-    served = create_app(run.folder, folder, predictor, allowed_origins=allow_origin or ())
-    shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)
-    base = f"http://{shown}:{number}"
+    served = create_app(run.folder, folder, predictor, allowed_origins=settings.allow_origin)
+    named = f"[{settings.host}]" if ":" in settings.host else {"0.0.0.0": "localhost"}.get(settings.host, settings.host)
+    base = f"http://{named}:{settings.port}"
     typer.echo(f"Report    {base}/\nExplorer  {base}/explore\nAPI       {base}/api/docs\nCtrl-C stops.")
-    _run(uvicorn.Config(served, host=host, port=number, log_level="warning", proxy_headers=True))
+    _run(served, settings)
 
 
 def _render_if_stale(results: Path, site: Path) -> None:
@@ -113,12 +104,19 @@ def _render_if_stale(results: Path, site: Path) -> None:
         render(results, site)
 
 
-def _run(config: "uvicorn.Config") -> None:
-    """Run until Ctrl-C or SIGTERM, and end without a traceback."""
+def _run(app: "FastAPI", settings: "Settings") -> None:
+    """Serve until Ctrl-C or SIGTERM, and end without a traceback."""
     import contextlib
 
     import uvicorn
 
-    config.timeout_graceful_shutdown = 1  # second; an open explorer page never closes by itself
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        proxy_headers=True,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

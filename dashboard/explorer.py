@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -16,7 +17,7 @@ pn.extension(inline=True)
 _log = logging.getLogger(__name__)
 
 
-def applications(shared: Shared) -> dict[str, Callable[[], pmui.Page]]:
+def applications(shared: Shared) -> dict[str, Any]:
     """Make the application of every page: address -> function that makes the page for one session."""
     return {page.path: _application(page, shared) for page in PAGES}
 

@@ -4,11 +4,13 @@ A part that needs a result which the run lacks is replaced by a notice that name
 """
 
 import asyncio
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
 from html import escape
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,7 +23,9 @@ from param.parameterized import resolve_ref
 
 from analysis.core.errors import UserError
 
-THEME_CSS = "/explore/theme.css"
+_THEME = Path(__file__).with_name("theme.css")
+# Named after its content: browsers keep it for good, and ask for the next version by another name.
+THEME_CSS = f"/explore/theme.css?{hashlib.sha256(_THEME.read_bytes()).hexdigest()[:8]}"
 
 _CHOICE = {
     "flexWrap": "wrap",
@@ -36,7 +40,7 @@ def text(markdown: str) -> pn.pane.Markdown:
     return pn.pane.Markdown(markdown, stylesheets=[THEME_CSS], sizing_mode="stretch_width", margin=0)
 
 
-def html(markup: str, css_class: str = "") -> pn.pane.HTML:
+def html(markup: str, css_class: str) -> pn.pane.HTML:
     """Set HTML in the explorer's type; rules of theme.css for ``css_class`` apply to it."""
     return pn.pane.HTML(markup, stylesheets=[THEME_CSS], css_classes=[css_class], sizing_mode="stretch_width", margin=0)
 
@@ -55,7 +59,7 @@ def facts(numbers: dict[str, str | tuple[str, str]]) -> pn.pane.HTML:
         small = f"<small>{escape(remark)}</small>" if remark else ""
         return f"<div><dt>{escape(name)}</dt><dd>{escape(number)}{small}</dd></div>"
 
-    return html(f"<dl>{''.join(fact(name, value) for name, value in numbers.items())}</dl>")
+    return html(f"<dl>{''.join(fact(name, value) for name, value in numbers.items())}</dl>", "facts")
 
 
 def table(frame: pd.DataFrame, *, numbers: bool = False) -> pn.pane.HTML:
@@ -224,8 +228,9 @@ class View:
     read
         Function that returns the sentence under it; None where there is none.
     needs
-        Names of the arguments of ``draw``, separated by spaces: each a parameter, a property or a method of the page, or else an entry of
-        its `Results`. The view is drawn again when a parameter changes, or one that a method depends on.
+        Names of the arguments of ``draw``, separated by spaces: each a parameter, a property or a method of the page,
+        or else an entry of its `Results`. The view is drawn again when a parameter changes, or one that a method
+        depends on.
     read_needs
         The same for ``read``; None if they are those of ``draw``.
     about
@@ -270,9 +275,7 @@ def sections(page: Any, views: Iterable[View]) -> list[pn.Column]:
         if view.title or not grouped:
             grouped.append([])
         grouped[-1].append(view)
-    return [
-        section(group[0].title, *(view.later(page) for view in group), about=group[0].about) for group in grouped
-    ]
+    return [section(group[0].title, *(view.later(page) for view in group), about=group[0].about) for group in grouped]
 
 
 def chosen(page: Any, name: str, views: dict[Any, View]) -> Any:
@@ -287,7 +290,11 @@ def chosen(page: Any, name: str, views: dict[Any, View]) -> Any:
     views
         Value of the parameter -> view.
     """
-    return pn.panel(pn.bind(lambda value: views[value].later(page), page.param[name]), sizing_mode="stretch_width")
+
+    def choose(value: Any) -> Any:
+        return views[value].later(page)
+
+    return pn.panel(pn.bind(choose, page.param[name]), sizing_mode="stretch_width")
 
 
 def _argument(page: Any, name: str) -> Any:

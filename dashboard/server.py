@@ -26,7 +26,7 @@ from starlette.websockets import WebSocketClose
 
 from analysis.core.errors import UserError
 from analysis.results import Results
-from dashboard import api, explorer, parts, problems, sessions
+from dashboard import api, explorer, problems, sessions
 from dashboard.chrome import Shared
 from dashboard.origins import SameOriginWebSockets
 from dashboard.pages import PAGES
@@ -130,7 +130,7 @@ def create_app(
     )
     problems.install(app, site)
     app.include_router(api.router(scorer))
-    app.add_api_route(parts.THEME_CSS, _theme_css, include_in_schema=False)
+    app.add_api_route("/explore/theme.css", _theme_css, include_in_schema=False)
     applications = explorer.applications(Shared(run, scorer))
     titles = {page.path: f"{page.title} - meanface" for page in PAGES}
     app.state.explorer = add_applications(applications, app=app, title=titles)
@@ -147,8 +147,8 @@ def create_app(
 
 
 def _theme_css() -> FileResponse:
-    # Asked for again on each load, so that a new version is not shown in the colours of the old one.
-    return FileResponse(Path(__file__).with_name("theme.css"), headers={"Cache-Control": "no-cache"})
+    forever = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(Path(__file__).with_name("theme.css"), headers=forever)
 
 
 def _read(results: Results) -> None:

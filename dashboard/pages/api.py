@@ -56,9 +56,7 @@ class ApiPage(chrome.ExplorerPage):
         return [(min(route.methods or ()), route.path, route.summary or "") for route in routes]
 
     def _endpoints(self) -> Any:
-        return parts.table(
-            pd.DataFrame(self.endpoints(), columns=["Method", "Path", "Returns"]).set_index("Path")
-        )
+        return parts.table(pd.DataFrame(self.endpoints(), columns=["Method", "Path", "Returns"]).set_index("Path"))
 
     def _examples(self) -> Any:
         code = examples()

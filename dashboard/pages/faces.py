@@ -28,7 +28,8 @@ class FacesPage(chrome.ExplorerPage):
     """The average face of each label, how they spread and differ, and the averages of any two subsets."""
 
     view = param.Selector(
-        objects={"Average": "average", "Spread": "spread", "Difference": "difference"}, doc="What to show of each label."
+        objects={"Average": "average", "Spread": "spread", "Difference": "difference"},
+        doc="What to show of each label.",
     )
     first = param.String("label == 'female'", doc="Filter of the first subset.")
     second = param.String("label == 'male'", doc="Filter of the second subset.")
@@ -92,7 +93,9 @@ class FacesPage(chrome.ExplorerPage):
         widgets: list[Any] = [select]
         if any_filter:
             label = f"Filter of the {which} subset"
-            widgets.append(pmui.TextInput.from_param(self.param[which], label=label, description="", width=300, margin=0))
+            widgets.append(
+                pmui.TextInput.from_param(self.param[which], label=label, description="", width=300, margin=0)
+            )
         return pn.Column(*widgets, margin=0, styles={"gap": "14px"})
 
     @param.depends("first", "second", "contrast")

@@ -35,7 +35,9 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View(
             "",
             hypothesis.control_table,
-            lambda table: "The same test where no difference exists: a valid test finds none, so p should not be small.",
+            lambda table: (
+                "The same test where no difference exists: a valid test finds none, so p should not be small."
+            ),
             "hypothesis",
             numbers=False,
         ),

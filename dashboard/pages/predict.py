@@ -254,7 +254,7 @@ def _thumbnail(photo: Image.Image, face: FacePrediction) -> str:
 
 
 def results_table(rows: list[dict[str, Any]]) -> str:
-    """Write rows as the inside of an HTML table, its cells named so that theme.css can show them as cards on a phone."""
+    """Write rows as the inside of an HTML table, cells named so that theme.css can show them as cards on a phone."""
     heads = ("", "File", "Face", "x", "y", "Width", "Height", "Perceived gender", "p(male)", "Error")
     lines = []
     for row in rows:
@@ -270,10 +270,11 @@ def results_table(rows: list[dict[str, Any]]) -> str:
             for name in ("face", "x", "y", "width", "height")
         )
         label, p_male = row["label"], row["p_male"]
+        scale = f'<span class="scale"><i style="left:{100 * p_male:.1f}%"></i></span>'
         lines.append(
             f'<tr><td class="photo"><img src="{row["thumbnail"]}" alt="Face {row["face"]}"></td>{file}{numbers}'
             f'<td><span class="label" style="--colour:{LABEL_COLOURS[label]}">{label}</span></td>'
-            f'<td data-name="p(male)">{p_male:.3f}<span class="scale"><i style="left:{100 * p_male:.1f}%"></i></span></td>'
+            f'<td data-name="p(male)">{p_male:.3f}{scale}</td>'
             "<td></td></tr>"
         )
     numeric = {"Face", "x", "y", "Width", "Height"}

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
-from dashboard.commands import app, check_free, port_number
+from dashboard.commands import app, check_free
+from dashboard.settings import Settings
 
 
 def free_port():
@@ -33,9 +34,28 @@ def serve(*arguments, **environment):
 
 @pytest.mark.parametrize("given", ["", "abc", "0", "65536", "-1", "80.5", "²"])
 def test_a_bad_port_is_refused_in_one_line(given):
-    with pytest.raises(UserError, match=r"PORT|--port") as refused:
-        port_number(given)
+    refused = serve("--port", given)
+    assert refused.exit_code == 2
+    assert "--port" in refused.output and "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "65536", "-1", "80.5", "²"])
+def test_a_bad_port_in_the_environment_is_refused_in_one_line(given, monkeypatch):
+    monkeypatch.setenv("PORT", given)
+    with pytest.raises(UserError, match="set PORT or --port") as refused:
+        Settings.read(port=None)
     assert "\n" not in str(refused.value)
+
+
+def test_settings_come_from_options_then_the_environment_then_defaults(monkeypatch):
+    for name in ("HOST", "PORT", "ALLOW_ORIGIN", "SHUTDOWN_SECONDS"):
+        monkeypatch.delenv(name, raising=False)
+    assert Settings.read(host=None) == Settings(host="127.0.0.1", port=5006, allow_origin=(), shutdown_seconds=1)
+    monkeypatch.setenv("PORT", "8000")
+    monkeypatch.setenv("HOST", "")  # as if it were not set
+    monkeypatch.setenv("ALLOW_ORIGIN", "a.example b.example:8443")
+    assert Settings.read() == Settings(host="127.0.0.1", port=8000, allow_origin=("a.example", "b.example:8443"))
+    assert Settings.read(port=9000, allow_origin=["*"]).port == 9000
 
 
 def test_a_port_in_use_is_refused_before_anything_slow_is_done():
@@ -59,13 +79,15 @@ def test_a_port_can_be_taken_again_right_after_a_server_left_it():
 
 def test_host_and_port_come_from_the_environment(results, site, never_rendered, monkeypatch):
     started = {}
-    monkeypatch.setattr("dashboard.commands._run", lambda config: started.update(host=config.host, port=config.port))
+    monkeypatch.setattr(
+        "dashboard.commands._run", lambda app, settings: started.update(host=settings.host, port=settings.port)
+    )
     monkeypatch.setattr("dashboard.server.create_app", lambda *args, **options: started.update(options))
     port = str(free_port())
     where = ("--results", str(results.folder), "--site", str(site))
     answer = serve(*where, HOST="0.0.0.0", PORT=port, ALLOW_ORIGIN="a.example b.example:8443")
     assert answer.exit_code == 0, answer.output
-    assert started == {"host": "0.0.0.0", "port": int(port), "allowed_origins": ["a.example", "b.example:8443"]}
+    assert started == {"host": "0.0.0.0", "port": int(port), "allowed_origins": ("a.example", "b.example:8443")}
     for path in ("/", "/explore", "/api/docs"):
         assert f"http://localhost:{port}{path}\n" in answer.output
 
@@ -85,7 +107,7 @@ def test_the_report_is_rendered_only_if_it_is_stale(results, tmp_path, monkeypat
     rendered = []
     monkeypatch.setattr("analysis.report.render.is_stale", lambda results, site: stale)
     monkeypatch.setattr("analysis.report.render.render", lambda results, site: rendered.append((results, site)))
-    monkeypatch.setattr("dashboard.commands._run", lambda config: None)
+    monkeypatch.setattr("dashboard.commands._run", lambda app, settings: None)
     answer = serve("--results", str(results.folder), "--site", str(tmp_path), "--port", str(free_port()))
     assert answer.exit_code == 0, answer.output
     assert rendered == ([(results.folder, tmp_path)] if stale else [])

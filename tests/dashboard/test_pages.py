@@ -14,13 +14,14 @@ from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
 from analysis.averages.base import check_size
 from analysis.averages.source import LiveSubsets
 from analysis.core.errors import UserError
+from analysis.core.words import p_value, percent
 from analysis.results import Results
-from dashboard import chrome, explorer
-from dashboard.pages import PAGES
+from dashboard import chrome, explorer, parts
+from dashboard.pages import PAGES, faces
 from dashboard.pages.api import ApiPage, examples
 from dashboard.pages.data import DataPage
 from dashboard.pages.faces import FacesPage
-from dashboard.pages.hypothesis import HypothesisPage, probability
+from dashboard.pages.hypothesis import HypothesisPage
 from dashboard.pages.metrics import MetricsPage
 from dashboard.pages.predict import PhotoInput, PredictPage, sample_pack, samples
 from dashboard.scoring import Scorer
@@ -31,7 +32,9 @@ from model.batch import COLUMNS
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Figures are made with the page, where a browser's session makes them after it."""
-    monkeypatch.setattr(chrome, "later", pn.panel)
+    monkeypatch.setattr(
+        parts, "deferred", lambda make, parameters: pn.panel(pn.bind(lambda *values: make(), *parameters))
+    )
 
 
 @pytest.fixture
@@ -40,10 +43,11 @@ def shared(results, scorer):
 
 
 def text_of(viewable):
-    """Everything that the panes under a viewable say."""
-    return "\n".join(str(pane.object) for pane in pn.panel(viewable).select(pn.pane.Markdown)) + "\n".join(
-        pane.object for pane in pn.panel(viewable).select(pn.pane.HTML)
-    )
+    """The text of all panes and notices under a viewable."""
+    shown = pn.panel(viewable)
+    kinds = (pn.pane.Markdown, pn.pane.HTML, pmui.Alert)
+    said = [str(pane.object) for kind in kinds for pane in shown.select(kind)]
+    return "\n".join(said + [notice.title or "" for notice in shown.select(pmui.Alert)])
 
 
 def score(page, photos):
@@ -70,10 +74,10 @@ def test_a_run_without_results_is_told_in_one_line_on_every_page(page, tmp_path)
     assert "Traceback" not in said
 
 
-def test_apps_are_functions_at_the_addresses_of_the_navigation(results):
-    assert list(explorer.APPS) == [path for path, _ in chrome.NAVIGATION]
-    explorer.configure(results)
-    assert explorer.APPS["/explore/faces"]().title == "meanface"
+def test_apps_are_functions_at_the_addresses_of_the_navigation(shared):
+    applications = explorer.applications(shared)
+    assert list(applications) == [path for path, _ in chrome.NAVIGATION]
+    assert applications["/explore/faces"]().title == "meanface"
 
 
 def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():
@@ -120,9 +124,9 @@ def test_a_name_that_no_attribute_has_is_told(shared):
 
 @pytest.mark.parametrize("view", ["average", "spread", "difference"])
 def test_each_view_of_the_faces_is_drawn_and_read(view, shared):
-    page = FacesPage(shared, view=view)
-    assert pn.panel(page._figure).select(pn.pane.HoloViews)
-    assert len(text_of(page._figure)) > 20
+    drawn = faces.VIEWS[view].show(FacesPage(shared))
+    assert drawn.select(pn.pane.HoloViews)
+    assert len(text_of(drawn)) > 20
 
 
 @pytest.mark.parametrize("contrast", ["difference", "certainty"])
@@ -136,7 +140,7 @@ def test_two_published_subsets_are_compared(contrast, shared):
 
 def test_a_filter_that_is_not_published_is_told_where_the_data_is_not_here(shared):
     page = FacesPage(shared, first="Bald")
-    assert "not among the published subsets" in text_of(page._comparison)
+    assert "not among the published subsets" in text_of(parts.later(page._comparison))
     assert "Only the published averages can be chosen" in text_of(page._choosers())
 
 
@@ -166,7 +170,7 @@ class Refusing:
 )
 def test_an_empty_a_single_and_a_malformed_subset_are_told(expression, said, shared, monkeypatch):
     monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Refusing())
-    assert said in text_of(FacesPage(shared, first=expression)._comparison)
+    assert said in text_of(parts.later(FacesPage(shared, first=expression)._comparison))
 
 
 def test_where_the_data_is_here_any_filter_can_be_typed(shared, monkeypatch):
@@ -184,7 +188,7 @@ def test_the_effect_map_leaves_chance_out_on_demand(shared):
 
     def pixels():
         (maps, *_) = pn.panel(page._view()).select(pn.pane.HoloViews)
-        return np.isfinite(np.concatenate([each.dimension_values("value") for each in maps.object])).mean()
+        return np.isfinite(np.concatenate([image.dimension_values("value") for image in maps.object])).mean()
 
     assert pixels() == 1
     page.beyond_chance = True
@@ -207,25 +211,26 @@ def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, res
     assert "--compare" in text_of(page._view())
 
 
-def test_a_p_value_is_never_written_as_zero():
-    assert probability(0.0002) == "< 0.001"
-    assert probability(0.042) == "= 0.042"
+def test_the_verdict_writes_p_as_the_report_does(shared, results):
+    tested = results.hypothesis["largest_in_face"]["p_value"]
+    assert p_value(tested) in text_of(HypothesisPage(shared)._verdict())
 
 
 def test_another_split_has_other_metrics(shared, results):
     page = MetricsPage(shared)
-    assert page.found() == results.metrics["splits"]["test"]
+    assert page.measured() == results.metrics["splits"]["test"]
     page.split = "validation"
-    assert page.found() == results.metrics["splits"]["validation"]
-    assert f"{results.metrics['splits']['validation']['accuracy']:.2%}" in text_of(page._facts)
+    assert page.measured() == results.metrics["splits"]["validation"]
+    assert percent(results.metrics["splits"]["validation"]["accuracy"]) in text_of(page._facts)
 
 
 def test_another_source_has_other_metrics_and_a_subset_has_no_single_scores(shared, results):
     page = MetricsPage(shared, source="other")
-    assert page.found() == results.metrics["sources"]["other"]["test"]
+    assert page.measured() == results.metrics["sources"]["other"]["test"]
     page.source = "other, ages 10-80"
-    assert page.found() == results.metrics["subsets"]["other, ages 10-80"]["test"]
-    assert "choose a whole data set" in text_of(page._scores)
+    assert page.measured() == results.metrics["subsets"]["other, ages 10-80"]["test"]
+    page.view = "scores"
+    assert "choose a whole data set" in text_of(page._view)
 
 
 def test_choices_are_those_of_the_run(shared, results):

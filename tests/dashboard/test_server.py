@@ -1,5 +1,6 @@
 """One process: report, explorer and API side by side, and sessions that end."""
 
+import hashlib
 import logging
 import os
 import re
@@ -8,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from functools import cached_property
 
 import httpx
 import pytest
@@ -16,7 +19,9 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from dashboard import explorer, server, sessions
+from analysis.core.errors import UserError
+from dashboard import parts, server, sessions
+from dashboard.pages.data import DataPage
 
 PAGES = ("/explore", "/explore/faces", "/explore/hypothesis", "/explore/metrics", "/explore/predict", "/explore/api")
 BROWSER = {"accept": "text/html"}
@@ -38,6 +43,35 @@ def test_every_page_of_the_explorer_is_served_and_loads_from_this_server_alone(c
     loaded = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', page.text)
     assert loaded
     assert not [url for url in loaded if url.startswith(("http:", "https:", "//"))]
+
+
+def test_every_page_links_the_theme_once_under_a_name_that_changes_with_it(client):
+    assert client.get("/explore").text.count(f'<link rel="stylesheet" href="{parts.THEME_CSS}">') == 1
+    theme = client.get(parts.THEME_CSS)
+    assert theme.headers["content-type"].startswith("text/css")
+    assert "immutable" in theme.headers["cache-control"]
+    assert hashlib.sha256(theme.content).hexdigest().startswith(parts.THEME_CSS.split("?")[1])
+
+
+@dataclass(frozen=True)
+class TwoResults:
+    """Stands in for a run of which one result is missing and another cannot be read."""
+
+    folder = "here"
+
+    @cached_property
+    def missing(self):
+        raise UserError("run `meanface study`")
+
+    @cached_property
+    def unreadable(self):
+        raise ValueError("not a Parquet file")
+
+
+def test_a_result_that_cannot_be_read_is_logged_and_a_missing_one_is_not(caplog):
+    server._read(TwoResults())
+    assert "cannot read unreadable of here" in caplog.text and "not a Parquet file" in caplog.text
+    assert "missing" not in caplog.text
 
 
 def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):
@@ -72,10 +106,10 @@ def test_a_missing_model_is_told_in_one_line(tmp_path, site):
 
 
 def test_a_page_that_fails_shows_no_stack_trace(results, site, monkeypatch, caplog):
-    def fail():
+    def fail(shared):
         raise RuntimeError("inner detail")
 
-    monkeypatch.setitem(explorer.APPS, "/explore", fail)
+    monkeypatch.setattr(DataPage, "serve", fail)
     opened = TestClient(server.create_app(results.folder, site, FakePredictor()))
     page = opened.get("/explore")
     assert page.status_code == 200
@@ -152,14 +186,14 @@ def test_every_answer_forbids_guessed_types_and_frames_of_other_sites(client, pa
 
 SERVED_AS_A_COMMAND = """
 import pathlib, sys
-import uvicorn
 from fakes import FakePredictor
 from dashboard.commands import _run
 from dashboard.server import create_app
+from dashboard.settings import Settings
 
 results, site, port = sys.argv[1:]
 app = create_app(pathlib.Path(results), pathlib.Path(site), FakePredictor())
-_run(uvicorn.Config(app, port=int(port), log_level="warning"))
+_run(app, Settings(host="127.0.0.1", port=int(port)))
 """
 
 

@@ -1,0 +1,178 @@
+"""What pages are built from: parts that are made again when what they depend on changes, and views."""
+
+import asyncio
+import re
+from functools import partial, wraps
+from types import SimpleNamespace
+
+import holoviews as hv
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+import pytest
+
+import analysis.figures.theme  # noqa: F401 - makes Bokeh the backend
+from analysis.core.errors import UserError
+from dashboard import parts
+from dashboard.api import Face
+from dashboard.parts import View
+from model.batch import COLUMNS
+from model.predict import FacePrediction
+
+
+class Page(pn.viewable.Viewer):
+    """A page with two parameters."""
+
+    a = param.Integer(1)
+    b = param.Integer(1)
+    results = SimpleNamespace(numbers=[1, 2, 3])
+
+    @param.depends("a")
+    def made(self):
+        if self.a < 0:
+            raise UserError("run `meanface study`")
+        return parts.text(f"a is {self.a}")
+
+    def fixed(self):
+        return parts.text("fixed")
+
+    @parts.or_notice
+    @param.depends("a")
+    def decorated(self):
+        return self.made()
+
+    @param.depends("b")
+    def doubled(self):
+        return 2 * self.b
+
+    @property
+    def missing(self):
+        raise UserError("run `meanface train`")
+
+
+def wrapped(make):
+    """Wrap as a decorator of somebody else would."""
+
+    @wraps(make)
+    def other(*args):
+        return make(*args)
+
+    return other
+
+
+def waiting(page, how):
+    """A function that makes a part of ``page`` and depends on its ``a``."""
+    return {
+        "method": lambda: page.made,
+        "decorated method": lambda: page.decorated,
+        "method or notice": lambda: parts.or_notice(page.made),
+        "wrapped method": lambda: wrapped(page.made),
+        "partial of a wrapped method": lambda: partial(wrapped(parts.or_notice(page.made))),
+        "bound lambda": lambda: pn.bind(lambda a: parts.text(f"a is {a}"), page.param.a),
+        "bound lambda or notice": lambda: parts.or_notice(pn.bind(lambda a: parts.text(f"a is {a}"), page.param.a)),
+    }[how]()
+
+
+WAYS = (
+    "method",
+    "decorated method",
+    "method or notice",
+    "wrapped method",
+    "partial of a wrapped method",
+    "bound lambda",
+    "bound lambda or notice",
+)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_lambdas_and_wrapped_methods_keep_what_they_depend_on(how):
+    page = Page()
+    assert parts.dependencies(waiting(page, how)) == [page.param.a]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_part_shown_later_is_made_again_when_what_it_depends_on_changes(how):
+    page = Page()
+
+    async def walk():
+        shown = parts.later(waiting(page, how))
+        return await value_of(shown), setattr(page, "a", 5), await value_of(shown)
+
+    first, _, second = asyncio.run(walk())
+    assert (first.object, second.object) == ("a is 1", "a is 5")
+
+
+@pytest.mark.parametrize("how", ["method or notice", "decorated method"])
+def test_panel_itself_follows_a_part_or_notice(how):
+    page = Page()
+    shown = pn.panel(waiting(page, how))
+    shown.get_root()
+    page.a = -1
+    assert [notice.object for notice in shown.select(pmui.Alert)] == ["run `meanface study`"]
+    page.a = 3
+    assert [pane.object for pane in shown.select(pn.pane.Markdown)] == ["a is 3"]
+
+
+def test_a_lambda_depends_on_the_parameters_named_with_it():
+    page = Page()
+    shown = parts.later(lambda: [page.made()], page.param.a)
+    assert parts.dependencies(shown.object) == [page.param.a]
+
+
+def test_a_method_without_dependencies_is_made_once():
+    assert parts.dependencies(Page().fixed) == []
+
+
+def test_a_missing_result_is_a_notice_in_place_of_the_part():
+    notice = parts.or_notice(Page(a=-1).made)()
+    assert isinstance(notice, pmui.Alert)
+    assert notice.object == "run `meanface study`"
+
+
+async def value_of(shown):
+    """What a part shown later makes, as a browser's session would have it."""
+    return await shown.object()
+
+
+def curve(numbers, factor):
+    return hv.Curve([factor * number for number in numbers])
+
+
+def test_a_view_draws_and_reads_parameters_methods_and_results_by_name():
+    page = Page(b=4)
+    view = View("Title", curve, lambda factor: f"times {factor}", "numbers doubled", "doubled")
+    drawn = view.show(page)
+    (pane,) = drawn.select(pn.pane.HoloViews)
+    assert pane.object.dimension_values(1).tolist() == [8, 16, 24]
+    assert [text.object for text in drawn.select(pn.pane.Markdown)] == ["times 8"]
+
+
+def test_a_view_depends_on_the_parameters_that_its_arguments_depend_on():
+    page = Page()
+    of_both = View("", curve, str, "numbers doubled", "a").later(page)
+    assert {parameter.name for parameter in parts.dependencies(of_both.object)} == {"a", "b"}
+    of_results = View("", curve, None, "numbers missing").later(page)
+    assert parts.dependencies(of_results.object) == []
+
+
+def test_views_without_a_title_stand_in_the_section_before(monkeypatch):
+    monkeypatch.setattr(View, "later", lambda view, page: parts.text(view.needs))
+    views = [View("One", curve, None, "a"), View("", curve, None, "b"), View("Two", curve, None, "c", about="why")]
+    said = [[pane.object.strip() for pane in part.select(pn.pane.Markdown)] for part in parts.sections(None, views)]
+    assert said == [["## One", "a", "b"], ["## Two\n\nwhy", "c"]]
+
+
+def test_a_table_names_its_rows_escapes_cells_and_cuts_no_sentence():
+    frame = pd.DataFrame({"Answer": ["<b>", "x" * 200]}, index=pd.Index(["first", "second"], name="Question"))
+    markup = parts.table(frame).object
+    assert re.findall("<th>(.*?)</th>", markup) == ["Question", "Answer", "first", "second"]
+    assert "&lt;b&gt;" in markup and "x" * 200 in markup
+    unnamed = parts.table(frame.rename_axis(index=None), numbers=True).object
+    assert "<th></th>" not in unnamed and 'class="dataframe numbers"' in unnamed
+
+
+def test_the_fields_of_a_face_are_the_same_in_prediction_api_and_report():
+    fields = list(FacePrediction.__dataclass_fields__)
+    assert list(Face.model_fields) == fields
+    assert list(COLUMNS) == ["file", *fields, "error"]
