@@ -34,7 +34,7 @@ BEYOND = (("/", "Report"), ("/api/docs", "API docs"))  # pages of this server th
 _COMPONENTS = {
     "MuiAlert": {
         "styleOverrides": {
-            "root": {"color": "inherit", "fontSize": "1rem", "lineHeight": 1.6},
+            "root": {"color": "inherit", "fontSize": "1rem", "lineHeight": 1.6, "padding": "10px 16px"},
             "message": {
                 "& p": {"margin": "0 0 .6rem", "maxWidth": "90ch"},
                 "& p:last-child": {"marginBottom": 0},
