@@ -38,7 +38,7 @@ from pyarrow import compute as pc
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.data.archives import IMAGE, Place, Store, Zip, ZipPart, matching, names_matching, open_store
+from analysis.data.archives import IMAGE, Store, Zip, matching, names_matching, open_store
 from analysis.data.celeba_tables import (
     celeba_columns,
     containers,
@@ -132,19 +132,6 @@ class Source:
             raise KeyError(source_path) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
-
-    @property
-    def remote(self) -> bool:
-        """Whether the images are not on this machine's disk."""
-        return paths.is_remote(self._store.path)
-
-    def places(self, source_paths: Sequence[str]) -> dict[str, Place]:
-        """Where images lie in a zip on disk, for `at`; empty where that helps nobody."""
-        return self._store.places(source_paths) if isinstance(self._store, Zip) else {}
-
-    def at(self, places: dict[str, Place]) -> "Source":
-        """Return the source as one that reads the images at ``places`` without a zip's directory."""
-        return replace(self, _store=ZipPart(self._store, places)) if isinstance(self._store, Zip) and places else self
 
 
 def without_tables(source: Source) -> Source:
