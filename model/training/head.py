@@ -1,8 +1,8 @@
 """The last layer fitted again, groups counting alike: cheap, and most of what balanced training is worth.
 
 Kirichenko, Izmailov and Wilson, "Last Layer Re-Training is Sufficient for Robustness to Spurious Correlations", ICLR
-2023: features of a network that leans on a spurious cue mostly hold the true one as well; what is wrong is their weights.
-Knows features, labels and groups; knows nothing of networks or pixels.
+2023: features of a network that leans on a spurious cue mostly hold the true one as well; what is wrong is their
+weights. Knows features, labels and groups; knows nothing of networks or pixels.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The last layer fitted again: a cue that misleads a rare group loses its weight, and nothing is changed for the worse."""
+"""The last layer fitted again: a cue that misleads a rare group loses its weight."""
 
 import numpy as np
 import pytest
