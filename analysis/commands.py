@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from analysis.core.schema import LABELS
+
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Name of the data set, as given to `fetch`.")]
@@ -72,7 +74,7 @@ def fetch(
         sources.register(source, name, metadata or [])
     found = sources.open_source(name)
     labels = found.images["label"].value_counts()
-    counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in ("female", "male"))
+    counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in LABELS)
     typer.echo(f"{name}: {len(found.images):,} images ({counts}). Next: meanface ingest {name}")
 
 

@@ -28,6 +28,7 @@ from zarr.codecs import BloscCodec
 from analysis.core import compute, paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
+from analysis.core.schema import LABELS
 from analysis.data import alignment
 from analysis.data.measures import measure_faces
 from analysis.data.photo import PhotoError, decode_photo
@@ -74,7 +75,7 @@ def load_manifest(name: str) -> pd.DataFrame:
             raise UserError(f"{path} cannot be read: {again}") from error
     if missing := _COLUMNS - set(manifest.columns):
         raise UserError(f"{path} lacks {', '.join(sorted(missing))}: {again}")
-    if strange := set(manifest["label"].unique()) - {"female", "male"}:
+    if strange := set(manifest["label"].unique()) - set(LABELS):
         example = sorted(map(str, strange))[0]
         raise UserError(f"{path} has the label {example!r}, where only female and male are known: {again}")
     twice = manifest["image_id"].duplicated()

@@ -38,6 +38,7 @@ from pyarrow import compute as pc
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
+from analysis.core.schema import RACES
 from analysis.data.archives import IMAGE, Store, Zip, matching, names_matching, open_store
 from analysis.data.celeba_tables import (
     celeba_columns,
@@ -55,7 +56,6 @@ Kind = Literal["kaggle", "celeba", "utkface", "table"]
 KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
 KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
 
-UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Other")  # by code
 UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
 
 EXPECTED = (
@@ -396,7 +396,7 @@ def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
         label, split = part("label"), part("split").astype("string")
     if kind == "utkface":
         label = part("label").map(dict(zip("01", UTKFACE_LABELS, strict=True))).astype("str")
-        race = part("race").map(dict(zip("01234", UTKFACE_RACES, strict=True))).astype("string")
+        race = part("race").map(dict(zip("01234", RACES, strict=True))).astype("string")
         age_ = part("age").astype("Int64")
     images = pd.DataFrame(
         {

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 import param
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.figures import attributes, cooccurrence, doubts, duplicates, identities, labels, quality, samples
 from dashboard import chrome
 
@@ -118,7 +119,7 @@ class DataPage(chrome.ExplorerPage):
             pn.pane.HTML(
                 f"Labelled {label}{samples.sample_faces(found, label).data}", sizing_mode="stretch_width", margin=0
             )
-            for label in ("female", "male")
+            for label in LABELS
         ]
         return pn.Column(
             *grids, chrome.text(samples.sample_faces_reading(found)), sizing_mode="stretch_width", margin=0
