@@ -40,8 +40,9 @@ demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEM
 	$(BIN)/meanface report
 	@echo "The report is $(DEMO_HOME)/_site/index.html; show it with MEANFACE_HOME=$(DEMO_HOME) $(BIN)/meanface serve"
 
-test: $(ALL) ## run the tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+# A file's tests stay in one process: what its fixtures make is made once.
+test: $(ALL) ## run the tests and print their coverage (ARGS="-m 'not slow'" for the quick ones)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --cov $(ARGS)
 
 lint: $(ALL) ## check format, style, types, the direction of imports, dependencies and spelling
 	$(BIN)/ruff format --check .
@@ -58,7 +59,7 @@ lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versio
 
 clean: ## remove what can be made again, but not .venv, data or runs
 	rm -rf _site site/assets/bokeh build dist .quarto meanface.egg-info $(DEMO_HOME)
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(BIN)/python:

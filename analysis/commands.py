@@ -9,24 +9,21 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from analysis.command_options import DatasetName, ResultsFolder, RunArgument, RunName, Scheduler, Seed
+from analysis.core.schema import LABELS
 
-Name = Annotated[str, typer.Argument(help="Name of the data set, as given to `fetch`.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(help="Dask scheduler to work on, such as tcp://10.0.0.5:8786; left out: this machine's threads."),
-]
+app = typer.Typer()
 
 
 class Align(StrEnum):
-    """How faces come into the frame."""
+    """How faces are aligned."""
 
     detect = "detect"
     source = "source"
 
 
 class Engine(StrEnum):
-    """What averages faces."""
+    """What computes the averages."""
 
     auto = "auto"
     exact = "exact"
@@ -46,15 +43,16 @@ def fetch(
     source: Annotated[
         str, typer.Argument(help='"kaggle", "demo", or the path or URL of a zip or folder of faces.')
     ] = "kaggle",
-    name: Annotated[str | None, typer.Option(help="Name to give it; default: made from the source.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name to give the data set; default: made from the source.")] = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
-            help="Attribute, partition or identity file, or a zip of them; found by itself beside the images."
+            help="Read CelebA's attribute, partition or identity file, or a zip of them, from here; default: what lies "
+            "beside the images."
         ),
     ] = None,
 ) -> None:
-    """Bring a data set: Kaggle's archive, a zip or folder on disk or in a bucket, or the demo faces.
+    """Register a data set: Kaggle's archive, a zip or folder on disk or in a bucket, or the demo faces.
 
     Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
     `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`.
@@ -70,25 +68,26 @@ def fetch(
     else:
         name = name or Path(source).stem
         sources.register(source, name, metadata or [])
-    found = sources.open_source(name)
-    labels = found.images["label"].value_counts()
-    counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in ("female", "male"))
-    typer.echo(f"{name}: {len(found.images):,} images ({counts}). Next: meanface ingest {name}")
+    images = sources.open_source(name).images
+    labels = images["label"].value_counts()
+    counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in LABELS)
+    typer.echo(f"{name}: {len(images):,} images ({counts}). Next: meanface ingest {name}")
 
 
 @app.command(rich_help_panel="Data")
 def ingest(
-    name: Name,
+    name: DatasetName,
     align: Annotated[
-        Align, typer.Option(help="`source` trusts CelebA's own alignment and skips the detector.")
+        Align,
+        typer.Option(help="Align faces by detected landmarks (`detect`), or trust CelebA's own alignment (`source`)."),
     ] = Align.detect,
-    seed: Annotated[int, typer.Option(help="Of the splits, where the source has none.")] = 0,
+    seed: Seed = 0,
     scheduler: Scheduler = None,
 ) -> None:
     """Decode, check, align and hash the images of a data set into a manifest and a face cube.
 
-    Started again after being killed, it goes on where it stopped. MEANFACE_DATA names another place for the results
-    than data/, a folder or a URL such as s3://bucket/data.
+    The seed draws the splits where the source has none. A killed ingest resumes where it stopped when it is started
+    again. Results are written to data/, or to the folder or URL in MEANFACE_DATA, such as s3://bucket/data.
 
     Examples: `meanface ingest celeba`, `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
     """
@@ -117,14 +116,14 @@ def ingest(
 
 @app.command(rich_help_panel="Data")
 def study(
-    name: Name,
-    run: Annotated[str | None, typer.Option(help="Name of the run; default: the data set's.")] = None,
+    name: DatasetName,
+    run: RunName = None,
     compare: Annotated[
         list[str] | None,
-        typer.Option(help="Another ingested data set to compare the difference with; may be repeated."),
+        typer.Option(metavar="NAME", help="Compare the difference with this ingested data set's; may be repeated."),
     ] = None,
-    permutations: Annotated[int, typer.Option(min=100, help="Of the hypothesis test.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    permutations: Annotated[int, typer.Option(min=100, help="Number of permutations.")] = 5000,
+    seed: Seed = 0,
     scheduler: Scheduler = None,
 ) -> None:
     """Study a data set: labels, attributes, quality, average faces and the test of the hypothesis.
@@ -150,16 +149,21 @@ def study(
 
 @app.command(rich_help_panel="Data")
 def average(
-    name: Name,
+    name: DatasetName,
     subset: Annotated[
-        str, typer.Argument(help="Filter, such as \"label == 'male' and Smiling\"; left out: all faces.")
+        str, typer.Argument(help="Average the faces that fit this filter; default: all faces.", metavar="FILTER")
     ] = "",
-    against: Annotated[str | None, typer.Option(help="Filter of a second subset, to compare with.")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="FILTER", help="Compare with the faces that fit this filter.")
+    ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="`compressed` is quick and needs `meanface study` first; `exact` reads all faces.")
+        Engine,
+        typer.Option(
+            help="Read all faces (`exact`), or estimate quickly from what `meanface study` stored (`compressed`)."
+        ),
     ] = Engine.auto,
     output: Annotated[
-        Path | None, typer.Option(help="File to write: .png the average faces, .zarr.zip all numbers.")
+        Path | None, typer.Option(help="Write the average faces to a .png file, or all numbers to a .zarr.zip file.")
     ] = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -182,9 +186,9 @@ def average(
 
 @app.command(rich_help_panel="Data")
 def compose(
-    name: Name,
-    output: Annotated[Path, typer.Option(help="Zip file to write.")],
-    seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,
+    name: DatasetName,
+    output: Annotated[Path, typer.Option(help="Write the composites to this zip file.")],
+    seed: Seed = 0,
 ) -> None:
     """Make composite faces, averages of 24 people each, as a data set without any person's photo.
 
@@ -198,10 +202,10 @@ def compose(
 
 @app.command(rich_help_panel="Report")
 def publish(
-    run: Annotated[str, typer.Argument(help="Name of a run that was studied, trained and evaluated.")],
-    to: Annotated[Path | None, typer.Option(help="Folder; default: results/.")] = None,
+    run: RunArgument,
+    to: Annotated[Path | None, typer.Option(help="Write to this folder; default: results/.")] = None,
 ) -> None:
-    """Make a run the published one, which the report, the explorer and the API read.
+    """Publish a run that was studied, trained and evaluated: the report, the explorer and the API read it.
 
     Example: `meanface publish celeba`.
     """
@@ -216,9 +220,11 @@ def publish(
 
 @app.command(rich_help_panel="Report")
 def report(
-    results: Annotated[Path | None, typer.Option(help="Published run to read; default: results/.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the site; default: _site/.")] = None,
-    renderer: Annotated[Renderer, typer.Option(help="`auto` takes Quarto where it is installed.")] = Renderer.auto,
+    results: ResultsFolder = None,
+    output: Annotated[Path | None, typer.Option(help="Write the site to this folder; default: _site/.")] = None,
+    renderer: Annotated[
+        Renderer, typer.Option(help="Render with Quarto or with the embedded renderer; `auto` prefers Quarto.")
+    ] = Renderer.auto,
 ) -> None:
     """Render the report from the published results and nothing else.
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from analysis.command_options import DatasetNames, RunArgument, RunName, Seed
+
 app = typer.Typer()
 
 
@@ -36,37 +38,51 @@ class SamplerOption(StrEnum):
 
 @app.command(rich_help_panel="Model")
 def train(
-    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
-    run: Annotated[str | None, typer.Option(help="Name of the run; default: the first data set's.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training split.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Faces a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak of the schedule.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    names: DatasetNames,
+    run: RunName = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of passes over the training split.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Number of faces per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak of the learning-rate schedule.")] = None,
+    seed: Seed = 0,
     teacher: Annotated[
-        list[str] | None, typer.Option(help="Trained run to learn from as well; several may be given.")
+        list[str] | None, typer.Option(metavar="RUN", help="Learn from this trained run as well; may be repeated.")
     ] = None,
     start: Annotated[
-        list[str] | None, typer.Option(help="Trained run whose weights are begun with; of several, with their mean.")
+        list[str] | None,
+        typer.Option(metavar="RUN", help="Initialise from this run's weights; repeat to average several."),
     ] = None,
     augmentation: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Factor of the strength of augmentation.")
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Scale all augmentation (0: off, 1: full), to the end unless `--calm` is given."
+        ),
     ] = None,
-    mix: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of faces that another face shines through.")
-    ] = 0.0,
+    calm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Scale augmentation once more while the last picture size is trained; default: 0.6, or 1 with "
+            "`--augmentation`.",
+        ),
+    ] = None,
+    mix: Annotated[float, typer.Option(min=0.0, max=1.0, help="Mixup: share of faces blended with another.")] = 0.0,
     label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.5, help="Share of the target moved to the other label.")
+        float | None, typer.Option(min=0.0, max=0.5, help="Share of each target moved to the other label.")
     ] = None,
     balance: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="0 shows all faces alike, 1 all groups of source, label, style and age."),
+        typer.Option(
+            min=0.0, max=1.0, help="Draw all faces alike (0), or all groups of source, label, style and age (1)."
+        ),
     ] = None,
-    full_size: Annotated[bool, typer.Option(help="Pictures of full size from the start.")] = False,
+    full_size: Annotated[bool, typer.Option(help="Train on pictures of full size from the start.")] = False,
     strategy: Annotated[
-        StrategyOption, typer.Option(help="`multi-worker` trains on the machines that TF_CONFIG names.")
+        StrategyOption,
+        typer.Option(help="Train on one device, on all of this machine's, or on the machines that TF_CONFIG names."),
     ] = StrategyOption.one,
 ) -> None:
-    """Train the network; started again after being killed, it goes on after the last whole epoch.
+    """Train the network; a killed training resumes after its last complete epoch when it is started again.
 
     Example: `meanface train celeba utkface --epochs 40`.
     """
@@ -85,7 +101,8 @@ def train(
     strength = Augmentation()
     if augmentation is not None:
         strength = strength.scaled(augmentation)
-        given["calm"] = 1.0
+        calm = 1.0 if calm is None else calm
+    given["calm"] = calm
     given["augmentation"] = replace(strength, mix=mix)
     if full_size:
         given["sizes"] = (1.0,)
@@ -114,17 +131,18 @@ def _training_installed() -> Iterator[None]:
 
 @app.command(rich_help_panel="Model")
 def search(
-    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
-    run: Annotated[str | None, typer.Option(help="Name of the run; default: the first data set's.")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Finished trials the study shall hold.")] = 40,
-    sampler: Annotated[SamplerOption, typer.Option(help="How values are chosen.")] = SamplerOption.tpe,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial.")] = 4,
-    faces: Annotated[int, typer.Option(min=64, help="Faces of the training split that a trial sees.")] = 6000,
-    seed: Annotated[int, typer.Option(help="Of the sampler; give processes that share a study different ones.")] = 0,
+    names: DatasetNames,
+    run: RunName = None,
+    trials: Annotated[int, typer.Option(min=1, help="Stop after this many finished trials.")] = 40,
+    sampler: Annotated[SamplerOption, typer.Option(help="Choose values by this method.")] = SamplerOption.tpe,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs per trial.")] = 4,
+    faces: Annotated[int, typer.Option(min=64, help="Number of training faces per trial.")] = 6000,
+    seed: Seed = 0,
 ) -> None:
-    """Search hyper-parameters by many short trainings; started again, it goes on with the same study.
+    """Search hyper-parameters by many short trainings; started again, it resumes the same study.
 
-    Example: `meanface search celeba utkface --trials 40`; start it twice to search in two processes.
+    Example: `meanface search celeba utkface --trials 40`; start it twice, with different seeds, to search in two
+    processes.
     """
     with _training_installed():
         from model.training.search import search as look
@@ -139,15 +157,17 @@ def search(
 
 @app.command(rich_help_panel="Model")
 def ablate(
-    names: Annotated[list[str], typer.Argument(help="Ingested data sets.", metavar="NAME...")],
-    run: Annotated[str | None, typer.Option(help="A trained run; default: the first data set's.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a variant.")] = 6,
-    faces: Annotated[int, typer.Option(min=64, help="Faces of the training split that a variant sees.")] = 8000,
-    seed: Annotated[int, typer.Option(help="Of trainings and bootstrap.")] = 0,
+    names: DatasetNames,
+    run: RunName = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs per variant.")] = 6,
+    faces: Annotated[int, typer.Option(min=64, help="Number of training faces per variant.")] = 8000,
+    seed: Seed = 0,
 ) -> None:
-    """Measure what each part of training is worth, by short trainings with one thing changed.
+    """Measure what each part of training contributes, by short trainings with one thing changed.
 
-    Example: `meanface ablate celeba utkface --run celeba`. Started again, it trains only what is not finished.
+    The run must be trained. Started again, it trains only the variants that are not finished.
+
+    Example: `meanface ablate celeba utkface --run celeba`.
     """
     with _training_installed():
         from model.training.ablation import ablate as compare
@@ -158,23 +178,24 @@ def ablate(
 
 @app.command(rich_help_panel="Model")
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A trained run.")],
+    run: RunArgument,
     compare: Annotated[
         list[str] | None,
-        typer.Option(help="Another evaluated run, measured on the same test images; may be given several times."),
+        typer.Option(metavar="RUN", help="Measure this evaluated run on the same test images; may be repeated."),
     ] = None,
     brief: Annotated[
         bool,
         typer.Option(
-            "--brief", help="Leave out worse photos and explanations: enough to compare with, not to be published."
+            "--brief", help="Skip robustness and explanations: enough to compare with, but not to be published."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Measure a trained run: every split of every data set, groups, robustness; calibrate it on validation.
+    """Measure a trained run on every split of its data sets and by group; calibrate it on the validation split.
 
-    With `--compare`, tables of sources and of groups set other runs beside it: what a second data set is worth, or
-    what became of a gap. Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
+    With `--compare`, the tables of sources and of groups list other runs beside it.
+
+    Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
     """
     from analysis.core.errors import UserError
 
@@ -200,16 +221,18 @@ def evaluate(
 
 @app.command(rich_help_panel="Model")
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.", metavar="PATH...")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos or folders of photos.", metavar="PATH...")],
     output: Annotated[
-        Path | None, typer.Option(help="File to write: .csv, .parquet or .jsonl; default: CSV on stdout.")
+        Path | None, typer.Option(help="Write to this .csv, .parquet or .jsonl file; default: CSV on stdout.")
     ] = None,
     crop: Annotated[
-        CropOption, typer.Option(help="`none` takes each photo as one face in CelebA's frame already.")
+        CropOption, typer.Option(help="Detect faces, or take each photo as one aligned face (`none`).")
     ] = CropOption.detect,
-    model: Annotated[Path | None, typer.Option(help="Folder of a model; default: the published one.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Read the model from this folder; default: the published one.")
+    ] = None,
 ) -> None:
-    """Predict perceived gender from photos, one row a face: female, male or uncertain.
+    """Predict perceived gender from photos, one row per face: female, male or uncertain.
 
     Example: `meanface predict portraits/ --output predictions.csv`.
     """

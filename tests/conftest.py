@@ -1,9 +1,24 @@
-"""Fixtures that many rooms share: a scratch home, and the demo faces walked through the steps once."""
+"""Fixtures that many tests share: a scratch home, and the demo faces ingested once."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT end the processes that tests start, also where it is ignored here.
+
+    A shell script's background jobs (`make test &`) ignore it, and so would their children.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

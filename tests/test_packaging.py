@@ -25,9 +25,9 @@ def run(*command: str, **options) -> str:
     return done.stdout
 
 
-def files_of(name: str, pattern: str) -> list[Path]:
+def files_of(name: str) -> list[Path]:
     path = PROJECT / name
-    files = [path] if path.is_file() else path.rglob(pattern)
+    files = [path] if path.is_file() else path.rglob("*")
     built = {"__pycache__", "bokeh"}  # compiled code, and BokehJS where Quarto was run in the checkout itself
     return [file for file in files if file.is_file() and not built & set(file.relative_to(PROJECT).parts)]
 
@@ -60,11 +60,12 @@ def test_code_and_results_carry_a_licence_each(wheel: Path) -> None:
 
 
 def test_wheel_holds_code_pages_and_published_results(wheel: Path) -> None:
-    expected = {"meanface.py", "analysis/demo-faces.zip"}
+    expected = {"meanface.py"}
     for name in PACKAGES:
-        expected |= {file.relative_to(PROJECT).as_posix() for file in files_of(name, "*.py")}
+        expected |= {file.relative_to(PROJECT).as_posix() for file in files_of(name)}
     for name in SHIPPED:
-        expected |= {f"analysis/_shipped/{file.relative_to(PROJECT).as_posix()}" for file in files_of(name, "*")}
+        expected |= {f"analysis/_shipped/{file.relative_to(PROJECT).as_posix()}" for file in files_of(name)}
+    assert {"analysis/demo-faces.zip", "analysis/_shipped/results/run.json"} <= expected
     contents = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert contents == expected
 

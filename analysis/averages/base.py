@@ -11,8 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from analysis.core.errors import UserError
-
-MIN_FACES = 16  # an average of fewer could show a person
+from analysis.core.schema import MIN_FACES
 
 
 @dataclass(frozen=True)

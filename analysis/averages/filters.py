@@ -22,11 +22,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.people import age_band
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.ingest import load_manifest
 
-# From the first age up to, not including, the second.
-AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
 MEASURES = ("brightness", "contrast", "sharpness", "width", "height")
 COLUMNS = (
     "label",
@@ -79,12 +78,7 @@ def load_table(name: str, predictions: pd.DataFrame | None = None) -> pd.DataFra
     """
     manifest = load_manifest(name)
     if "age" in manifest:
-        manifest["age_band"] = pd.cut(
-            manifest["age"].astype("Float64").astype(float),
-            [low for low, _ in AGE_BANDS.values()] + [np.inf],
-            right=False,
-            labels=list(AGE_BANDS),
-        )
+        manifest["age_band"] = age_band(manifest["age"])
     if predictions is not None:
         own = predictions[predictions["dataset"] == name].drop_duplicates("image_id").set_index("image_id")
         scores = own[["p_male", "decision"]].reindex(manifest["image_id"])

@@ -10,12 +10,11 @@ import pandas as pd
 import xarray as xr
 from sklearn.utils.extmath import randomized_svd
 
-from analysis.averages.base import MIN_FACES
 from analysis.averages.compressed import ZERO, CompressedEngine, Facts, average_folder
 from analysis.averages.exact import sums
 from analysis.core import storage
 from analysis.core.errors import UserError
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.cube import blocks
 from analysis.data.ingest import load_faces, load_facts
 

@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numcodecs import Blosc
 
-from analysis.averages.base import MIN_FACES, Average, Difference, difference
+from analysis.averages.base import Average, Difference, difference
 from analysis.averages.compressed import CompressedEngine
 from analysis.averages.exact import moments
 from analysis.averages.filters import people, select
 from analysis.core.errors import UserError
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.ingest import load_faces
 
 _PAIRS = 60  # label with two attributes, drawn for the comparison of the engines

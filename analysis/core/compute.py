@@ -1,4 +1,4 @@
-"""Where work is done: on this machine's threads or processes, or on the workers of a Dask cluster.
+"""Where work is done: on this machine's threads, or on the workers of a Dask cluster.
 
 Knows schedulers and progress bars; knows nothing of the work. ::
 
@@ -9,17 +9,9 @@ The workers need meanface installed, and data where they can reach it: a shared 
 """
 
 import contextlib
-import logging
-import multiprocessing
-import os
-import pickle
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +26,6 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://[^/\s:]+:\d{1,5}|(?:tcp|tls)://\[[0-9a-fA-F:]+\]:\d{1,5}")
 _PATIENCE = 5  # seconds until a scheduler has answered, and until a worker has come
-_WORTH = 16  # items from which on processes are worth their start
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-# Threads that do not stand in the way of a fork: Zarr's, which wait, and which it starts anew in a forked process.
-_FORKABLE = re.compile(r"MainThread|zarr_io|asyncio_\d+")
-
-_log = logging.getLogger(__name__)
-_work: Callable[[Any], Any]  # of a process that `_in_processes` started
 
 
 @contextlib.contextmanager
@@ -102,7 +87,6 @@ def run(
     description: str,
     unit: str,
     progress: bool,
-    processes: bool = False,
 ) -> None:
     """Call ``work`` with each item, on the cluster of the block that this is called in or else on this machine.
 
@@ -117,20 +101,13 @@ def run(
         Of the progress bar.
     progress
         Whether to show one on stderr.
-    processes
-        Whether to use this machine's cores by processes instead of by threads, where they can be forked and there are
-        enough items: for work of many short steps, whose threads would wait for each other's turn of the interpreter.
     """
     client = _client()
-    bar = partial(tqdm, desc=description, unit=unit, disable=not progress)
     if client is not None:
-        _on_cluster(client, work, items, bar)
+        _on_cluster(client, work, items, partial(tqdm, desc=description, unit=unit, disable=not progress))
         return
-    if processes and len(items) >= _WORTH and _CORES > 1 and _forkable():
-        items = _in_processes(work, items, bar)
-    if items:
-        with TqdmCallback(desc=description, unit=unit, disable=not progress):
-            dask.compute(*(dask.delayed(work)(item) for item in items), scheduler="threads")
+    with TqdmCallback(desc=description, unit=unit, disable=not progress):
+        dask.compute(*(dask.delayed(work)(item) for item in items), scheduler="threads")
 
 
 def _on_cluster(client: "Client", work: Callable[[Any], Any], items: Sequence[Any], bar: Callable[..., tqdm]) -> None:
@@ -142,57 +119,6 @@ def _on_cluster(client: "Client", work: Callable[[Any], Any], items: Sequence[An
             future.result()
     finally:
         client.cancel(begun)
-
-
-def _in_processes(work: Callable[[Any], Any], items: Sequence[Any], bar: Callable[..., tqdm]) -> list[Any]:
-    """Do the work in a process a core, and return the items that are left where one of them was killed."""
-    pool = futures.ProcessPoolExecutor(
-        _CORES,
-        mp_context=multiprocessing.get_context("fork"),
-        initializer=_begin_process,
-        initargs=(pickle.dumps(work),),
-    )
-    begun: list[futures.Future[None]] = []
-    try:
-        for item in items:
-            begun.append(pool.submit(_work_in_process, item))
-        for future in bar(futures.as_completed(begun), total=len(begun)):
-            future.result()
-    except BrokenProcessPool:
-        _log.warning("a process of %d was killed: threads do what is left", _CORES)
-        done = {i for i, future in enumerate(begun) if future.done() and not future.exception()}
-        return [item for i, item in enumerate(items) if i not in done]
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return []
-
-
-def _forkable() -> bool:
-    """Whether a fork is safe here: it inherits the locks that other threads hold.
-
-    The other ways to start a process run the user's script once more, and take longer than 10,000 photos do.
-    """
-    alone = all(_FORKABLE.fullmatch(each.name) for each in threading.enumerate())
-    return sys.platform == "linux" and threading.current_thread() is threading.main_thread() and alone
-
-
-def _begin_process(work: bytes) -> None:
-    """Prepare a process for its items: it has the work once, and ends when the process that started it has ended."""
-    global _work  # noqa: PLW0603 - what a pool's initializer leaves, its tasks find nowhere else
-    _work = pickle.loads(work)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is told to all: who started this one ends it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _work_in_process(item: Any) -> None:
-    _work(item)
 
 
 def _client() -> "Client | None":

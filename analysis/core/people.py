@@ -1,21 +1,29 @@
-"""Bootstrap over people: how often each image counts when people, not their photos, are drawn anew.
+"""Who is on each image, how old, and the bootstrap over people: how often each image counts when people are drawn anew.
 
-Knows identities and chance; knows nothing of what is measured on a resample.
+Knows identities, ages and chance; knows nothing of what is measured on a resample.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
+
+from analysis.core.schema import AGE_BANDS
 
 _BATCH = 50
+
+
+def _persons(identity: pd.Series, alone: pd.Series | None = None) -> pd.Series:
+    """Identities as text; an image without one is a person of its own, by the name in ``alone`` or by its place."""
+    if alone is None:
+        alone = pd.Series([f"image {i}" for i in range(len(identity))], index=identity.index)
+    return identity.astype("string").fillna(alone)
 
 
 def person_names(manifest: pd.DataFrame) -> pd.Series:
     """Who is on each photo, as text; a photo without an identity counts as a person of its own."""
     identity = manifest["identity"] if "identity" in manifest else pd.Series(pd.NA, manifest.index, dtype="Int64")
-    return identity.astype("Int64").astype("string").fillna("image " + manifest["image_id"].astype("string"))
+    return _persons(identity.astype("Int64"), "image " + manifest["image_id"].astype("string"))
 
 
 def people(scored: pd.DataFrame) -> np.ndarray:
@@ -31,13 +39,18 @@ def people(scored: pd.DataFrame) -> np.ndarray:
     numpy.ndarray
         int64 (n,), 0 to the number of people - 1; an image without identity is a person of its own.
     """
-    alone = pd.Series([f"image {i}" for i in range(len(scored))])
     if "identity" not in scored:
         return np.arange(len(scored))
     known = scored["identity"].reset_index(drop=True)
     if "dataset" in scored:  # two sources may number their people alike
         known = scored["dataset"].reset_index(drop=True).astype("string") + " " + known.astype("string")
-    return pd.factorize(known.astype("string").fillna(alone))[0]
+    return pd.factorize(_persons(known))[0]
+
+
+def age_band(age: pd.Series) -> pd.Series:
+    """Band of `AGE_BANDS` that each age in years lies in, categorical; missing where the age is."""
+    edges = [low for low, _ in AGE_BANDS.values()] + [np.inf]
+    return pd.cut(age.astype("Float64").astype(float), edges, right=False, labels=list(AGE_BANDS))
 
 
 def resamples(person: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -84,7 +97,7 @@ def interval(values: np.ndarray) -> np.ndarray:
 
 
 def accuracy_interval(
-    right: pd.Series, people: pd.Series | None, *, rng: np.random.Generator, resamples: int = 2000
+    right: pd.Series, identity: pd.Series | None, *, rng: np.random.Generator, count: int = 2000
 ) -> tuple[float, float]:
     """95 % percentile-bootstrap interval of an accuracy, people resampled and not their photos.
 
@@ -92,33 +105,23 @@ def accuracy_interval(
     ----------
     right
         bool, one value an image.
-    people
-        Identity of each image; an image without one counts as a person of its own. None if none is known.
+    identity
+        Of each image; an image without one counts as a person of its own. None if none is known.
     rng
         Draws the resamples.
-    resamples
-        How many.
+    count
+        How many resamples.
 
     Returns
     -------
     tuple of float
         Low and high end, in [0, 1].
     """
-    if people is None:
-        people = pd.Series(pd.NA, index=right.index, dtype="Int64")
-    alone = pd.Series([f"image {i}" for i in range(len(right))], index=right.index)
-    person = people.astype("string").fillna(alone)
-    table = right.astype(float).groupby(person).agg(["sum", "count"])
+    if identity is None:
+        identity = pd.Series(pd.NA, index=right.index, dtype="Int64")
+    table = right.astype(float).groupby(_persons(identity)).agg(["sum", "count"]).to_numpy(np.float64)
     if len(table) < 2 or right.nunique() < 2:
         return float(right.mean()), float(right.mean())  # nothing varies: the bootstrap has nothing to draw
-    result = bootstrap(
-        (table["sum"].to_numpy(), table["count"].to_numpy()),
-        lambda hits, images, axis=-1: hits.sum(axis=axis) / images.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        batch=100,
-        method="percentile",
-        rng=rng,
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    drawn = np.concatenate([times @ table for times in resamples(np.arange(len(table)), count, rng)])
+    low, high = interval(drawn[:, 0] / drawn[:, 1])
+    return float(low), float(high)

@@ -117,10 +117,10 @@ def _search(image: np.ndarray, scale: float, border: float) -> list[Face]:
     method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # two taps see every pixel down to a half
     scaled = cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=method)
     down, across = round(scaled.shape[0] * border), round(scaled.shape[1] * border)
-    framed = cv2.copyMakeBorder(scaled, down, down, across, across, cv2.BORDER_REPLICATE)
+    bordered = cv2.copyMakeBorder(scaled, down, down, across, across, cv2.BORDER_REPLICATE) if border else scaled
     ratio = np.array([scaled.shape[1] / width, scaled.shape[0] / height])
     faces = []
-    for row in _blended(_candidates(framed, _SCORE)):
+    for row in _blended(_candidates(bordered, _SCORE)):
         corner = (row[:2] - (across, down)) / ratio
         end = corner + row[2:4] / ratio
         x, y = np.clip(np.round(corner), 0, (width - 1, height - 1)).astype(int)

@@ -7,13 +7,11 @@ import os
 import re
 import stat
 import threading
-import weakref
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 from pyarrow import compute as pc
@@ -25,7 +23,6 @@ from analysis.core.paths import Location
 
 # A zip that is far away is read in blocks, of which the next one is on its way while one is read: 64 MB at most.
 _BLOCK, _BLOCKS = 4 << 20, 16
-_HEADER, _EXTRA = 30, 512  # bytes before an entry's name, and at most after it, in most archives
 
 
 # Pattern of RE2, for paths in a store.
@@ -95,22 +92,6 @@ class Zip:
                 found.append((name, info.file_size, f"{info.CRC:08x}"))
         return _entries(self.path, found)
 
-    def places(self, names: Sequence[str]) -> dict[str, "Place"]:
-        """Where files lie in the archive, for `ZipPart`; empty where only zipfile can read it.
-
-        Raises
-        ------
-        KeyError
-            If the archive has no such file.
-        """
-        if not (isinstance(self.path, Path) and hasattr(os, "pread")):
-            return {}
-        infos = map(self._open().getinfo, names)
-        return {
-            name: Place(info.header_offset, info.compress_size, info.file_size, info.CRC, info.compress_type)
-            for name, info in zip(names, infos, strict=True)
-        }
-
     def read(self, name: str) -> bytes:
         """Content of one file; may be called from many threads."""
         archive = self._open()
@@ -122,59 +103,6 @@ class Zip:
         finally:
             with self._lock:
                 member.close()
-
-
-class Place(NamedTuple):
-    """Where in a zip an entry lies, in bytes, and what is known of it."""
-
-    offset: int
-    packed: int
-    size: int
-    crc: int
-    method: int
-
-
-class ZipPart:
-    """Some files of a zip on disk, whose places are known: its directory is not read once more for them.
-
-    They are read and checked in half of zipfile's time. Whatever is not as it should be is read again by zipfile, so
-    that it alone tells what is damaged.
-    """
-
-    def __init__(self, whole: Zip, places: dict[str, Place]) -> None:
-        self.path: Location = whole.path
-        self._whole, self._places = whole, places
-        try:
-            self._file = os.open(str(self.path), os.O_RDONLY)
-        except OSError as error:
-            raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from None
-        weakref.finalize(self, os.close, self._file)
-
-    def entries(self) -> pa.Table:
-        """See `Store.entries`; all of the zip's."""
-        return self._whole.entries()
-
-    def read(self, name: str) -> bytes:
-        """Content of one file; may be called from many threads."""
-        place = self._places.get(name)
-        data = place and self._direct(name.encode(), place)
-        return data or self._whole.read(name)
-
-    def _direct(self, name: bytes, place: Place) -> bytes | None:
-        found = os.pread(self._file, _HEADER + len(name) + _EXTRA + place.packed, place.offset)
-        named = int.from_bytes(found[26:28], "little")
-        start = _HEADER + named + int.from_bytes(found[28:_HEADER], "little")
-        if found[:4] != b"PK\3\4" or found[_HEADER : _HEADER + named] != name:
-            return None
-        data = found[start : start + place.packed]
-        if place.method == zipfile.ZIP_DEFLATED:
-            try:
-                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, place.size)
-            except zlib.error:
-                return None
-        elif place.method != zipfile.ZIP_STORED:
-            return None
-        return data if len(data) == place.size and zlib.crc32(data) == place.crc else None
 
 
 class Folder:
@@ -272,11 +200,6 @@ def _mark(path: Location) -> str:
 def _zip_of_process(path: Location, mark: str) -> Zip:
     """Return the one archive that all tasks of this process read; ``mark`` tells it from a file that it replaced."""
     return Zip(path)
-
-
-# A forked process shares the place in an open file with its parent: it opens its own.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_zip_of_process.cache_clear)
 
 
 def matching(entries: pa.Table, pattern: str) -> pa.Table:

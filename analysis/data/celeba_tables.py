@@ -18,10 +18,8 @@ from pyarrow import csv
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, SPLITS
 from analysis.data.archives import IMAGE, Store, Zip, names_matching, open_store
-
-OFFICIAL_SPLITS = ("train", "validation", "test")  # by code of list_eval_partition
 
 _TABLES = {
     "attributes": r"(?i)(?:^|/)list_attr_celeba\.(?:csv|txt)$",
@@ -230,8 +228,8 @@ def _add_split(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> N
         if not np.isin(code, (0, 1, 2)).all():
             raise UserError(f"the partition in {where} holds codes other than 0, 1 and 2: expected CelebA's own")
         row = _lookup(where, partition["image_id"], table["image_id"])
-        names = pd.array([*OFFICIAL_SPLITS, None], dtype="string")
-        table["split"] = names.take(np.where(row < 0, len(OFFICIAL_SPLITS), code[row]))
+        names = pd.array([*SPLITS, None], dtype="string")
+        table["split"] = names.take(np.where(row < 0, len(SPLITS), code[row]))
 
 
 def _bools(column: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from analysis.core import storage
 from analysis.core.errors import UserError
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS, MIN_FACES
 from analysis.data.ingest import load_faces, load_manifest
 
-MEMBERS = 24  # faces in a composite; never fewer than 16, so that nobody can be recognised
+MEMBERS = 24  # faces in a composite; never fewer than `MIN_FACES`
 COMPONENTS = 160
 PER_LABEL = {"train": 140, "validation": 30, "test": 30}
 _SIZE = (178, 218)  # width and height of a CelebA image
@@ -63,7 +63,7 @@ def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     space = similarity_space(faces, rows, seed)
     records, images = [], []
-    jobs = [(label, split) for split in PER_LABEL for label in ("female", "male")]
+    jobs = [(label, split) for split in PER_LABEL for label in LABELS]
     for label, split in tqdm(jobs, desc="Composing", unit="group"):
         wanted = (manifest["label"].iloc[rows] == label) & (manifest["split"].iloc[rows] == split)
         inside = np.flatnonzero(wanted.to_numpy())
@@ -146,7 +146,7 @@ def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.
         order = neighbours.kneighbors(space[start : start + 1], return_distance=False)[0]
         _, first = np.unique(people[order], return_index=True)
         members = order[np.sort(first)][:MEMBERS]
-        if len(members) < 16:
+        if len(members) < MIN_FACES:
             raise UserError("too few different people among the nearest faces: ingest more images")
         used[members] += 1
         found.append(members)

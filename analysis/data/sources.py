@@ -38,7 +38,8 @@ from pyarrow import compute as pc
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.data.archives import IMAGE, Place, Store, Zip, ZipPart, matching, names_matching, open_store
+from analysis.core.schema import RACES
+from analysis.data.archives import IMAGE, Store, Zip, matching, names_matching, open_store
 from analysis.data.celeba_tables import (
     celeba_columns,
     containers,
@@ -55,7 +56,6 @@ Kind = Literal["kaggle", "celeba", "utkface", "table"]
 KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
 KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
 
-UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Other")  # by code
 UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
 
 EXPECTED = (
@@ -132,19 +132,6 @@ class Source:
             raise KeyError(source_path) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise OSError(f"{source_path} in {self._store.path} is damaged: {error}") from error
-
-    @property
-    def remote(self) -> bool:
-        """Whether the images are not on this machine's disk."""
-        return paths.is_remote(self._store.path)
-
-    def places(self, source_paths: Sequence[str]) -> dict[str, Place]:
-        """Where images lie in a zip on disk, for `at`; empty where that helps nobody."""
-        return self._store.places(source_paths) if isinstance(self._store, Zip) else {}
-
-    def at(self, places: dict[str, Place]) -> "Source":
-        """Return the source as one that reads the images at ``places`` without a zip's directory."""
-        return replace(self, _store=ZipPart(self._store, places)) if isinstance(self._store, Zip) and places else self
 
 
 def without_tables(source: Source) -> Source:
@@ -409,7 +396,7 @@ def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
         label, split = part("label"), part("split").astype("string")
     if kind == "utkface":
         label = part("label").map(dict(zip("01", UTKFACE_LABELS, strict=True))).astype("str")
-        race = part("race").map(dict(zip("01234", UTKFACE_RACES, strict=True))).astype("string")
+        race = part("race").map(dict(zip("01234", RACES, strict=True))).astype("string")
         age_ = part("age").astype("Int64")
     images = pd.DataFrame(
         {

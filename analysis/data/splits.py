@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-SPLITS = ("train", "validation", "test")
+from analysis.core.schema import SPLITS
+
 NEAR_BITS = 3  # of 64: perceptual hashes this close are compared pixel by pixel
 NEAR_DIFFERENCE = 8.0  # mean absolute difference in 8-bit steps below which two pictures are near duplicates
 _CODES_AT_ONCE = 1024  # hashes that are compared with all others of their bucket, which may hold thousands

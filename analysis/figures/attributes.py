@@ -4,6 +4,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.theme import LABEL_COLOURS
@@ -18,7 +19,7 @@ def _by_label(attributes: pd.DataFrame, scope: str) -> pd.DataFrame:
     """One row an attribute that both labels have, ordered by male minus female prevalence."""
     found = attributes[attributes["scope"] == scope]
     table = found.pivot(index="attribute", columns="label", values=["prevalence", "low", "high", "images", "positives"])
-    wanted = [(value, label) for value in ("prevalence", "low", "high") for label in ("female", "male")]
+    wanted = [(value, label) for value in ("prevalence", "low", "high") for label in LABELS]
     if found.empty or not set(wanted) <= set(table.columns):
         raise UserError(f"this run knows no attributes of its {scope}: study a data set with an attribute file")
     table = table.dropna(subset=wanted).astype(float)
@@ -51,7 +52,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
         )
     ]
     layers: list[hv.Element] = [hv.Segments(pairs).opts(color=theme.QUIET, line_width=2, alpha=0.45)]
-    for label in ("female", "male"):
+    for label in LABELS:
         colour = LABEL_COLOURS[label]
         found = pd.DataFrame(
             {

@@ -4,7 +4,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent
+from analysis.core.words import percent, signed
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.study.cooccurrence import LABEL
@@ -102,20 +102,16 @@ def cooccurrence_reading(cooccurrence: pd.DataFrame, scope: str = "images") -> s
     if not plain.empty:
         most, least = plain.loc[plain["phi"].idxmax()], plain.loc[plain["phi"].idxmin()]
         parts.append(
-            f"“{_named(most['first'])}” and “{_named(most['second'])}” go together most (φ = {_signed(most['phi'])}), "
+            f"“{_named(most['first'])}” and “{_named(most['second'])}” go together most (φ = {signed(most['phi'])}), "
             f"“{_named(least['first'])}” and “{_named(least['second'])}” exclude each other most "
-            f"({_signed(least['phi'])})"
+            f"({signed(least['phi'])})"
         )
     of_label = found[found["first"] == LABEL]
     if not of_label.empty:
         nearest = of_label.loc[of_label["phi"].abs().idxmax()]
         strong = int((of_label["phi"].abs() >= 0.3).sum())
         parts.append(
-            f"the label male goes most with “{_named(nearest['second'])}” ({_signed(nearest['phi'])}); with {strong} "
+            f"the label male goes most with “{_named(nearest['second'])}” ({signed(nearest['phi'])}); with {strong} "
             f"of {len(of_label)} attributes its |φ| is 0.30 or more"
         )
     return f"{'; '.join(parts)}. {int(found['images'].iloc[0]):,} images."
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

@@ -5,6 +5,7 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
+from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
@@ -49,7 +50,7 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
         high=100 * named["high"],
     )
     tips = [("faces", "@name"), ("doubted", "@counts"), ("share", "@x{0.0} %"), ("95 % interval", "@interval")]
-    colours = {"all faces": theme.QUIET} | {label: LABEL_COLOURS[label] for label in ("female", "male")}
+    colours = {"all faces": theme.QUIET} | {label: LABEL_COLOURS[label] for label in LABELS}
     layers: list[hv.Element] = []
     for group, colour in colours.items():
         part = table[(table["group"] == group) & (table["kind"] != "attribute")]

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.figures import theme
 
 LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
@@ -67,7 +68,7 @@ def average_faces_reading(faces: xr.Dataset) -> str:
     """How many faces were averaged, and which average is lighter."""
     parts = [f"{int(faces['count'].sel(label=label)):,} faces labelled {label}" for label in faces["label"].values]
     opening = f"Averages of {' and '.join(parts)}, pixel by pixel"
-    if not {"female", "male"} <= set(faces["label"].values):
+    if not set(LABELS) <= set(faces["label"].values):
         return f"{opening}."
     difference = float(_luma_difference(faces).mean())
     return (
@@ -106,7 +107,7 @@ def spread_faces_reading(faces: xr.Dataset) -> str:
 
 def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
     """Luma of the average labelled male minus female, in 8-bit steps."""
-    if not {"female", "male"} <= set(faces["label"].values):
+    if not set(LABELS) <= set(faces["label"].values):
         raise UserError("a difference needs faces of both labels: choose a larger subset")
     luma = 255 * (faces["mean"] * LUMA).sum("channel")
     return luma.sel(label="male") - luma.sel(label="female")

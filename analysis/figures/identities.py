@@ -6,6 +6,7 @@ import pandas as pd
 from bokeh.models import NumeralTickFormatter
 
 from analysis.core.errors import UserError
+from analysis.core.stats import wilson
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.theme import CATEGORIES
@@ -96,7 +97,7 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     found = found[(found["images"] > 1) & (found["people"] >= _LEAST)]
     if found.empty:
         raise UserError("too few people have two images or more: whether their labels agree cannot be said")
-    ends = [theme.wilson(r.mixed_people, r.people) for r in found.itertuples()]
+    ends = [wilson(r.mixed_people, r.people) for r in found.itertuples()]
     table = pd.DataFrame(
         {
             "images": found["images"],

@@ -4,11 +4,10 @@ import holoviews as hv
 import pandas as pd
 from bokeh.models import NumeralTickFormatter
 
+from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.theme import LABEL_COLOURS
-
-SPLITS = ["train", "validation", "test"]
 
 
 def label_counts(labels: pd.DataFrame) -> hv.Overlay:
@@ -56,7 +55,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
 
 def label_counts_reading(labels: pd.DataFrame) -> str:
     """How the labels are balanced."""
-    totals = labels.groupby("label")["images"].sum().reindex(["female", "male"], fill_value=0)
+    totals = labels.groupby("label")["images"].sum().reindex(LABELS, fill_value=0)
     return (
         f"{totals['female']:,} images ({percent(totals['female'] / totals.sum())}) are labelled female and "
         f"{totals['male']:,} ({percent(totals['male'] / totals.sum())}) male, {totals.sum():,} in all."

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
+from analysis.core.stats import wilson
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.theme import LABEL_COLOURS
-
-LABELS = ["female", "male"]
 
 
 def sources(metrics: dict[str, Any]) -> list[str]:
@@ -133,7 +133,7 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
         bars, rows = [], []
         for found in bins:
             x, y, n = 100 * found["confidence"], 100 * found["share_male"], found["images"]
-            low, high = theme.wilson(found["share_male"] * n, n)
+            low, high = wilson(round(found["share_male"] * n), n)
             bars.append((x, 100 * low, x, 100 * high))
             size = 6 + 10 * (n / largest) ** 0.5
             rows.append((x, y, name, size, f"{x:.1f} %", f"{y:.1f} %", f"{percent(low)} to {percent(high)}", f"{n:,}"))

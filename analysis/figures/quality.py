@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.theme import LABEL_COLOURS
@@ -42,7 +43,7 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
     """
     found = _of(quality, measure)
     layers = []
-    for label in ("female", "male"):
+    for label in LABELS:
         part = found[found["label"] == label]
         rows = [
             (

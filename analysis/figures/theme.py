@@ -4,7 +4,6 @@ Knows nothing of what is drawn. Importing it makes Bokeh the backend of HoloView
 notebook: a page loads BokehJS itself. Backgrounds are transparent, so that a page's own colour shows through.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ import holoviews as hv
 import holoviews.plotting.bokeh
 from bokeh.core.properties import value
 from bokeh.models import DataRange1d
-
-from analysis.core.words import percent
 
 __all__ = [
     "CATEGORIES",
@@ -27,9 +24,7 @@ __all__ = [
     "colour_bar",
     "legend",
     "names_of",
-    "percent",
     "picture",
-    "wilson",
     "words",
 ]
 
@@ -196,25 +191,3 @@ def names_of(names: Sequence[str]) -> dict[str, Any]:
 def words(colour: str = QUIET, size: int = 13, **more: Any) -> dict[str, Any]:
     """Options of text within a chart."""
     return {"text_color": colour, "text_font_size": f"{size}px", "text_font": value(FONT)} | more
-
-
-def wilson(positives: float, images: float) -> tuple[float, float]:
-    """95 % Wilson interval of a share.
-
-    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22(158), 1927.
-
-    Parameters
-    ----------
-    positives, images
-        Counts; ``images`` above 0.
-
-    Returns
-    -------
-    tuple of float
-        Low and high end, in [0, 1].
-    """
-    z = 1.959964
-    share = positives / images
-    centre = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z / (1 + z**2 / images) * math.sqrt(share * (1 - share) / images + z**2 / (4 * images**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

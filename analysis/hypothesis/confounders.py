@@ -24,6 +24,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from analysis.core.errors import UserError
+from analysis.core.people import age_band
+from analysis.core.schema import AGE_BANDS
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import Photos
 from analysis.hypothesis.regions import face_pixels, pools
@@ -46,7 +48,6 @@ MAKE_UP = ("Heavy_Makeup", "Wearing_Lipstick")
 BEARD = ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns")  # No_Beard is turned round into "Beard"
 FEWEST = 30  # people that each label must have with and without an attribute for it to be held equal at either
 FEWEST_LEFT = 50  # people of each label below which a comparison is not made
-_AGES = (10, 20, 40, 60)
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,8 @@ def covariates(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if known:
             found[kind] = attributes[known].astype(float)
     if "age" in table and table["age"].notna().all():
-        bands = np.digitize(table["age"].astype(float), _AGES)
-        bands_named = ["Age 0-9", "Age 10-19", "Age 20-39", "Age 40-59", "Age 60+"]
-        found["age"] = pd.DataFrame({name: (bands == i) * 1.0 for i, name in enumerate(bands_named)}, index=table.index)
+        bands = age_band(table["age"])
+        found["age"] = pd.DataFrame({f"Age {name}": (bands == name) * 1.0 for name in AGE_BANDS}, index=table.index)
         found["age"] = found["age"].loc[:, found["age"].any()]
     if "race" in table and table["race"].notna().all():
         found["race"] = pd.get_dummies(table["race"].astype(str), prefix="Race", prefix_sep=" ").astype(float)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.core.schema import AGE_BANDS, LABELS
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import CHANNELS, People, Photos
 from analysis.hypothesis.regions import face_pixels
 
-AGES = {"0–9": (0, 10), "10–19": (10, 20), "20–39": (20, 40), "40–59": (40, 60), "60 and over": (60, 200)}
+# As figures name them.
+AGES = {name.replace("-", "–").replace("+", " and over"): band for name, band in AGE_BANDS.items()}
 FEWEST = 50  # people of each label below which a group's map is mostly noise
 COLUMNS = ["dataset", "kind", "group", "female", "male", "channel", "correlation", "low", "high"]
 
@@ -123,7 +125,7 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
         for kind, group, rows in groups(photos):
             chosen = photos.table["kept"].to_numpy() & (True if rows is None else rows)
             labels = photos.table[chosen].drop_duplicates("person")["label"].value_counts()
-            if labels.reindex(["female", "male"], fill_value=0).min() < (2 if kind == "all" else FEWEST):
+            if labels.reindex(LABELS, fill_value=0).min() < (2 if kind == "all" else FEWEST):
                 continue
             people = photos.by_person(rows)
             theirs = _resampled_maps(people, resamples, rng)

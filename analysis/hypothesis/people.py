@@ -13,6 +13,7 @@ import xarray as xr
 
 from analysis.core.errors import UserError
 from analysis.core.people import person_names
+from analysis.core.schema import LABELS
 from analysis.data.cube import blocks
 
 CHANNELS = ("L", "a", "b")
@@ -140,7 +141,7 @@ def _usable(manifest: pd.DataFrame) -> pd.DataFrame:
     missing = {"image_id", "label", "status"} - set(manifest.columns)
     if missing:
         raise UserError(f"the manifest lacks {', '.join(sorted(missing))}: run `meanface ingest` again")
-    strange = sorted(set(manifest["label"].dropna().astype(str)) - {"female", "male"})
+    strange = sorted(set(manifest["label"].dropna().astype(str)) - set(LABELS))
     if strange:
         raise UserError(f"the manifest has the label {strange[0]!r}, expected female or male: ingest again")
     used = manifest.reset_index(drop=True)

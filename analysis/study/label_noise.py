@@ -14,14 +14,14 @@ import pandas as pd
 import xarray as xr
 from cleanlab.count import compute_confident_joint
 from cleanlab.filter import find_label_issues
-from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from analysis.core.errors import UserError
 from analysis.core.people import person_names
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS
+from analysis.core.stats import wilson
 from analysis.data.cube import blocks
 
 FOLDS = 5
@@ -67,14 +67,13 @@ def doubted_labels(
     doubted = rows["image_id"].isin(set(issues["image_id"]))
     known = [name for name in CELEBA_ATTRIBUTES if name in rows]
     groups: list[tuple[str, str, pd.Series]] = [("all", "all faces", pd.Series(True, rows.index))]
-    groups += [("label", label, rows["label"] == label) for label in ("female", "male")]
+    groups += [("label", label, rows["label"] == label) for label in LABELS]
     groups += [("attribute", name, rows[name].fillna(False).astype(bool)) for name in known]
     records = []
     for kind, group, inside in groups:
         images, found = int(inside.sum()), int(doubted[inside].sum())
         if images >= _SMALLEST or kind == "all":
-            interval = binomtest(found, images).proportion_ci(method="wilson")
-            records.append((kind, group, images, found, found / images, float(interval.low), float(interval.high)))
+            records.append((kind, group, images, found, found / images, *wilson(found, images)))
     columns = ["kind", "group", "images", "doubted", "share", "low", "high"]
     return {**facts, "folds": FOLDS, "accuracy": float(right.mean())}, pd.DataFrame(records, columns=columns)
 
@@ -160,7 +159,7 @@ def out_of_fold_scores(
     usable = (manifest["status"] == "ok").to_numpy()
     rows = manifest[usable].reset_index(drop=True)
     people = person_names(rows)
-    fewest = people.groupby(rows["label"]).nunique().reindex(["female", "male"], fill_value=0)
+    fewest = people.groupby(rows["label"]).nunique().reindex(LABELS, fill_value=0)
     if fewest.min() < folds:
         raise UserError(
             f"only {fewest.min()} people are labelled {fewest.idxmin()}: likely wrong labels are found on {folds} "

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from analysis.core.people import person_names
+from analysis.core.schema import LABELS
 from analysis.data.composites import MEMBERS, nearest_members, similarity_space
 
 PICTURES = 8  # of each label
@@ -34,7 +35,7 @@ def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -
     """
     rng = np.random.default_rng(seed)
     pictures, labels, counts = [], [], []
-    for label in ("female", "male"):
+    for label in LABELS:
         fits = (manifest["status"] == "ok") & (manifest["label"] == label)
         rows = rng.permutation(np.flatnonzero(fits.to_numpy()))
         people = person_names(manifest.iloc[rows])

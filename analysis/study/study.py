@@ -16,6 +16,7 @@ from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.core.zarr_zip import write_zarr_zip
 from analysis.data.ingest import load_faces, load_facts, load_manifest
 from analysis.data.sources import open_source
@@ -65,7 +66,7 @@ def study(
     """
     facts, manifest, faces = load_facts(name), load_manifest(name), load_faces(name)
     usable = manifest[manifest["status"] == "ok"]
-    for label in ("female", "male"):
+    for label in LABELS:
         if (usable["label"] == label).sum() < 2:
             raise UserError(f"{name!r} has fewer than two usable images labelled {label}: both labels are needed")
     if name in compare:

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.stats import wilson
 
 QUALITY = {
     "brightness": "mean luma, 0 to 1",
@@ -63,7 +63,7 @@ def attribute_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
             values = group[name].dropna().astype(bool)
             if values.empty:
                 continue
-            interval = binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
+            low, high = wilson(int(values.sum()), len(values))
             records.append(
                 {
                     "scope": scope,
@@ -72,8 +72,8 @@ def attribute_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
                     "images": len(values),
                     "positives": int(values.sum()),
                     "prevalence": float(values.mean()),
-                    "low": float(interval.low),
-                    "high": float(interval.high),
+                    "low": low,
+                    "high": high,
                 }
             )
     columns = ["scope", "attribute", "label", "images", "positives", "prevalence", "low", "high"]

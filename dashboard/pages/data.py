@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 import param
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.figures import attributes, cooccurrence, doubts, duplicates, identities, labels, quality, samples
 from dashboard import chrome, parts
 from dashboard.parts import View

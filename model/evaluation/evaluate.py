@@ -17,8 +17,8 @@ from tqdm import tqdm
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
+from analysis.core.schema import LABELS, SPLITS
 from analysis.core.zarr_zip import write_zarr_zip
-from analysis.data.splits import SPLITS
 from analysis.results.publish import record_step
 from analysis.study.label_noise import label_errors
 from model.evaluation.calibration import RIGHT, calibration, choose_band, fit_temperature
@@ -30,7 +30,6 @@ from model.evaluation.robustness import robustness
 from model.evaluation.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 from model.training.dataset import dataset_facts
 
-LABELS = ["female", "male"]
 DEGRADED = 1000  # test images of each source whose degraded copies are scored
 EXPLAINED, MASKS = 256, 200  # test images that are explained, and how many masked copies of each are scored
 
@@ -220,7 +219,10 @@ def split_metrics(scored: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
         "balanced_accuracy": float(metrics.balanced_accuracy_score(truth, predicted)),
         "log_loss": float(metrics.log_loss(male, p_male, labels=[False, True])),
         "brier": float(metrics.brier_score_loss(male, p_male)),
-        "confusion": {"labels": LABELS, "matrix": metrics.confusion_matrix(truth, predicted, labels=LABELS).tolist()},
+        "confusion": {
+            "labels": list(LABELS),
+            "matrix": metrics.confusion_matrix(truth, predicted, labels=LABELS).tolist(),
+        },
         "report": metrics.classification_report(truth, predicted, labels=LABELS, output_dict=True, zero_division=0),
         "calibration": calibration(p_male, male),
         "decided": {

@@ -10,10 +10,10 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from analysis.core.schema import MIN_FACES
 from model.predict import Predictor, calibrated
 from model.training.dataset import Faces
 
-SMALLEST = 16  # faces an average is made of, at least
 STEPS = 20  # of the deletion and insertion curves: 5 % of the pixels each
 _GRID = 8  # cells across a mask
 _BLUR = 8.0  # standard deviation in pixels: features are gone, skin and light stay
@@ -73,7 +73,7 @@ def explain(
         for j, rank in enumerate((heat, -distance, _patches(1, shape, rng)[0])):
             curves[i, :, j] = _walks(predictor, face, blurred, rank, male[i])
     labels = {"female": False, "male": True}
-    kept = {label: side for label, side in labels.items() if (male == side).sum() >= SMALLEST}
+    kept = {label: side for label, side in labels.items() if (male == side).sum() >= MIN_FACES}
     counts = [int((male == side).sum()) for side in kept.values()]
     heat = np.array([total[s] / n for s, n in zip(kept.values(), counts, strict=True)]).reshape(-1, *shape[:2])
     face = np.array([average[s] / n for s, n in zip(kept.values(), counts, strict=True)]).reshape(-1, *shape)

@@ -8,13 +8,12 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, count, false_negative_rate, false_positive_rate, selection_rate
 from sklearn.metrics import accuracy_score
 
-from analysis.core.people import interval, people, resamples
+from analysis.core.people import age_band, interval, people, resamples
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from model.training.dataset import STYLE
 
 RESAMPLES = 1000
 SMALLEST = 20  # images below which a group is left out: its accuracy would say nothing
-AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
 
 COLUMNS = (
     "source",
@@ -60,9 +59,7 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     if "source" in table:
         found["part"] = table["source"]
     if "age" in table:
-        edges = [low for low, _ in AGE_BANDS.values()] + [np.inf]
-        years = table["age"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-        found["age"] = pd.Series(pd.cut(years, edges, right=False, labels=list(AGE_BANDS)), index=table.index)
+        found["age"] = age_band(table["age"])
     if "race" in table:
         found["race"] = table["race"]
     for name in CELEBA_ATTRIBUTES:

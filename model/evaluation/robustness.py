@@ -134,7 +134,7 @@ def robustness(predictor: Predictor, test: Faces, *, images: int, seed: int, pro
                 logits = predictor.logits(np.stack([kind.apply(face, level, rng) for face in faces]))
             right = pd.Series((logits >= 0) == male)
             low, high = accuracy_interval(
-                right, table.get("identity"), rng=np.random.default_rng(seed), resamples=_RESAMPLES
+                right, table.get("identity"), rng=np.random.default_rng(seed), count=_RESAMPLES
             )
             rows.append(
                 (source, name, kind.unit, float(level), level == kind.intact, len(right), right.mean(), low, high)

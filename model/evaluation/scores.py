@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from analysis.core import paths
 from analysis.core.errors import UserError
-from analysis.data.splits import SPLITS
+from analysis.core.schema import LABELS, SPLITS
 from analysis.results import Results
 from model.predict import Predictor, calibrated, decision
 from model.training.dataset import Faces, known_people, load_split, source_names
@@ -128,7 +128,7 @@ def check_both_labels(scored: pd.DataFrame) -> None:
     """
     for (name, split), labels in scored.groupby(["dataset", "split"], sort=False)["label"]:
         if labels.nunique() < 2:
-            missing = ({"female", "male"} - set(labels)).pop()
+            missing = (set(LABELS) - set(labels)).pop()
             raise UserError(f"the {split} split of {name!r} holds no image labelled {missing}: ingest more images")
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, RACES
 from analysis.data.ingest import load_faces, load_facts, load_manifest
 from analysis.data.splits import resolve_splits
 
 UNKNOWN = -1.0  # target that a source does not know; the loss leaves it out
 AGE_EDGES = (4, 10, 20, 30, 40, 50, 60, 70)  # years at which a new class of ages begins
-RACES = ("White", "Black", "Asian", "Indian", "Other")  # as UTKFace's annotators judged
 STYLE = ("Heavy_Makeup", "Wearing_Lipstick")  # a face with either is called styled
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from analysis.core.schema import LABELS
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from model.predict import open_session, session_logits
 from model.training.quantise import quantise
@@ -79,7 +80,7 @@ def export(
         "parameters": network.count_params(),
         "temperature": 1.0,
         "band": {"low": 0.5, "high": 0.5},
-        "labels": ["female", "male"],
+        "labels": list(LABELS),
         "run": run,
     }
     (folder / "model.json").write_text(json.dumps(card, indent=1), encoding="utf-8")

@@ -26,6 +26,7 @@ from model.training.architecture import Architecture, begin_with, build, serving
 from model.training.augment import Augmentation, augment, mix
 from model.training.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
 from model.training.export import export
+from model.training.head import LastLayer, balanced, worst_loss
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import fit_together, is_chief
 from model.training.style import predict_style, with_style
@@ -57,6 +58,8 @@ class Training:
         them; 0 trains without.
     balance
         0 shows all faces alike, 1 shows all groups of source, label, style and age alike; see `model.training.sampler`.
+        Above 0 the last layer is fitted again at the end, where that helps the group that does worst; see
+        `model.training.head`.
     average
         Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights. In a short
         training it is less, so that the mean reaches back over a tenth of the steps and not to the random weights.
@@ -222,6 +225,8 @@ def train(
     table["kept"] = table.index == training.best(history)
     if is_chief(strategy):
         kept.set_weights(best)
+        if training.balance:
+            _balance_last_layer(kept, training, train_split, validation)
         _finish(run, kept, table, training, configuration, facts, (train_split, validation))
     return table
 
@@ -370,16 +375,31 @@ def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) 
 def _with_styles(training: Training, train_split: Faces, validation: Faces) -> tuple[Faces, Faces]:
     """The splits with the style of women whose source does not know it, as the network that is begun with tells it."""
     network = compiled(replace(training, average=0.0), len(train_split))
-    features = keras.Model(network.inputs, network.get_layer("features").output)
-    seen = [
-        features.predict(seen_at(split, training.architecture, 1), batch_size=256, verbose=0)
-        for split in (train_split, validation)
-    ]
+    seen = [_features(network, split, training) for split in (train_split, validation)]
     styles = [
         predict_style(train_split, seen[0], split, of_split)
         for split, of_split in zip((train_split, validation), seen, strict=True)
     ]
     return with_style(train_split, styles[0]), with_style(validation, styles[1])
+
+
+def _features(network: keras.Model, faces: Faces, training: Training) -> np.ndarray:
+    """What the last layer sees of plain faces at full size, float32 (n, features)."""
+    features = keras.Model(network.inputs, network.get_layer("features").output)
+    return features.predict(seen_at(faces, training.architecture, 1), batch_size=256, verbose=0)
+
+
+def _balance_last_layer(network: keras.Model, training: Training, train_split: Faces, validation: Faces) -> None:
+    """Fit the last layer again with groups counting alike, where that helps the group that does worst."""
+    weights, bias = network.get_layer("male").get_weights()
+    layer = LastLayer(weights[:, 0].astype(np.float64), float(bias[0]))
+    shown, unseen = (_features(network, split, training) for split in (train_split, validation))
+    balance = sampling_weights(groups(train_split), 1.0)
+    watched = watched_groups(validation)
+    best = balanced(layer, (shown, train_split.male > 0, balance), (unseen, validation.male > 0), watched)
+    network.get_layer("male").set_weights([best.weights[:, None].astype(np.float32), np.float32([best.bias])])
+    before, after = (worst_loss(each.logits(unseen), validation.male > 0, watched) for each in (layer, best))
+    print(f"Last layer: log loss of the worst group {before:.4f}, fitted again {after:.4f}", flush=True)
 
 
 def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:

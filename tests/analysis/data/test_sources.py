@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import zipfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data import sources
-from analysis.data.archives import Zip, ZipPart
 from analysis.data.sources import open_source, register
 
 HEADER = "image_id,5_o_Clock_Shadow,Male,Smiling"
@@ -436,48 +434,3 @@ def test_the_shipped_demo_faces_open_with_all_their_metadata() -> None:
     assert set(zip(source.images["label"], source.images["split"], strict=True)) == {
         (label, split) for label in ("female", "male") for split in ("train", "validation", "test")
     }
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
-def test_part_of_a_zip_reads_what_zipfile_reads_without_the_directory(tmp_path: Path, method: int) -> None:
-    members = {"a/1.jpg": photo(1), "a/2.jpg": b"", "b/\u00e9.jpg": photo(2), "b/long.jpg": b"x" * 5000}
-    path = tmp_path / "faces.zip"
-    with path.open("wb") as file:
-        file.write(b"what stands before an archive")
-        with zipfile.ZipFile(file, "w", method) as archive:
-            for name, data in members.items():
-                info = zipfile.ZipInfo(name)
-                info.extra = b"\x00\x99\x20\x03" + bytes(800) if name == "b/long.jpg" else b""
-                archive.writestr(info, data, method)
-    whole = Zip(path)
-    part = ZipPart(whole, whole.places(list(members)))
-    assert {name: part.read(name) for name in members} == members
-    known = {"a/1.jpg", "b/\u00e9.jpg"} if method != zipfile.ZIP_BZIP2 else set()  # the others are zipfile's to read
-    assert {name for name, place in part._places.items() if part._direct(name.encode(), place)} == known
-    with pytest.raises(KeyError):
-        part.read("a/3.jpg")
-    with pytest.raises(KeyError):
-        whole.places(["a/3.jpg"])
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_part_of_a_zip_tells_damage_as_zipfile_does(tmp_path: Path, method: int) -> None:
-    path = tmp_path / "faces.zip"
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("1.jpg", photo(1))
-    content = path.read_bytes()
-    places = Zip(path).places(["1.jpg"])
-    for at in (0, 8, 30, 60, 200):  # the mark, the method, the name, and the data
-        damaged = bytearray(content)
-        damaged[at] ^= 0xFF
-        path.write_bytes(damaged)
-        with zipfile.ZipFile(path) as archive:
-            try:
-                expected: object = archive.read("1.jpg")
-            except (zipfile.BadZipFile, zlib.error) as error:
-                expected = repr(error)
-        try:
-            found: object = ZipPart(Zip(path), places).read("1.jpg")
-        except (zipfile.BadZipFile, zlib.error) as error:
-            found = repr(error)
-        assert found == expected

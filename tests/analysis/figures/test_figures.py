@@ -13,6 +13,7 @@ from bokeh.models import ColorBar, Plot
 from synthetic import write_results
 
 from analysis.core.errors import UserError
+from analysis.core.words import percent
 from analysis.figures import (
     attributes,
     cooccurrence,
@@ -28,7 +29,6 @@ from analysis.figures import (
     quality,
     robustness,
     tables,
-    theme,
     training,
 )
 from analysis.figures.html import figure_html
@@ -173,7 +173,7 @@ def test_attribute_reading_names_the_extremes(results: Results) -> None:
     difference = shares["male"] - shares["female"]
     for extreme in (difference.idxmin(), difference.idxmax()):
         assert attributes.attribute_name(str(extreme)) in reading
-        assert theme.percent(shares.loc[extreme, "female"]) in reading
+        assert percent(shares.loc[extreme, "female"]) in reading
     assert "of 39 attributes" in reading
 
 
@@ -236,7 +236,7 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
     reading = training.training_history_reading(results.history)
     kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
     assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
-    assert f"{kept['val_loss']:.3f}, with {theme.percent(kept['val_accuracy'])} right" in reading
+    assert f"{kept['val_loss']:.3f}, with {percent(kept['val_accuracy'])} right" in reading
     assert "not kept" not in reading
     unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
     assert "not kept in 1 of the epochs" in training.training_history_reading(unknown)
@@ -259,11 +259,11 @@ def test_model_readings_hold_the_numbers(results: Results) -> None:
     found = results.metrics["splits"]["test"]
     (_, taken_for_male), (taken_for_female, _) = found["confusion"]["matrix"]
     confusion = metrics.confusion_matrix_reading(results.metrics, "test")
-    assert f"({theme.percent(found['accuracy'])}) are predicted as annotated" in confusion
+    assert f"({percent(found['accuracy'])}) are predicted as annotated" in confusion
     assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
     scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"], "synthetic")
     assert scores.startswith(f"{found['decided']['uncertain']} of 100 test images")
-    assert theme.percent(found["decided"]["accuracy"]) in scores
+    assert percent(found["decided"]["accuracy"]) in scores
 
 
 def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
@@ -275,15 +275,15 @@ def test_readings_of_several_sources_name_each_with_its_number(results: Results)
     for name in names:
         found = metrics.measured(results.metrics, "test", name)
         assert f"{100 * found['calibration']['ece']:.1f} percentage points on {name}" in honest
-        assert f"{theme.percent(found['roc_auc'], 2)} on {name}" in roc
-        assert f"{theme.percent(found['average_precision']['male'], 2)} on {name}" in precision
+        assert f"{percent(found['roc_auc'], 2)} on {name}" in roc
+        assert f"{percent(found['average_precision']['male'], 2)} on {name}" in precision
 
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
     other = results.metrics["sources"]["other"]["test"]
     assert metrics.measured(results.metrics, "test", "other") == other
     assert metrics.measured(results.metrics, "test") == results.metrics["splits"]["test"]
-    assert f"{theme.percent(other['accuracy'])}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
+    assert f"{percent(other['accuracy'])}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
     for call in (
         lambda: metrics.measured(results.metrics, "test", "nobody"),
         lambda: curves.roc_curve(results.curves, "test", ["nobody"]),
@@ -299,7 +299,7 @@ def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> N
     found = results.metrics["sources"]["other"]["test"]
     assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found['accuracy']:.1f}")
     assert table.loc["other", "Decided, %"] == f"{100 * found['decided']['coverage']:.1f}"
-    assert theme.percent(found["accuracy"]) in tables.source_table_reading(results.metrics, "test")
+    assert percent(found["accuracy"]) in tables.source_table_reading(results.metrics, "test")
 
 
 def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
@@ -408,13 +408,6 @@ def test_report_table_holds_precision_and_recall(results: Results) -> None:
     assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
     assert table.loc["Accuracy", "F1"] == f"{report['accuracy']:.3f}"
     assert table.loc["Female", "Images"] == "60"
-
-
-def test_wilson_interval_is_the_textbook_one() -> None:
-    # Newcombe, Statistics in Medicine 17, 1998, table I: 81 of 263.
-    assert theme.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert theme.wilson(0, 10)[0] == 0
-    assert theme.wilson(10, 10)[1] == pytest.approx(1)
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_faces import made_faces
+from scipy import stats
 
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import average_by_person
@@ -37,6 +38,38 @@ def test_permutation_test_agrees_with_a_loop(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found.g, effect.hedges_g(images, male[None])[0], rtol=1e-5)
     expected = (1 + (np.array(looped) >= np.abs(found.g).max()).sum()) / 41
     assert found.p_value == pytest.approx(expected)
+
+
+def test_effect_and_p_value_agree_with_scipy_over_all_permutations(rng: np.random.Generator) -> None:
+    n1, n0 = 5, 6
+    images = rng.normal(size=(n1 + n0, 8)).astype(np.float32)
+    images[:n1, 3] += 1.2
+    male = np.arange(n1 + n0) < n1
+
+    def g(one: np.ndarray, zero: np.ndarray) -> np.ndarray:
+        t = stats.ttest_ind(images[one.astype(int)], images[zero.astype(int)], axis=0).statistic
+        return t * np.sqrt(1 / n1 + 1 / n0) * (1 - 3 / (4 * (n1 + n0 - 2) - 1))
+
+    people = (np.arange(n1), np.arange(n1, n1 + n0))  # SciPy permutes people, and so all pixels of an image together
+    exact = stats.permutation_test(
+        people,
+        lambda one, zero: np.abs(g(one, zero)).max(),
+        n_resamples=np.inf,
+        alternative="greater",
+        vectorized=False,
+    )
+    assert len(exact.null_distribution) == 462  # 11 over 5: each labelling once
+    assert 0.02 < exact.pvalue < 0.5, "a case that could tell"
+
+    sampled = effect.permutation_test(images, male, permutations=20_000, rng=rng)
+    np.testing.assert_allclose(sampled.g, g(*people), rtol=1e-4)
+    assert sampled.maximum == pytest.approx(exact.statistic, rel=1e-4)
+    error = np.sqrt(exact.pvalue * (1 - exact.pvalue) / 20_000)
+    assert abs(sampled.p_value - exact.pvalue) < 4 * error
+    # A quantile of a discrete distribution is one of its steps, so shares beyond values are compared instead.
+    for value in np.quantile(exact.null_distribution, [0.5, 0.8, 0.95]):
+        share = (exact.null_distribution > value + 1e-4).mean()
+        assert (sampled.null_maximum > value + 1e-4).mean() == pytest.approx(share, abs=0.015)
 
 
 def test_p_values_of_a_true_null_are_spread_evenly(rng: np.random.Generator) -> None:

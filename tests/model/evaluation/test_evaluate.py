@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from analysis.core import paths
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS, SPLITS
 from analysis.data.ingest import load_facts
-from analysis.data.splits import SPLITS
 from analysis.results import Results
 from analysis.results.publish import PUBLISHED, publish
 from model.commands import app
 from model.evaluation import evaluate as module
-from model.evaluation.evaluate import LABELS, choose, evaluate, split_metrics
+from model.evaluation.evaluate import choose, evaluate, split_metrics
 from model.evaluation.scores import check_both_labels, check_disjoint, parts
 
 SHIPPED = paths.PROJECT / "results" / "model"
@@ -166,7 +166,7 @@ def test_swapped_labels_cannot_hide() -> None:
     scored = pd.DataFrame({"label": ["female"] * 9 + ["male"], "p_male": [0.1] * 10, "decision": ["female"] * 10})
     found = split_metrics(scored)
     matrix = pd.DataFrame(found["confusion"]["matrix"], found["confusion"]["labels"], found["confusion"]["labels"])
-    assert found["confusion"]["labels"] == LABELS == ["female", "male"]
+    assert found["confusion"]["labels"] == list(LABELS) == ["female", "male"]
     assert matrix.loc["female", "female"] == 9 and matrix.loc["male", "female"] == 1
     assert matrix["male"].sum() == 0
     assert found["report"]["female"]["recall"] == 1 and found["report"]["male"]["recall"] == 0

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from model.evaluation.explain import SMALLEST, explain
+from analysis.core.schema import MIN_FACES
+from model.evaluation.explain import explain
 from model.training.dataset import Faces
 
 PLACE = (slice(60, 84), slice(8, 30))  # off the centre, where the made-up predictor looks
@@ -68,7 +69,7 @@ def test_walks_start_and_end_at_the_same_two_faces(explanation: xr.Dataset) -> N
 
 def test_only_averages_over_enough_faces_leave(faces: Faces, explanation: xr.Dataset) -> None:
     assert explanation["count"].to_numpy().tolist() == [20, 20]
-    fewer = explain(Looks(), faces, faces=2 * SMALLEST - 2, seed=0, masks=4)
+    fewer = explain(Looks(), faces, faces=2 * MIN_FACES - 2, seed=0, masks=4)
     assert fewer.sizes["label"] == 0 and fewer["face"].size == 0
 
 

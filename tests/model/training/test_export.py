@@ -48,6 +48,8 @@ def test_file_of_8_bits_answers_as_the_network(network: Any, faces: tuple, tmp_p
     types = {each.type for each in onnxruntime.InferenceSession(tmp_path / "model.onnx").get_inputs()}
     assert types == {"tensor(float)"}
     assert b"QuantizeLinear" in (tmp_path / "model.onnx").read_bytes()
+    noise = np.random.default_rng(1).integers(0, 256, (400, 24, 24, 3), np.uint8)
+    assert len(np.unique(Predictor.load(tmp_path).window_logits(noise))) > 256  # the last layer is in float
     wanted = network.predict(pictures.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(Predictor.load(tmp_path).window_logits(pictures), wanted, atol=0.05 * np.ptp(wanted))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["model.json", "model.onnx"]
