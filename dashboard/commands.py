@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.command_options import ResultsOption
+from analysis.command_options import ResultsFolder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,7 +55,7 @@ def serve(
         int | None,
         typer.Option(min=1, max=65535, help="Port to listen on; default: PORT of the environment or 5006."),
     ] = None,
-    results: ResultsOption = None,
+    results: ResultsFolder = None,
     site: Annotated[Path | None, typer.Option(help="Folder of the rendered report; default: _site/.")] = None,
     allow_origin: Annotated[
         list[str] | None,

@@ -12,7 +12,7 @@ from analysis.figures import attributes, cooccurrence, doubts, duplicates, ident
 from dashboard import chrome, parts
 from dashboard.parts import View
 
-LABELS = View("", labels.label_counts, labels.label_counts_reading, "labels")
+COUNTS = View("", labels.label_counts, labels.label_counts_reading, "labels")
 ATTRIBUTES = {
     "prevalence": View(
         "", attributes.attribute_prevalence, attributes.attribute_prevalence_reading, "attributes scope"
@@ -102,10 +102,7 @@ class DataPage(chrome.ExplorerPage):
     def _samples(self) -> Any:
         grids = self.results.samples
         return parts.stack(
-            *(
-                parts.html(f"Labelled {label}{samples.sample_faces(grids, label).data}", "samples")
-                for label in ("female", "male")
-            ),
+            *(parts.html(f"Labelled {label}{samples.sample_faces(grids, label).data}", "samples") for label in LABELS),
             parts.text(samples.sample_faces_reading(grids)),
         )
 
@@ -141,7 +138,7 @@ class DataPage(chrome.ExplorerPage):
             parts.section("Sample faces", parts.or_notice(self._samples)()),
             parts.section(
                 "Labels and splits",
-                LABELS.later(self),
+                COUNTS.later(self),
                 about="The label is how CelebA's annotators perceived a face.",
             ),
             parts.section(

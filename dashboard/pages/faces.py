@@ -61,7 +61,7 @@ class FacesPage(chrome.ExplorerPage):
             "A filter compares columns with values, joined by `and`, `or` and `not`: `Smiling and not Eyeglasses`, "
             "`split == 'test'`, `confidence > 0.9`."
             if isinstance(source, LiveSubsets)
-            else f"Only the published averages can be chosen here. Filters of your own need the faces, and {source.reason}."
+            else f"Only the published averages can be chosen. Filters of your own need the faces, and {source.reason}."
         )
         return parts.stack(
             parts.controls(*(self._chooser(which, named, live) for which in ("first", "second"))),

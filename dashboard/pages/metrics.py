@@ -8,6 +8,7 @@ import panel as pn
 import param
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
 from dashboard import chrome, parts
@@ -26,7 +27,7 @@ _PRECISION = {
         _of_one(curves.precision_recall_curve, label=label),
         _of_one(curves.precision_recall_curve_reading, label=label),
     )
-    for label in ("female", "male")
+    for label in LABELS
 }
 _ATTRIBUTES = (partial(fairness.group_gaps, people=False), partial(fairness.group_gaps_reading, people=False))
 
