@@ -7,6 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Fixtures that train, evaluate, study, render or start servers for some five seconds or more.
+SLOW_FIXTURES = {"evaluated", "pages", "server", "studied", "trained", "workers"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use a slow fixture: whichever of them runs first pays for it."""
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> Iterator[None]:

@@ -121,6 +121,7 @@ def test_quick_engine_gives_the_same_from_the_rest_as_from_the_subset(quick: Com
     np.testing.assert_array_equal(quick._totals - direct, quick._sum(~rows, count))
 
 
+@pytest.mark.slow
 def test_components_are_made_the_same_again(demo_home: Path, table, quick, monkeypatch) -> None:
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
     before = (quick.folder / "codes.u8").read_bytes()

@@ -19,6 +19,8 @@ from analysis.figures import answers
 from analysis.report import render
 from analysis.results import Results
 
+pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
+
 PAGES = ["index", "summary", "data", "faces", "hypothesis"]
 PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
 # By the server, beside the report.

@@ -38,6 +38,7 @@ def faces() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(rng.normal(light, 20, (80, 24, 24, 3)), 0, 255).astype(np.uint8), male
 
 
+@pytest.mark.slow
 def test_file_of_8_bits_answers_as_the_network(network: Any, faces: tuple, tmp_path: Path) -> None:
     from model.training.export import export
 
@@ -55,6 +56,7 @@ def test_file_of_8_bits_answers_as_the_network(network: Any, faces: tuple, tmp_p
     assert sorted(each.name for each in tmp_path.iterdir()) == ["model.json", "model.onnx"]
 
 
+@pytest.mark.slow
 def test_8_bits_that_cost_accuracy_are_not_served(
     network: Any, faces: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

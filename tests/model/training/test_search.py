@@ -84,6 +84,7 @@ def test_unknown_sampler_is_named() -> None:
         run_search("unknown", 1, "best")
 
 
+@pytest.mark.slow
 def test_a_real_trial_trains_and_scores(demo: Path) -> None:
     table = run_search("real", 1)
     assert table.loc[0, "state"] == "complete"

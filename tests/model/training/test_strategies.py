@@ -35,6 +35,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.mark.slow
 def test_two_workers_train_one_network_and_the_first_writes_it(demo_home: Path) -> None:
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [

@@ -16,7 +16,10 @@ from model.evaluation.calibration import choose_band
 from model.evaluation.evaluate import evaluate
 
 # Looked for, not imported: TensorFlow's logging would take hold of the stream that pytest captures while it collects.
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
