@@ -1,4 +1,4 @@
-"""What ``meanface average`` does: averages of the subsets that a user names, told in lines and written to a file.
+"""What ``meanface average`` does: averages of the subsets that a user names, as lines of text and as a file.
 
 Knows filters, engines and files; knows nothing of the command line.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from PIL import Image
 
@@ -14,17 +15,15 @@ from analysis.averages.base import Average, Difference, Engine, check_size, comp
 from analysis.averages.compressed import average_folder, open_engine
 from analysis.averages.exact import ExactEngine
 from analysis.averages.filters import load_table, people, select
-from analysis.averages.source import predictions_of
-from analysis.core import paths, storage
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import write_zarr_zip
-from analysis.data.ingest import load_faces
-from analysis.results import Results
+from analysis.data.dataset import Dataset
 
 EngineName = Literal["auto", "exact", "compressed"]
 
 
-def choose_engine(name: str, engine: EngineName = "auto") -> Engine:
+def choose_engine(dataset: Dataset, engine: EngineName = "auto") -> Engine:
     """Open the engine that is asked for; "auto" takes the quick one where `meanface study` has made it.
 
     Raises
@@ -32,22 +31,30 @@ def choose_engine(name: str, engine: EngineName = "auto") -> Engine:
     UserError
         If the data set is not ingested, or the compressed engine is asked for and is not there.
     """
-    if engine == "exact" or (engine == "auto" and not (average_folder(name) / "engine.json").exists()):
-        return ExactEngine(load_faces(name))
-    return open_engine(name)
+    if engine == "exact" or (engine == "auto" and not (average_folder(dataset) / "engine.json").exists()):
+        return ExactEngine(dataset.faces)
+    return open_engine(dataset)
 
 
 def average_subsets(
-    name: str, first: str, second: str | None = None, *, engine: EngineName = "auto", output: Path | None = None
+    dataset: Dataset,
+    first: str,
+    second: str | None = None,
+    *,
+    predictions: pd.DataFrame | None = None,
+    engine: EngineName = "auto",
+    output: Path | None = None,
 ) -> list[str]:
     """Average one subset of an ingested data set, or compare two.
 
     Parameters
     ----------
-    name
-        Name of the data set.
+    dataset
+        An ingested data set.
     first, second
         Filters; see `analysis.averages.filters`.
+    predictions
+        A run's scores of the faces, which filters may then use.
     engine
         See `choose_engine`.
     output
@@ -56,7 +63,7 @@ def average_subsets(
     Returns
     -------
     list of str
-        What was found, a line each.
+        Count and spread of each subset, the difference, and the file that was written.
 
     Raises
     ------
@@ -66,39 +73,40 @@ def average_subsets(
     """
     if output is not None and not output.name.endswith((".png", ".zarr.zip")):
         raise UserError(f"{output} is neither .png nor .zarr.zip: choose one of these endings")
-    table = load_table(name, predictions_of(Results(paths.results_folder())))
-    rows = [select(table, each) for each in (first, second) if each is not None]
-    names = [each or "all faces" for each in (first, second) if each is not None]
-    for each, inside in zip(names, rows, strict=True):
-        check_size(int(inside.sum()), f"the subset {each!r}")
-    made = choose_engine(name, engine)
+    table = load_table(dataset, predictions)
+    filters = [first] if second is None else [first, second]
+    rows = [select(table, filter_) for filter_ in filters]
+    names = [filter_ or "all faces" for filter_ in filters]
+    for name, inside in zip(names, rows, strict=True):
+        check_size(int(inside.sum()), f"the subset {name!r}")
+    opened = choose_engine(dataset, engine)
     if len(rows) == 1:
-        averages, difference = [made.average(rows[0])], None
+        averages, difference = [opened.average(rows[0])], None
     else:
-        difference = compare(made, rows[0], rows[1])
+        difference = compare(opened, rows[0], rows[1])
         averages = [difference.first, difference.second]
     lines = []
-    for each, inside, average in zip(names, rows, averages, strict=True):
+    for name, inside, average in zip(names, rows, averages, strict=True):
         persons = people(table, inside)
         of_people = "" if persons is None else f" of {persons:,} people"
         lines.append(
-            f"{each}: {average.count:,} faces{of_people}; standard deviation {255 * average.spread.mean():.1f}, "
+            f"{name}: {average.count:,} faces{of_people}; standard deviation {255 * average.spread.mean():.1f}, "
             f"standard error {255 * average.sem.mean():.2f} of 255 steps on average"
         )
     if difference is not None:
-        lines.append(_told(difference))
+        lines.append(_summary(difference))
     if output is not None:
         _write(output, names, averages, difference)
         lines.append(f"written: {output}")
     return lines
 
 
-def _told(found: Difference) -> str:
-    size = 255 * float(np.sqrt(np.mean(found.difference.astype(np.float64) ** 2)))
-    beyond = float((np.abs(found.difference) > 1.96 * found.sem).mean())
-    shared = f"; {found.shared:,} faces are in both" if found.shared else ""
+def _summary(of: Difference) -> str:
+    size = 255 * float(np.sqrt(np.mean(of.difference.astype(np.float64) ** 2)))
+    beyond = float((np.abs(of.difference) > 1.96 * of.sem).mean())
+    shared = f"; {of.shared:,} faces are in both" if of.shared else ""
     return (
-        f"difference: {size:.2f} of 255 steps, root mean square; standard error {255 * found.sem.mean():.2f} on "
+        f"difference: {size:.2f} of 255 steps, root mean square; standard error {255 * of.sem.mean():.2f} on "
         f"average; {100 * beyond:.0f} % of the values are more than 1.96 standard errors from zero{shared}"
     )
 
@@ -110,7 +118,7 @@ def _write(path: Path, names: list[str], averages: list[Average], difference: Di
             Image.fromarray(np.rint(255 * side_by_side).astype(np.uint8)).save(new)
             return
         dims = ("y", "x", "channel")
-        found = xr.Dataset(
+        numbers = xr.Dataset(
             {
                 "mean": (("subset", *dims), np.stack([average.mean for average in averages])),
                 "spread": (("subset", *dims), np.stack([average.spread for average in averages])),
@@ -121,6 +129,6 @@ def _write(path: Path, names: list[str], averages: list[Average], difference: Di
             coords={"channel": ["R", "G", "B"]},
         )
         if difference is not None:
-            found["difference"], found["difference_sem"] = (dims, difference.difference), (dims, difference.sem)
-            found.attrs["shared"] = difference.shared
-        write_zarr_zip(found, new)
+            numbers["difference"], numbers["difference_sem"] = (dims, difference.difference), (dims, difference.sem)
+            numbers.attrs["shared"] = difference.shared
+        write_zarr_zip(numbers, new)

@@ -93,12 +93,13 @@ def ingest(
     """
     from analysis.core import compute
     from analysis.data import ingest as module
+    from analysis.data.dataset import Dataset
 
     with compute.connected(scheduler):
         facts = module.ingest(name, align=align.value, seed=seed)
     status = facts["status"]
     typer.echo(f"{name}: {status.get('ok', 0):,} of {facts['images']:,} images are usable. Next: meanface study {name}")
-    manifest = module.load_manifest(name)
+    manifest = Dataset.open(name).manifest
     refused = manifest[manifest["status"].isin(["broken", "no_face"])]
     for row in refused.head(20).itertuples():
         typer.echo(f"  {row.source_path}: {row.reason}")
@@ -132,14 +133,15 @@ def study(
     `meanface study celeba --scheduler tcp://10.0.0.5:8786`.
     """
     from analysis.core import compute
-    from analysis.core.paths import run_folder
-    from analysis.results import Results
+    from analysis.data.dataset import Dataset
+    from analysis.results import Run
     from analysis.study import study as module
 
-    run = run or name
+    written = Run.open(run or name)
+    others = [Dataset.open(other) for other in compare or ()]
     with compute.connected(scheduler):
-        summary = module.study(name, run, compare=compare or [], permutations=permutations, seed=seed)
-    verdict = Results(run_folder(run)).hypothesis
+        summary = module.study(Dataset.open(name), written, compare=others, permutations=permutations, seed=seed)
+    verdict = written.results.hypothesis
     typer.echo(
         f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
         f"(largest |g| in the face "
@@ -176,10 +178,16 @@ def average(
     `meanface average celeba Eyeglasses --engine exact --scheduler tcp://10.0.0.5:8786`.
     """
     from analysis.average_command import average_subsets
-    from analysis.core import compute
+    from analysis.averages.source import predictions_of
+    from analysis.core import compute, paths
+    from analysis.data.dataset import Dataset
+    from analysis.results import Results
 
+    predictions = predictions_of(Results(paths.results_folder()))
     with compute.connected(scheduler):
-        lines = average_subsets(name, subset, against, engine=engine.value, output=output)
+        lines = average_subsets(
+            Dataset.open(name), subset, against, predictions=predictions, engine=engine.value, output=output
+        )
     for line in lines:
         typer.echo(line)
 
@@ -195,8 +203,9 @@ def compose(
     Example: `meanface compose celeba --output demo-faces.zip`.
     """
     from analysis.data.composites import compose as make
+    from analysis.data.dataset import Dataset
 
-    table = make(name, output, seed=seed)
+    table = make(Dataset.open(name), output, seed=seed)
     typer.echo(f"{output}: {len(table)} composites, {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from memory import peak_memory
 
 from analysis.averages.compressed import ZERO, CompressedEngine, average_folder
+from analysis.data.dataset import Dataset
 
 SIZES = (2_000, 20_000, 202_599)  # the last is all of CelebA
 SHARES = (1.0, 0.8, 0.5, 0.2, 0.05)
@@ -125,7 +126,7 @@ def main() -> None:
     if given.measure:
         measure(given.measure, given.plain)
         return
-    source = average_folder(given.dataset)
+    source = average_folder(Dataset.open(given.dataset))
     if not (source / "engine.json").exists():
         parser.error(f"{given.dataset!r} has no components: run `meanface study {given.dataset}` first")
     for size in given.sizes:

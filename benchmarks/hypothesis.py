@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.data.ingest import load_faces, load_manifest
+from analysis.data.dataset import Dataset
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import average_by_person
 
@@ -54,7 +54,8 @@ def tested(images: np.ndarray, male: np.ndarray) -> tuple[float, effect.Permutat
 
 
 def main(name: str) -> None:
-    people = average_by_person(load_faces(name), load_manifest(name))
+    dataset = Dataset.open(name)
+    people = average_by_person(dataset.faces, dataset.manifest)
     images, male = people.images, people.male
     size = f"{len(images):,} people x {images.shape[1]:,} numbers"
     print(f"{name}: {size}, {len(os.sched_getaffinity(0))} cores, threads {os.environ.get('OMP_NUM_THREADS', 'all')}")

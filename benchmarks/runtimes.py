@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from analysis.data.dataset import Dataset
 from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, register
 from analysis.results import published
@@ -37,12 +38,14 @@ BATCH, REPEATS = 64, 60
 def faces(arguments: list[str]) -> tuple[Faces, Faces]:
     """Faces to calibrate on, and faces to measure on."""
     if arguments:
-        return load_split(arguments[:1], "train"), load_split(arguments[:1], "test")
+        given = [Dataset.open(arguments[0])]
+        return load_split(given, "train"), load_split(given, "test")
     with tempfile.TemporaryDirectory() as home:
         os.environ["MEANFACE_HOME"] = home
         register(demo_source(), "demo")
         ingest("demo", progress=False)
-        found = load_split(["demo"], "train"), load_split(["demo"], "test")
+        demo = [Dataset.open("demo")]
+        found = load_split(demo, "train"), load_split(demo, "test")
     del os.environ["MEANFACE_HOME"]
     return found
 

@@ -88,6 +88,9 @@ def train(
     """
     from dataclasses import replace
 
+    from analysis.data.dataset import Dataset
+    from analysis.results import Run
+
     with _training_installed():
         from model.training.augment import Augmentation
         from model.training.strategies import open_strategy
@@ -95,7 +98,6 @@ def train(
         from model.training.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given["balance"] = balance
-    run = run or names[0]
     given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
     given["label_smoothing"] = label_smoothing
     strength = Augmentation()
@@ -107,11 +109,12 @@ def train(
     if full_size:
         given["sizes"] = (1.0,)
     training = Training(**{key: value for key, value in given.items() if value is not None})
-    history = fit(names, run, training, open_strategy(strategy.value))
+    written = Run.open(run or names[0])
+    history = fit([Dataset.open(name) for name in names], written, training, open_strategy(strategy.value))
     kept = history[history["kept"]].iloc[0]
     typer.echo(
-        f"{run}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
-        f"validation accuracy {kept['val_accuracy']:.2%}. Next: meanface evaluate {run}"
+        f"{written.name}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
+        f"validation accuracy {kept['val_accuracy']:.2%}. Next: meanface evaluate {written.name}"
     )
 
 
@@ -144,13 +147,17 @@ def search(
     Example: `meanface search celeba utkface --trials 40`; start it twice, with different seeds, to search in two
     processes.
     """
+    from analysis.data.dataset import Dataset
+    from analysis.results import Run
+
     with _training_installed():
         from model.training.search import search as look
-    run = run or names[0]
-    table = look(names, run, trials=trials, sampler=sampler.value, epochs=epochs, faces=faces, seed=seed)
+    written = Run.open(run or names[0])
+    datasets = [Dataset.open(name) for name in names]
+    table = look(datasets, written, trials=trials, sampler=sampler.value, epochs=epochs, faces=faces, seed=seed)
     best = table.loc[table["value"].idxmin()]
     typer.echo(
-        f"{run}: {len(table)} trials, the best is number {best['trial']} with log loss {best['value']:.4f} "
+        f"{written.name}: {len(table)} trials, the best is number {best['trial']} with log loss {best['value']:.4f} "
         f"and accuracy {best['accuracy']:.2%} on the validation split"
     )
 
@@ -169,9 +176,13 @@ def ablate(
 
     Example: `meanface ablate celeba utkface --run celeba`.
     """
+    from analysis.data.dataset import Dataset
+    from analysis.results import Run
+
     with _training_installed():
         from model.training.ablation import ablate as compare
-    table = compare(names, run or names[0], epochs=epochs, faces=faces, seed=seed)
+    datasets = [Dataset.open(name) for name in names]
+    table = compare(datasets, Run.open(run or names[0]), epochs=epochs, faces=faces, seed=seed)
     columns = ["variant", "dataset", "accuracy", "difference", "low", "high", "log_loss", "seconds"]
     typer.echo(table[columns].to_string(index=False, float_format=lambda value: f"{value:.4f}"))
 
@@ -198,6 +209,7 @@ def evaluate(
     Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
     """
     from analysis.core.errors import UserError
+    from analysis.results import Run
 
     try:
         from model.evaluation.evaluate import evaluate as judge
@@ -205,7 +217,8 @@ def evaluate(
         raise UserError(
             f'evaluating needs {error.name}: run `pip install "meanface[train]"` or `make setup`'
         ) from error
-    result = judge(run, compare=compare or [], brief=brief, seed=seed)
+    others = [Run.open(other) for other in compare or ()]
+    result = judge(Run.open(run), compare=others, brief=brief, seed=seed)
     named = result["sources"] | result["subsets"]
     width = 2 + max(map(len, named))
     for name, splits in named.items():

@@ -15,13 +15,16 @@ themselves are read.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from analysis.averages.base import Average, check_size
-from analysis.core import paths
 from analysis.core.errors import UserError
+
+if TYPE_CHECKING:  # a data set brings pandas and xarray, which a small process does without
+    from analysis.data.dataset import Dataset
 
 ZERO = 128  # of the 8-bit codes
 _WINDOW = 1 << 24  # bytes that are mapped at a time: what was read does not stay in the process
@@ -29,24 +32,24 @@ _ROWS = 4096  # rows summed at a time: they stay in the processor's cache, and i
 _READ = 256  # faces read at a time; the sum of their squares fits an int32
 
 
-def average_folder(name: str) -> Path:
+def average_folder(dataset: "Dataset") -> Path:
     """Folder of a data set's quick engine; on this machine's disk, as its files are mapped into memory."""
-    return paths.disk_folder(name) / "average"
+    return dataset.disk_folder / "average"
 
 
-def open_engine(name: str) -> "CompressedEngine":
+def open_engine(dataset: "Dataset") -> "CompressedEngine":
     """Open the quick engine of a data set.
 
     Raises
     ------
     UserError
-        If there is none, or it was made from another version of the data set.
+        If there is none, or it was made from another version of the data set, or the data set is not ingested.
     """
-    folder, ingested = average_folder(name), paths.data_folder(name) / "ingest.json"
-    if not (folder / "engine.json").exists() or not ingested.exists():
+    folder, name = average_folder(dataset), dataset.name
+    if not (folder / "engine.json").exists():
         raise UserError(f"{name!r} has no components: run `meanface study {name}` first")
     engine = CompressedEngine(folder)
-    if engine.facts.fingerprint != json.loads(ingested.read_text(encoding="utf-8"))["fingerprint"]:
+    if engine.facts.fingerprint != dataset.fingerprint:
         raise UserError(f"the components of {name!r} are of an older ingest: run `meanface study {name}` again")
     return engine
 

@@ -24,7 +24,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.people import age_band
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.data.ingest import load_manifest
+from analysis.data.dataset import Dataset
 
 MEASURES = ("brightness", "contrast", "sharpness", "width", "height")
 COLUMNS = (
@@ -54,13 +54,13 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _FLIPPED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 
-def load_table(name: str, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Read the columns that filters may use, for each face of an ingested data set.
+def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Make the table that filters select from: what is known of each face of a data set.
 
     Parameters
     ----------
-    name
-        Name of the data set.
+    dataset
+        An ingested data set.
     predictions
         A run's ``predictions.parquet``; None leaves scores out.
 
@@ -76,11 +76,11 @@ def load_table(name: str, predictions: pd.DataFrame | None = None) -> pd.DataFra
     UserError
         If the data set is not ingested or its manifest is malformed.
     """
-    manifest = load_manifest(name)
+    manifest = dataset.manifest.copy()
     if "age" in manifest:
         manifest["age_band"] = age_band(manifest["age"])
     if predictions is not None:
-        own = predictions[predictions["dataset"] == name].drop_duplicates("image_id").set_index("image_id")
+        own = predictions[predictions["dataset"] == dataset.name].drop_duplicates("image_id").set_index("image_id")
         scores = own[["p_male", "decision"]].reindex(manifest["image_id"])
         p = scores["p_male"].to_numpy(dtype=float)
         if not np.isnan(p).all():

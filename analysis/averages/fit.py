@@ -16,7 +16,7 @@ from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.cube import blocks
-from analysis.data.ingest import load_faces, load_facts
+from analysis.data.dataset import Dataset
 
 # Faces that the components are fitted on at most, drawn from train: 0.5 GB as float32.
 SAMPLE = 4096
@@ -31,7 +31,7 @@ _QUANTILES = 5
 
 
 def build_engine(
-    name: str, table: pd.DataFrame, *, exact_below: int = EXACT_BELOW, seed: int = 0, progress: bool = True
+    dataset: Dataset, table: pd.DataFrame, *, exact_below: int = EXACT_BELOW, seed: int = 0, progress: bool = True
 ) -> CompressedEngine:
     """Fit components on a data set's train faces and compress all faces with them.
 
@@ -42,7 +42,7 @@ def build_engine(
 
     Parameters
     ----------
-    name
+    dataset
         An ingested data set.
     table
         As from `analysis.averages.filters.load_table`.
@@ -63,12 +63,12 @@ def build_engine(
     UserError
         If there are fewer than 16 usable faces.
     """
-    facts, faces = load_facts(name), load_faces(name)
+    faces = dataset.faces
     usable = (table["status"] == "ok").to_numpy(dtype=bool)
     train = usable & (table["split"] == "train").to_numpy(dtype=bool)
     fitted_on = train if train.sum() >= MIN_FACES else usable  # a data set to be tested on has no train split
     if fitted_on.sum() < MIN_FACES:
-        raise UserError(f"{name!r} has fewer than {MIN_FACES} usable faces: too few for components")
+        raise UserError(f"{dataset.name!r} has fewer than {MIN_FACES} usable faces: too few for components")
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(fitted_on)
     drawn = np.sort(rng.choice(chosen, min(SAMPLE, len(chosen)), replace=False))
@@ -83,7 +83,7 @@ def build_engine(
     scale = np.abs(np.concatenate(coefficients, axis=1)).max(axis=0) * _ROOM / (ZERO - 1)
     scale[scale == 0] = 1
     values = basis.shape[1]
-    with storage.replacing(average_folder(name)) as folder:
+    with storage.replacing(average_folder(dataset)) as folder:
         folder.mkdir()
         basis.astype(np.float32).tofile(folder / "basis.f32")
         np.save(folder / "centre.npy", centre)
@@ -99,8 +99,8 @@ def build_engine(
                 totals += coded.sum(axis=0, dtype=np.int64)
         np.save(folder / "totals.npy", totals)
         Facts(
-            dataset=name,
-            fingerprint=facts["fingerprint"],
+            dataset=dataset.name,
+            fingerprint=dataset.fingerprint,
             images=faces.sizes["image"],
             height=faces.sizes["y"],
             width=faces.sizes["x"],
@@ -110,7 +110,7 @@ def build_engine(
             residual=float(np.sqrt(max(0.0, variance - explained) / values)),
             seed=seed,
         ).write(folder)
-    return CompressedEngine(average_folder(name))
+    return CompressedEngine(average_folder(dataset))
 
 
 def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from analysis.averages.exact import moments
 from analysis.averages.filters import people, select
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
-from analysis.data.ingest import load_faces
+from analysis.data.dataset import Dataset
 
 _PAIRS = 60  # label with two attributes, drawn for the comparison of the engines
 _RANDOM = 3  # random subsets of each size, drawn for the same
@@ -66,12 +66,12 @@ def _many(table: pd.DataFrame, rows: np.ndarray) -> bool:
     return bool(rows.sum() >= MIN_FACES) and (persons is None or persons >= MIN_FACES)
 
 
-def build_gallery(name: str, table: pd.DataFrame, *, progress: bool = True) -> xr.Dataset:
+def build_gallery(dataset: Dataset, table: pd.DataFrame, *, progress: bool = True) -> xr.Dataset:
     """Average the named subsets of a data set, exactly.
 
     Parameters
     ----------
-    name
+    dataset
         An ingested data set.
     table
         As from `analysis.averages.filters.load_table`.
@@ -87,7 +87,7 @@ def build_gallery(name: str, table: pd.DataFrame, *, progress: bool = True) -> x
     """
     wanted = named_subsets(table)
     members = np.stack([select(table, filter_) for filter_ in wanted.values()])
-    count, mean, spread = moments(load_faces(name), members, progress=progress)
+    count, mean, spread = moments(dataset.faces, members, progress=progress)
     persons = [people(table, rows) for rows in members]
     dims = ("subset", "y", "x", "channel")
     found = xr.Dataset(
@@ -148,7 +148,7 @@ def _published(subsets: xr.Dataset, index: int) -> Average:
 
 
 def measure_agreement(
-    name: str, table: pd.DataFrame, engine: CompressedEngine, *, seed: int = 0, progress: bool = True
+    dataset: Dataset, table: pd.DataFrame, engine: CompressedEngine, *, seed: int = 0, progress: bool = True
 ) -> dict[str, Any]:
     """Compare the quick engine with the exact one.
 
@@ -158,7 +158,7 @@ def measure_agreement(
 
     Parameters
     ----------
-    name, table, progress
+    dataset, table, progress
         As in `build_gallery`.
     engine
         Of the same data set.
@@ -187,7 +187,7 @@ def measure_agreement(
     grid = {key: rows for key, rows in _grid(table, facts.exact_below, seed).items() if rows.sum() >= facts.exact_below}
     if not grid:
         return found | {"subsets": 0}
-    _, mean, spread = moments(load_faces(name), np.stack(list(grid.values())), progress=progress)
+    _, mean, spread = moments(dataset.faces, np.stack(list(grid.values())), progress=progress)
     estimates = [engine.average(rows) for rows in grid.values()]
     off_mean = [_apart(estimate.mean, exact) for estimate, exact in zip(estimates, mean, strict=True)]
     off_spread = [_apart(estimate.spread, exact) for estimate, exact in zip(estimates, spread, strict=True)]

@@ -14,6 +14,7 @@ from analysis.averages.compressed import CompressedEngine, average_folder, open_
 from analysis.averages.filters import load_table, select
 from analysis.averages.gallery import compare_published
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
 from analysis.results import Results
 
 
@@ -69,21 +70,22 @@ def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
     UserError
         If the run publishes no subsets.
     """
-    name = results.study["dataset"]
+    dataset = Dataset.open(results.study["dataset"])
     try:
-        mark = (average_folder(name) / "engine.json").stat().st_mtime_ns
+        mark = (average_folder(dataset) / "engine.json").stat().st_mtime_ns
     except OSError:
-        return PublishedSubsets(results.subsets, f"the data set {name!r} is not here, or was not studied here")
+        reason = f"the data set {dataset.name!r} is not here, or was not studied here"
+        return PublishedSubsets(results.subsets, reason)
     try:
-        return _live(str(average_folder(name)), name, mark, results)
+        return _live(dataset, mark, results)
     except UserError as error:
         return PublishedSubsets(results.subsets, str(error))
 
 
 @lru_cache(maxsize=1)
-def _live(folder: str, name: str, mark: int, results: Results) -> LiveSubsets:
-    """Open the data set once for all sessions; the folder and ``mark`` tell one study from the next."""
-    return LiveSubsets(load_table(name, predictions_of(results)), open_engine(name))
+def _live(dataset: Dataset, mark: int, results: Results) -> LiveSubsets:
+    """Read the data set once for all sessions; ``mark`` tells one study of it from the next."""
+    return LiveSubsets(load_table(dataset, predictions_of(results)), open_engine(dataset))
 
 
 def predictions_of(results: Results) -> pd.DataFrame | None:

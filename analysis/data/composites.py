@@ -20,7 +20,7 @@ from tqdm import tqdm
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS, MIN_FACES
-from analysis.data.ingest import load_faces, load_manifest
+from analysis.data.dataset import Dataset
 
 MEMBERS = 24  # faces in a composite; never fewer than `MIN_FACES`
 COMPONENTS = 160
@@ -29,7 +29,7 @@ _SIZE = (178, 218)  # width and height of a CelebA image
 _QUALITY = 88
 
 
-def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
+def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
     """Make a data set of composites and write it as a zip with the layout of Kaggle's archive.
 
     Each composite averages one face and its nearest neighbours of the same label and split, no two of the same
@@ -38,8 +38,8 @@ def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
 
     Parameters
     ----------
-    name
-        An ingested data set with identities, labels and splits.
+    dataset
+        With identities, labels and splits.
     target
         The zip file.
     seed
@@ -55,11 +55,11 @@ def compose(name: str, target: Path, *, seed: int = 0) -> pd.DataFrame:
     UserError
         If the data set has no identities, or too few people for a composite.
     """
-    manifest = load_manifest(name)
+    manifest = dataset.manifest
     if "identity" not in manifest or manifest["identity"].isna().all():
-        raise UserError(f"{name!r} knows no identities: composites need members who are different people")
-    rows = np.flatnonzero(((manifest["status"] == "ok") & manifest["identity"].notna()).to_numpy())
-    faces = load_faces(name)
+        raise UserError(f"{dataset.name!r} knows no identities: composites need members who are different people")
+    rows = np.flatnonzero(dataset.usable & manifest["identity"].notna().to_numpy())
+    faces = dataset.faces
     rng = np.random.default_rng(seed)
     space = similarity_space(faces, rows, seed)
     records, images = [], []

@@ -1,8 +1,9 @@
 """Source -> manifest (Parquet) and face cube (Zarr): decode, validate, align, hash, split.
 
-Knows sources and pixels; knows nothing of what is studied later. Every later step reads only what this one writes to
-``data/NAME``: ``manifest.parquet`` (a row an image), ``faces.zarr`` (``faces``, uint8, dims image, y, x, channel, in
-the manifest's order) and ``ingest.json`` (the data's fingerprint and what was done), which is written last.
+Knows sources and pixels; knows nothing of what is studied later. Every later step opens `analysis.data.dataset.Dataset`
+and so reads only what this one writes to ``data/NAME``: ``manifest.parquet`` (one row per image), ``faces.zarr``
+(``faces``, uint8, dims image, y, x, channel, in the manifest's order) and ``ingest.json`` (the data's fingerprint and
+what was done), which is written last.
 
 The work is cut into parts of 256 images. Each part is a chunk of the cube and a table of its own, so that parts can be
 done in any order, by any thread or worker, and once more where one was killed.
@@ -20,7 +21,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import xarray as xr
 import zarr
 from pyarrow import parquet
 from zarr.codecs import BloscCodec
@@ -28,8 +28,8 @@ from zarr.codecs import BloscCodec
 from analysis.core import compute, paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.core.schema import LABELS
 from analysis.data import alignment
+from analysis.data.dataset import Dataset
 from analysis.data.measures import measure_faces
 from analysis.data.photo import PhotoError, decode_photo
 from analysis.data.sources import Source, open_source, without_tables
@@ -38,94 +38,6 @@ from analysis.data.splits import resolve_splits
 PART = 256  # images a task, and a chunk of the cube: 7.4 MB
 _FORMAT = 2  # raised when what a manifest holds changes, so that an older one is made anew
 _CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle")  # ten times as fast as Zarr's default, 8 % larger
-_COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
-
-
-def load_manifest(name: str) -> pd.DataFrame:
-    """Read a data set's manifest.
-
-    Parameters
-    ----------
-    name
-        Name of an ingested data set.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row an image, in the face cube's order: ``image_id``, ``label``, ``split``, ``identity``, ``age``, ``race``
-        and attributes where known, ``width``, ``height`` (pixels), ``brightness``, ``contrast`` (mean and standard
-        deviation of luma, [0, 1]), ``sharpness`` (variance of the Laplacian of luma in 0 to 255), ``hash`` (SHA-256
-        of the file), ``phash`` (64-bit perceptual hash, hexadecimal), ``near_duplicate_of``, ``source_path``,
-        ``aligned_by``, ``status`` ("ok", "broken", "no_face" or "excluded") and ``reason``.
-
-    Raises
-    ------
-    UserError
-        If the data set has not been ingested, or the manifest is malformed: not Parquet, without one of its columns,
-        with other labels than female and male, an image twice, or not one row a face.
-    """
-    folder = paths.data_folder(name)
-    path, again = folder / "manifest.parquet", f"run `meanface ingest {name}` again"
-    with storage.reaching(path):
-        if not path.exists():
-            raise UserError(f"data set {name!r} has no manifest: run `meanface ingest {name}` first")
-        try:
-            manifest = _read_table(path)
-        except (pa.ArrowException, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {again}") from error
-    if missing := _COLUMNS - set(manifest.columns):
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}: {again}")
-    if strange := set(manifest["label"].unique()) - set(LABELS):
-        example = sorted(map(str, strange))[0]
-        raise UserError(f"{path} has the label {example!r}, where only female and male are known: {again}")
-    twice = manifest["image_id"].duplicated()
-    if twice.any():
-        raise UserError(f"{path} lists {manifest['image_id'][twice].iloc[0]!r} twice: {again}")
-    faces = _open_cube(folder / "faces.zarr")
-    if faces is not None and faces.shape[0] != len(manifest):
-        raise UserError(f"{path} has {len(manifest):,} rows, but the cube {faces.shape[0]:,} faces: {again}")
-    return manifest
-
-
-def load_faces(name: str) -> xr.DataArray:
-    """Open a data set's face cube lazily.
-
-    Parameters
-    ----------
-    name
-        Name of an ingested data set.
-
-    Returns
-    -------
-    xarray.DataArray
-        uint8, dims (image, y, x, channel), a Dask array; row i belongs to row i of the manifest. Images whose status
-        is "broken" or "no_face" are black.
-
-    Raises
-    ------
-    UserError
-        If the data set has not been ingested.
-    """
-    path = paths.data_folder(name) / "faces.zarr"
-    with storage.reaching(path):
-        if not path.exists():
-            raise UserError(f"data set {name!r} has no face cube: run `meanface ingest {name}` first")
-        return xr.open_zarr(storage.zarr_store(path), consolidated=False)["faces"]
-
-
-def load_facts(name: str) -> dict[str, Any]:
-    """Read ``ingest.json``: ``fingerprint``, ``images``, ``align``, ``conflicts`` and more.
-
-    Raises
-    ------
-    UserError
-        If the data set has not been ingested.
-    """
-    path = paths.data_folder(name) / "ingest.json"
-    with storage.reaching(path):
-        if not path.exists():
-            raise UserError(f"data set {name!r} is not ingested: run `meanface ingest {name}` first")
-        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def ingest(
@@ -175,12 +87,13 @@ def ingest(
         facts_path = folder / "ingest.json"
         # A manifest of an earlier version may lack what is known of the images now; its faces are the same.
         columns = set(source.images.columns) - {"token", "bytes"}
+        earlier = Dataset(name, folder)
         if (
             facts_path.exists()
-            and json.loads(facts_path.read_text("utf-8"))["configuration"] == configuration
-            and columns <= set(load_manifest(name).columns)
+            and earlier.facts["configuration"] == configuration
+            and columns <= set(earlier.manifest.columns)
         ):
-            return load_facts(name)
+            return earlier.facts
 
         digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
         work = folder / f".ingest-{digest}"
@@ -213,7 +126,7 @@ def _fingerprint(manifest: pd.DataFrame, digest: str) -> str:
 
 
 def _ingest_parts(source: Source, work: Location, align: str, progress: bool) -> pd.DataFrame:
-    """Fill the cube in ``work`` part by part and return one record an image."""
+    """Fill the cube in ``work`` part by part and return one record per image."""
     names = source.images["source_path"].tolist()
     cube = work / "faces.zarr"
     if not (cube / "faces" / "zarr.json").exists():
@@ -258,14 +171,6 @@ def _create_cube(cube: Location, images: int) -> None:
     )
 
 
-def _open_cube(cube: Location) -> Any:
-    """Faces of a cube as a Zarr array; None where there is no cube."""
-    try:
-        return zarr.open_array(storage.zarr_store(cube), path="faces", mode="r")
-    except FileNotFoundError:
-        return None
-
-
 def _part_path(work: Location, start: int) -> Location:
     return work / f"part-{start:09d}.parquet"
 
@@ -288,10 +193,6 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
         faces = zarr.open_array(storage.zarr_store(work / "faces.zarr"), path="faces", mode="r+")
         faces[start : start + len(names)] = block
         storage.write_whole(target, table.getvalue())
-
-
-def _read_table(path: Location) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(path.read_bytes()))
 
 
 def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str, Any]:

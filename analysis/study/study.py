@@ -14,13 +14,13 @@ from analysis.averages.exact import average_faces
 from analysis.averages.filters import load_table
 from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement
-from analysis.core import paths, storage
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.zarr_zip import write_zarr_zip
-from analysis.data.ingest import load_faces, load_facts, load_manifest
-from analysis.data.sources import open_source
+from analysis.data.dataset import Dataset
 from analysis.hypothesis.test import examine
+from analysis.results import Run
 from analysis.results.publish import record_step
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.label_noise import doubted_labels
@@ -29,10 +29,10 @@ from analysis.study.tables import attribute_table, duplicate_table, identity_tab
 
 
 def study(
-    name: str,
-    run: str,
+    dataset: Dataset,
+    run: Run,
     *,
-    compare: Sequence[str] = (),
+    compare: Sequence[Dataset] = (),
     permutations: int = 5000,
     seed: int = 0,
     progress: bool = True,
@@ -41,16 +41,16 @@ def study(
 
     Parameters
     ----------
-    name
-        Name of the data set.
+    dataset
+        What is studied.
     run
-        Name of the run; ``runs/RUN/study`` is replaced.
+        Its folder ``study`` is replaced.
     compare
         Other ingested data sets, whose difference maps are compared with this one's.
     permutations
-        Of the hypothesis test.
+        Number of permutations of the hypothesis test.
     seed
-        Of everything that is drawn.
+        Random seed.
     progress
         Whether to show progress bars on stderr.
 
@@ -64,21 +64,23 @@ def study(
     UserError
         If the data set is not ingested, a label has no usable image or a test has too few people.
     """
-    facts, manifest, faces = load_facts(name), load_manifest(name), load_faces(name)
-    usable = manifest[manifest["status"] == "ok"]
+    facts, manifest, faces = dataset.facts, dataset.manifest, dataset.faces
+    usable = manifest[dataset.usable]
     for label in LABELS:
         if (usable["label"] == label).sum() < 2:
-            raise UserError(f"{name!r} has fewer than two usable images labelled {label}: both labels are needed")
-    if name in compare:
-        raise UserError(f"{name!r} cannot be compared with itself: name another data set")
-    others = {other: (load_faces(other), load_manifest(other)) for other in compare}
-    metadata = open_source(name).metadata
-    averages = average_faces(faces, manifest["label"].where(manifest["status"] == "ok"), progress=progress)
+            raise UserError(
+                f"{dataset.name!r} has fewer than two usable images labelled {label}: both labels are needed"
+            )
+    if dataset in compare:
+        raise UserError(f"{dataset.name!r} cannot be compared with itself: name another data set")
+    others = {other.name: (other.faces, other.manifest) for other in compare}
+    metadata = dataset.source.metadata
+    averages = average_faces(faces, manifest["label"].where(dataset.usable), progress=progress)
     findings = examine(faces, manifest, others=others, permutations=permutations, seed=seed, progress=progress)
-    table = load_table(name)
-    gallery = build_gallery(name, table, progress=progress)
-    engine = build_engine(name, table, seed=seed, progress=progress)
-    agreement = measure_agreement(name, table, engine, seed=seed, progress=progress)
+    table = load_table(dataset)
+    gallery = build_gallery(dataset, table, progress=progress)
+    engine = build_engine(dataset, table, seed=seed, progress=progress)
+    agreement = measure_agreement(dataset, table, engine, seed=seed, progress=progress)
     noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
     scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
     tables = {
@@ -94,8 +96,8 @@ def study(
     conflicts = facts["conflicts"]
     known = "identity" in usable and usable["identity"].notna().any()
     summary = {
-        "dataset": name,
-        "fingerprint": facts["fingerprint"],
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
         "images": len(usable),
         "identities": int(usable["identity"].nunique()) if known else None,
         "metadata_images": None if metadata is None else len(metadata),
@@ -110,7 +112,7 @@ def study(
         "label_noise": noise,
         "frame": {"height": faces.sizes["y"], "width": faces.sizes["x"]},
     }
-    with storage.replacing(paths.run_folder(run) / "study") as folder:
+    with storage.replacing(run.folder / "study") as folder:
         folder.mkdir()
         _write_json(folder / "study.json", summary)
         findings.write(folder)
@@ -120,8 +122,13 @@ def study(
         write_zarr_zip(samples, folder / "samples.zarr.zip")
         write_zarr_zip(gallery, folder / "subsets.zarr.zip")
         _write_json(folder / "engines.json", agreement)
-    configuration = {"dataset": name, "compare": list(compare), "permutations": permutations, "seed": seed}
-    record_step(run, "study", configuration, data={name: facts, **{other: load_facts(other) for other in compare}})
+    configuration = {
+        "dataset": dataset.name,
+        "compare": [other.name for other in compare],
+        "permutations": permutations,
+        "seed": seed,
+    }
+    record_step(run.name, "study", configuration, data={each.name: each.facts for each in (dataset, *compare)})
     return summary
 
 

@@ -6,22 +6,21 @@ Knows scored tables; knows nothing of networks.
 import numpy as np
 import pandas as pd
 
-from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
-from analysis.results import Results
+from analysis.results import Run
 from model.evaluation.calibration import calibration
 from model.evaluation.scores import TrainedRun, decided, parts
 from model.training.dataset import Faces
 
 
-def score_rival(run: str, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
+def score_rival(run: Run, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
     """Score the same test images with another run, its own temperature and band.
 
     Parameters
     ----------
     run
-        Name of a run that was trained and evaluated.
+        A run that was trained and evaluated.
     test
         Test images of all sources.
 
@@ -37,23 +36,25 @@ def score_rival(run: str, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
         If the run is not trained or not evaluated, or has seen any of the images before it was tested.
     """
     rival = TrainedRun.load(run)
-    if not (paths.run_folder(run) / "model" / "predictions.parquet").exists():
-        raise UserError(f"run {run!r} is not evaluated: run `meanface evaluate {run}` first")
-    seen = Results(paths.run_folder(run)).predictions
+    if not (run.folder / "model" / "predictions.parquet").exists():
+        raise UserError(f"run {run.name!r} is not evaluated: run `meanface evaluate {run.name}` first")
+    seen = run.results.predictions
     seen = seen[seen["split"] != "test"]
     both = test.table[["dataset", "image_id"]].merge(seen[["dataset", "image_id"]])
     if len(both):
-        raise UserError(f"run {run!r} was trained or calibrated on {len(both):,} of the test images: train it again")
+        raise UserError(
+            f"run {run.name!r} was trained or calibrated on {len(both):,} of the test images: train it again"
+        )
     logits = test.table.assign(logit=rival.predictor.logits(test.pixels))
     return rival, decided(logits, rival.predictor.card["temperature"], rival.predictor.card["band"])
 
 
-def cross_source(run: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Measure one run on the test split of every source.
 
     Parameters
     ----------
-    run
+    trained
         Whose scores they are.
     scored
         Test images of all sources with ``p_male`` and ``decision``.
@@ -78,8 +79,8 @@ def cross_source(run: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.Data
         low, high = accuracy_interval(right, identities, rng=np.random.default_rng(seed))
         rows.append(
             {
-                "run": run.name,
-                "trained_on": " + ".join(run.datasets),
+                "run": trained.run.name,
+                "trained_on": " + ".join(trained.dataset_names),
                 "source": name,
                 "images": len(part),
                 "accuracy": float(right.mean()),
@@ -93,13 +94,13 @@ def cross_source(run: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def compared_before(rival: str, fingerprints: dict[str, str]) -> pd.DataFrame:
+def compared_before(rival: Run, fingerprints: dict[str, str]) -> pd.DataFrame:
     """What a rival was compared with when it was evaluated itself, so that those runs need not be kept for ever.
 
     Parameters
     ----------
     rival
-        Name of an evaluated run.
+        An evaluated run.
     fingerprints
         Data set -> fingerprint of the data that are tested on now; of an evaluation on others nothing is taken.
 
@@ -108,7 +109,7 @@ def compared_before(rival: str, fingerprints: dict[str, str]) -> pd.DataFrame:
     pandas.DataFrame
         Rows as `cross_source` makes them, of other runs than the rival; none, if there are none.
     """
-    results = Results(paths.run_folder(rival))
+    results = rival.results
     if results.run["steps"]["evaluate"]["data"] != fingerprints:
         return pd.DataFrame()
-    return results.cross_source[results.cross_source["run"] != rival]
+    return results.cross_source[results.cross_source["run"] != rival.name]

@@ -14,11 +14,12 @@ import pandas as pd
 from sklearn import metrics
 from tqdm import tqdm
 
-from analysis.core import paths, storage
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
 from analysis.core.schema import LABELS, SPLITS
 from analysis.core.zarr_zip import write_zarr_zip
+from analysis.results import Run
 from analysis.results.publish import record_step
 from analysis.study.label_noise import label_errors
 from model.evaluation.calibration import RIGHT, calibration, choose_band, fit_temperature
@@ -34,15 +35,15 @@ DEGRADED = 1000  # test images of each source whose degraded copies are scored
 EXPLAINED, MASKS = 256, 200  # test images that are explained, and how many masked copies of each are scored
 
 
-def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed: int = 0) -> dict[str, Any]:
+def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed: int = 0) -> dict[str, Any]:
     """Score every split of the data that a run was trained on and write what was found.
 
     Parameters
     ----------
     run
-        Name of a trained run.
+        A trained run.
     compare
-        Names of other runs that were trained and evaluated: scored on the same test images, for the tables of sources
+        Other runs that were trained and evaluated: scored on the same test images, for the tables of sources
         and of groups. What was done about a gap shows against a run from before it was done. What these were compared
         with in turn, on the same data, stays in the table of sources.
     brief
@@ -66,21 +67,21 @@ def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed
     facts = dataset_facts(trained.datasets)
     for name, fact in facts.items():
         if fact["fingerprint"] != trained.fingerprints[name]:
-            raise UserError(f"{name!r} was ingested anew since run {run!r} was trained: train it again")
+            raise UserError(f"{name!r} was ingested anew since run {run.name!r} was trained: train it again")
     scored, test = score_splits(trained.predictor, trained.datasets)
     check_disjoint(scored)
     check_both_labels(scored)
     chosen = choose(scored[scored["split"] == "validation"])
     scored = decided(scored, chosen["temperature"], chosen["band"])
     trained.predictor.card.update(temperature=chosen["temperature"], band=chosen["band"])
-    measured, curves = _measure(scored, trained.datasets, seed)
+    measured, curves = _measure(scored, trained.dataset_names, seed)
     unseen = scored[scored["split"] == "test"]
-    compared = {run: (trained, unseen)} | {other: score_rival(other, test) for other in compare if other != run}
+    compared = [(trained, unseen), *(score_rival(other, test) for other in dict.fromkeys(compare) if other != run)]
     noise, issues = _suspect(scored[scored["split"] != "train"])
-    folder = paths.run_folder(run) / "model"
+    folder = run.folder / "model"
     result = {
-        "datasets": trained.datasets,
-        "splits": measured["sources"][trained.datasets[0]],
+        "datasets": trained.dataset_names,
+        "splits": measured["sources"][trained.dataset_names[0]],
         **measured,
         **chosen,
         "label_noise": noise,
@@ -110,8 +111,13 @@ def evaluate(run: str, *, compare: Sequence[str] = (), brief: bool = False, seed
     for name, value in (("metrics.json", result), ("model.json", card)):
         with storage.replacing(folder / name) as new:
             new.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    configuration = {"seed": seed, "right_share_wanted": RIGHT, "compare": list(compare), "brief": brief}
-    record_step(run, "evaluate", configuration, data=facts)
+    configuration = {
+        "seed": seed,
+        "right_share_wanted": RIGHT,
+        "compare": [other.name for other in compare],
+        "brief": brief,
+    }
+    record_step(run.name, "evaluate", configuration, data=facts)
     return result
 
 
@@ -170,19 +176,19 @@ def _suspect(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
     )
 
 
-def _cross_source(compared: dict[str, tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:
+def _cross_source(compared: list[tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:
     """The run's rows, its rivals', and what these were compared with before; what is measured now counts."""
-    (run, _), *rivals = compared.values()
-    now = [cross_source(*each, seed=seed) for each in compared.values()]
-    before = [compared_before(rival.name, run.fingerprints) for rival, _ in rivals]
+    (own, _), *rivals = compared
+    now = [cross_source(trained, scored, seed=seed) for trained, scored in compared]
+    before = [compared_before(rival.run, own.fingerprints) for rival, _ in rivals]
     return pd.concat([*now, *before], ignore_index=True).drop_duplicates(["run", "source"], ignore_index=True)
 
 
-def _groups(compared: dict[str, tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:
+def _groups(compared: list[tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.DataFrame:
     return pd.concat(
         [
-            group_metrics(part, rng=np.random.default_rng(seed)).assign(run=run)
-            for run, (_, unseen) in compared.items()
+            group_metrics(part, rng=np.random.default_rng(seed)).assign(run=trained.run.name)
+            for trained, unseen in compared
             for _, part in unseen.groupby("dataset", sort=False)
         ],
         ignore_index=True,

@@ -1,5 +1,6 @@
 """A run's model on ingested faces: a table with a row an image. Knows the predictor and data sets; measures nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
-from analysis.results import Results
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from model.predict import Predictor, calibrated, decision
 from model.training.dataset import Faces, known_people, load_split, source_names
 
@@ -23,8 +24,8 @@ class TrainedRun:
 
     Attributes
     ----------
-    name
-        Of the run.
+    run
+        Where it lies.
     predictor
         Its serving file.
     datasets
@@ -33,13 +34,13 @@ class TrainedRun:
         Data set -> fingerprint of the ingested data that it was trained on.
     """
 
-    name: str
+    run: Run
     predictor: Predictor
-    datasets: list[str]
+    datasets: list[Dataset]
     fingerprints: dict[str, str]
 
     @classmethod
-    def load(cls, name: str) -> "TrainedRun":
+    def load(cls, run: Run) -> "TrainedRun":
         """Open a trained run.
 
         Raises
@@ -47,14 +48,20 @@ class TrainedRun:
         UserError
             If it is not trained, or its serving file is not the one that its card describes.
         """
-        folder = paths.run_folder(name)
-        if not (folder / "model" / "model.json").exists():
-            raise UserError(f"run {name!r} has no trained model: run `meanface train NAME --run {name}` first")
-        record: dict[str, Any] = Results(folder).run["steps"]["train"]
-        return cls(name, Predictor.load(folder / "model"), list(record["datasets"]), record["data"])
+        folder = run.folder / "model"
+        if not (folder / "model.json").exists():
+            raise UserError(f"run {run.name!r} has no trained model: run `meanface train NAME --run {run.name}` first")
+        record: dict[str, Any] = run.results.run["steps"]["train"]
+        datasets = [Dataset.open(name) for name in record["datasets"]]
+        return cls(run, Predictor.load(folder), datasets, record["data"])
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Names of the data sets that it was trained on."""
+        return [dataset.name for dataset in self.datasets]
 
 
-def score_splits(predictor: Predictor, datasets: list[str]) -> tuple[pd.DataFrame, Faces]:
+def score_splits(predictor: Predictor, datasets: Sequence[Dataset]) -> tuple[pd.DataFrame, Faces]:
     """Score every usable face of every split.
 
     Parameters

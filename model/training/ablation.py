@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import pandas as pd
 
-from analysis.core import paths, storage
-from analysis.results import Results
+from analysis.core import storage
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from model.training.augment import Augmentation
 from model.training.dataset import Faces, dataset_facts, load_split
 from model.training.search import sample
@@ -58,9 +59,9 @@ def variants(run: str, names: list[str]) -> list[Variant]:
     Parameters
     ----------
     run
-        A trained run, the teacher of the variant that is distilled.
+        Name of a trained run, the teacher of the variant that is distilled.
     names
-        Data sets; with several, each is also tried alone.
+        Names of the data sets; with several, each is also tried alone.
     """
     tried = [
         Variant(REFERENCE),
@@ -93,17 +94,17 @@ def variants(run: str, names: list[str]) -> list[Variant]:
     return tried
 
 
-def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0) -> pd.DataFrame:
+def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, seed: int = 0) -> pd.DataFrame:
     """Train every variant on a small budget and compare each with the reference on the same validation faces.
 
     What is finished is kept: started again with the same data and budget, the rest is trained.
 
     Parameters
     ----------
-    names
+    datasets
         Ingested data sets.
     run
-        A trained run; the table is ``runs/RUN/ablation/ablation.parquet``.
+        A trained run; the table is ``ablation/ablation.parquet`` in its folder.
     epochs, faces
         Budget of a variant: passes, and faces of the training split that are drawn for it.
     seed
@@ -121,9 +122,9 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
     UserError
         If a data set is not ingested, or the run that teaches is not trained.
     """
-    facts = dataset_facts(names)
-    train_split, validation = load_split(names, "train"), load_split(names, "validation")
-    published = Results(paths.run_folder(run)).run["steps"]["train"]
+    facts, names = dataset_facts(datasets), [dataset.name for dataset in datasets]
+    train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
+    published = run.results.run["steps"]["train"]
     budget = {
         "epochs": epochs,
         "faces": faces,
@@ -133,9 +134,9 @@ def ablate(names: list[str], run: str, *, epochs: int, faces: int, seed: int = 0
         "teacher": published["code"],
     }
     short = Training(epochs=epochs, sizes=(0.4, 0.6), average=0.99, warmup=1.0, seed=seed)
-    folder = paths.run_folder(run) / "ablation"
+    folder = run.folder / "ablation"
     scores = _finished(folder, budget)
-    tried = variants(run, names)
+    tried = variants(run.name, names)
     for number, variant in enumerate(tried):
         if variant.name in scores:
             continue

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, RACES
-from analysis.data.ingest import load_faces, load_facts, load_manifest
+from analysis.data.dataset import Dataset
 from analysis.data.splits import resolve_splits
 
 UNKNOWN = -1.0  # target that a source does not know; the loss leaves it out
@@ -79,7 +79,7 @@ class Faces:
         return pd.Categorical(self.table["race"], categories=RACES).codes.astype(np.float32)
 
 
-def load_split(names: list[str], split: str) -> Faces:
+def load_split(datasets: Sequence[Dataset], split: str) -> Faces:
     """Read the usable faces of one split into memory.
 
     Of a person or picture that several data sets hold in different splits only the images in the latest split (test
@@ -87,7 +87,7 @@ def load_split(names: list[str], split: str) -> Faces:
 
     Parameters
     ----------
-    names
+    datasets
         Ingested data sets.
     split
         "train", "validation" or "test".
@@ -102,15 +102,15 @@ def load_split(names: list[str], split: str) -> Faces:
         If a data set is not ingested, or the split holds no image.
     """
     tables, pixels = [], []
-    for name, manifest in zip(
-        names, _apart(tuple((name, load_facts(name)["fingerprint"]) for name in names)), strict=True
-    ):
+    manifests = _apart(tuple(datasets), tuple(dataset.fingerprint for dataset in datasets))
+    for dataset, manifest in zip(datasets, manifests, strict=True):
         rows = np.flatnonzero(((manifest["status"] == "ok") & (manifest["split"] == split)).to_numpy())
-        tables.append(manifest.iloc[rows].assign(dataset=name))
-        pixels.append(load_faces(name).isel(image=rows).to_numpy())
+        tables.append(manifest.iloc[rows].assign(dataset=dataset.name))
+        pixels.append(dataset.faces.isel(image=rows).to_numpy())
     table = pd.concat(tables, ignore_index=True)
     if table.empty:
-        raise UserError(f"{' and '.join(names)} hold no image in the {split} split: ingest a larger data set")
+        names = " and ".join(dataset.name for dataset in datasets)
+        raise UserError(f"{names} hold no image in the {split} split: ingest a larger data set")
     return Faces(table, np.concatenate(pixels))
 
 
@@ -125,8 +125,8 @@ def source_names(table: pd.DataFrame) -> np.ndarray:
 class _Cubes:
     """Faces of several data sets under one numbering."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._cubes = [load_faces(name) for name in names]
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self._cubes = [dataset.faces for dataset in datasets]
         self._starts = np.cumsum([0] + [len(cube) for cube in self._cubes])
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
@@ -141,20 +141,19 @@ class _Cubes:
 
 
 @lru_cache(maxsize=4)
-def _apart(data: tuple[tuple[str, str], ...]) -> list[pd.DataFrame]:
-    """Manifests of data sets, given with their fingerprints, in which no person or picture is in two splits."""
-    names = [name for name, _ in data]
-    manifests = [load_manifest(name) for name in names]
-    if len(names) == 1:
+def _apart(datasets: tuple[Dataset, ...], fingerprints: tuple[str, ...]) -> list[pd.DataFrame]:
+    """Manifests in which no person or picture is in two splits; a data set of another fingerprint is resolved anew."""
+    manifests = [dataset.manifest for dataset in datasets]
+    if len(datasets) == 1:
         return manifests
-    named = [each.assign(dataset=name) for name, each in zip(names, manifests, strict=True)]
+    named = [manifest.assign(dataset=dataset.name) for dataset, manifest in zip(datasets, manifests, strict=True)]
     people = pd.concat([known_people(each) for each in named], ignore_index=True)
     joint = pd.concat(
         [each[["image_id", "label", "split", "hash", "phash", "status", "reason"]] for each in manifests],
         ignore_index=True,
     )
     codes = pd.Series(pd.factorize(people)[0], dtype="Int64")
-    resolved, _ = resolve_splits(joint.assign(identity=codes.mask(people.isna())), _Cubes(names))
+    resolved, _ = resolve_splits(joint.assign(identity=codes.mask(people.isna())), _Cubes(datasets))
     ends = np.cumsum([len(each) for each in manifests])
     return [
         each.assign(status=resolved["status"].to_numpy()[end - len(each) : end])
@@ -183,6 +182,6 @@ def known_people(table: pd.DataFrame) -> pd.Series:
     return person
 
 
-def dataset_facts(names: list[str]) -> dict[str, dict[str, Any]]:
+def dataset_facts(datasets: Sequence[Dataset]) -> dict[str, dict[str, Any]]:
     """Fingerprint and size of each data set, for a run's record."""
-    return {name: load_facts(name) for name in names}
+    return {dataset.name: dataset.facts for dataset in datasets}

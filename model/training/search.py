@@ -4,7 +4,7 @@ Knows which hyper-parameters are searched and within what; training itself is ``
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from analysis.core import paths, storage
+from analysis.core import storage
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from model.training.dataset import Faces, dataset_facts, load_split
 from model.training.train import Training, compiled, fit, keeper, with_heads
 
@@ -65,7 +67,7 @@ def training_of(values: dict[str, Any], short: Training) -> Training:
 
 
 def search(
-    names: list[str], run: str, *, trials: int, sampler: str, epochs: int, faces: int, seed: int = 0
+    datasets: Sequence[Dataset], run: Run, *, trials: int, sampler: str, epochs: int, faces: int, seed: int = 0
 ) -> pd.DataFrame:
     """Try hyper-parameters until the study holds so many finished trials, and write what was found.
 
@@ -76,10 +78,10 @@ def search(
 
     Parameters
     ----------
-    names
+    datasets
         Ingested data sets.
     run
-        Name of the run; the study is ``runs/RUN/search/study.db``.
+        The study is ``search/study.db`` in its folder.
     trials
         Finished trials (complete or pruned) that the study shall hold.
     sampler
@@ -99,11 +101,11 @@ def search(
     UserError
         If a data set is not ingested, the sampler is unknown, or the study was begun with other data or another budget.
     """
-    facts = dataset_facts(names)
-    train_split, validation = load_split(names, "train"), load_split(names, "validation")
+    facts = dataset_facts(datasets)
+    train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     short = Training(epochs=epochs, sizes=(0.6,), calm=1.0, average=0.0)
     part, watched = sample(train_split, faces), sample(validation, _WATCHED)
-    folder = paths.run_folder(run) / "search"
+    folder = run.folder / "search"
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(
@@ -140,7 +142,7 @@ def search(
         "sampler": sampler,
         "trials": len(table),
         **budget,
-        "datasets": names,
+        "datasets": [dataset.name for dataset in datasets],
         "validation_faces": len(watched),
         "importance": importance(study),
         "best": study.best_params,

@@ -5,7 +5,7 @@ Knows the network and the data; judging the result is ``model.evaluation.evaluat
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from analysis.core import paths, storage
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.results import Results
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from analysis.results.publish import record_step
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, serving_network
@@ -158,7 +159,7 @@ _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "
 
 
 def train(
-    names: list[str], run: str, training: Training, strategy: tf.distribute.Strategy | None = None
+    datasets: Sequence[Dataset], run: Run, training: Training, strategy: tf.distribute.Strategy | None = None
 ) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
@@ -172,10 +173,10 @@ def train(
 
     Parameters
     ----------
-    names
+    datasets
         Ingested data sets; their train splits are trained on, their validation splits watched.
     run
-        Name of the run.
+        Its folder ``model`` is replaced.
     training
         Hyper-parameters.
     strategy
@@ -195,15 +196,15 @@ def train(
         If a data set is not ingested, a split is empty or a teacher is missing.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    facts = dataset_facts(names)
-    train_split, validation = load_split(names, "train"), load_split(names, "validation")
+    facts = dataset_facts(datasets)
+    train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
     if training.start:
         train_split, validation = _with_styles(training, train_split, validation)
-    configuration = {**asdict(training), "datasets": names}
+    configuration = {**asdict(training), "datasets": [dataset.name for dataset in datasets]}
     data = {name: each["fingerprint"] for name, each in facts.items()}
     identity = {"configuration": configuration, "data": data, "format": _FORMAT}
-    folder = paths.run_folder(run)
+    folder = run.folder
     with strategy.scope():
         network, best, history = _resume(folder / "checkpoint", identity)
         if network is None:
@@ -303,12 +304,13 @@ def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
         If the runs differ in their architecture.
     """
     served, architectures = [], []
-    for run in runs:
-        path = paths.run_folder(run) / "model" / "model.keras"
+    for name in runs:
+        run = Run.open(name)
+        path = run.folder / "model" / "model.keras"
         if not path.exists():
-            raise UserError(f"run {run!r} has no weights to begin with: run `meanface train NAME --run {run}` first")
-        recorded: dict[str, Any] = Results(paths.run_folder(run)).run["steps"]["train"]["architecture"]
-        lists = {name: tuple(recorded[name]) for name in ("filters", "blocks")}  # JSON knows no tuples
+            raise UserError(f"run {name!r} has no weights to begin with: run `meanface train NAME --run {name}` first")
+        recorded: dict[str, Any] = run.results.run["steps"]["train"]["architecture"]
+        lists = {key: tuple(recorded[key]) for key in ("filters", "blocks")}  # JSON knows no tuples
         no_heads = {"attributes": 0, "ages": 0, "races": 0}  # which are not served
         served.append(keras.saving.load_model(path))
         architectures.append(Architecture(**(recorded | lists | no_heads)))
@@ -479,7 +481,7 @@ def _batches(
 
 
 def _teacher(run: str) -> Predictor:
-    return Predictor.load(paths.run_folder(run) / "model", threads=1)
+    return Predictor.load(Run.open(run).folder / "model", threads=1)
 
 
 def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
@@ -520,7 +522,7 @@ def _resume(
 
 
 def _finish(
-    run: str,
+    run: Run,
     network: keras.Model,
     history: pd.DataFrame,
     training: Training,
@@ -531,10 +533,10 @@ def _finish(
     architecture = training.architecture
     shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
     served = serving_network(network, architecture)
-    with storage.replacing(paths.run_folder(run) / "model") as new:
+    with storage.replacing(run.folder / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
         history.to_parquet(new / "history.parquet", index=False)
-        export(served, new, run=run, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    record_step(run, "train", configuration, data=facts)
-    shutil.rmtree(paths.run_folder(run) / "checkpoint")
+        export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
+    record_step(run.name, "train", configuration, data=facts)
+    shutil.rmtree(run.folder / "checkpoint")

@@ -21,28 +21,28 @@ from analysis.averages.gallery import build_gallery, measure_agreement, named_su
 from analysis.commands import app
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import read_zarr_zip, write_zarr_zip
-from analysis.data.ingest import load_faces
+from analysis.data.dataset import Dataset
 
 
 @pytest.fixture(scope="module")
 def table(demo_home: Path) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(demo_home))
-        return load_table("demo")
+        return load_table(Dataset.open("demo"))
 
 
 @pytest.fixture(scope="module")
 def faces(demo_home: Path) -> xr.DataArray:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(demo_home))
-        return load_faces("demo")
+        return Dataset.open("demo").faces
 
 
 @pytest.fixture(scope="module")
 def quick(demo_home: Path, table: pd.DataFrame) -> CompressedEngine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(demo_home))
-        return build_engine("demo", table, exact_below=40, progress=False)
+        return build_engine(Dataset.open("demo"), table, exact_below=40, progress=False)
 
 
 def apart(first: np.ndarray, second: np.ndarray) -> float:
@@ -125,23 +125,23 @@ def test_quick_engine_gives_the_same_from_the_rest_as_from_the_subset(quick: Com
 def test_components_are_made_the_same_again(demo_home: Path, table, quick, monkeypatch) -> None:
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
     before = (quick.folder / "codes.u8").read_bytes()
-    again = build_engine("demo", table, exact_below=40, progress=False)
+    again = build_engine(Dataset.open("demo"), table, exact_below=40, progress=False)
     assert (again.folder / "codes.u8").read_bytes() == before
 
 
 def test_components_of_an_older_ingest_are_refused(demo_home: Path, quick, monkeypatch) -> None:
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
-    assert open_engine("demo").facts == quick.facts
+    assert open_engine(Dataset.open("demo")).facts == quick.facts
     facts = quick.folder / "engine.json"
     kept = facts.read_text()
     try:
         facts.write_text(kept.replace(quick.facts.fingerprint, "0" * 64))
         with pytest.raises(UserError, match="older ingest"):
-            open_engine("demo")
+            open_engine(Dataset.open("demo"))
     finally:
         facts.write_text(kept)
     with pytest.raises(UserError, match="meanface study nothing"):
-        open_engine("nothing")
+        open_engine(Dataset.open("nothing"))
 
 
 def test_standard_error_of_a_difference_is_that_of_repeated_draws(rng: np.random.Generator) -> None:
@@ -181,7 +181,7 @@ def test_named_subsets_hold_16_people_or_more(table: pd.DataFrame) -> None:
 
 
 def test_gallery_keeps_its_precision_when_written(demo: Path, table: pd.DataFrame, faces, tmp_path: Path) -> None:
-    gallery = build_gallery("demo", table, progress=False)
+    gallery = build_gallery(Dataset.open("demo"), table, progress=False)
     write_zarr_zip(gallery, tmp_path / "subsets.zarr.zip")
     read = read_zarr_zip(tmp_path / "subsets.zarr.zip").sel(subset="male, smiling")
     exact = ExactEngine(faces).average(select(table, str(read["filter"].item())))
@@ -191,7 +191,7 @@ def test_gallery_keeps_its_precision_when_written(demo: Path, table: pd.DataFram
 
 
 def test_agreement_reports_the_worst_subset(demo: Path, table: pd.DataFrame, quick: CompressedEngine) -> None:
-    found = measure_agreement("demo", table, quick, progress=False)
+    found = measure_agreement(Dataset.open("demo"), table, quick, progress=False)
     assert 0 < found["median_mean"] <= found["worst_mean"] < 3  # 280 faces are few to fit on
     assert found["subsets"] > 20
     assert found["worst_subset_count"] >= found["exact_below"] == 40
@@ -201,16 +201,16 @@ def test_a_data_set_too_small_to_be_estimated_has_nothing_to_compare(demo_home, 
     small = CompressedEngine(quick.folder)
     small.facts = fit.Facts(**{**vars(quick.facts), "exact_below": 500})
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
-    assert measure_agreement("demo", table, small, progress=False)["subsets"] == 0
+    assert measure_agreement(Dataset.open("demo"), table, small, progress=False)["subsets"] == 0
 
 
 def test_command_tells_counts_and_writes_a_picture_and_numbers(demo: Path, quick, tmp_path: Path) -> None:
     picture, numbers = tmp_path / "faces.png", tmp_path / "faces.zarr.zip"
-    lines = average_subsets("demo", "label == 'male'", "label == 'female'", output=picture)
+    lines = average_subsets(Dataset.open("demo"), "label == 'male'", "label == 'female'", output=picture)
     assert lines[0].startswith("label == 'male': 200 faces of 200 people")
     assert "root mean square" in lines[2]
     assert Image.open(picture).size == (2 * 89, 109)
-    average_subsets("demo", "Smiling", "", engine="exact", output=numbers)
+    average_subsets(Dataset.open("demo"), "Smiling", "", engine="exact", output=numbers)
     found = read_zarr_zip(numbers)
     assert found["count"].values.tolist() == [found.attrs["shared"], 400]
     assert found["difference"].shape == (109, 89, 3)
@@ -231,11 +231,11 @@ def test_faces_that_are_cut_short_are_not_averaged(quick: CompressedEngine, tmp_
 
 
 def test_command_takes_the_quick_engine_where_it_was_made(demo: Path, quick: CompressedEngine, monkeypatch) -> None:
-    assert isinstance(choose_engine("demo"), CompressedEngine)
-    assert isinstance(choose_engine("demo", "exact"), ExactEngine)
+    assert isinstance(choose_engine(Dataset.open("demo")), CompressedEngine)
+    assert isinstance(choose_engine(Dataset.open("demo"), "exact"), ExactEngine)
     kept = quick.folder.rename(quick.folder.with_name("away"))
     try:
-        assert isinstance(choose_engine("demo"), ExactEngine)
+        assert isinstance(choose_engine(Dataset.open("demo")), ExactEngine)
     finally:
         kept.rename(quick.folder)
 

@@ -12,6 +12,7 @@ from synthetic import write_results
 
 from analysis.averages.filters import load_table, people, select
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
 
 TABLE = pd.DataFrame(
     {
@@ -114,8 +115,8 @@ def test_scores_of_a_run_are_joined_by_image(demo: Path, tmp_path: Path, monkeyp
     results = write_results(tmp_path / "run")
     scores = results.predictions.head(3).assign(dataset="demo", image_id=["000001.jpg", "000002.jpg", "none.jpg"])
     monkeypatch.setenv("MEANFACE_RESULTS", str(results.folder))
-    assert "p_male" not in load_table("demo")  # whatever is published
-    table = load_table("demo", scores)
+    assert "p_male" not in load_table(Dataset.open("demo"))  # whatever is published
+    table = load_table(Dataset.open("demo"), scores)
     assert table["p_male"].notna().sum() == 2
     assert table["confidence"].dropna().between(0.5, 1).all()
     assert select(table, "confidence >= 0.5").sum() == 2
@@ -135,4 +136,12 @@ def test_age_bands_follow_ages(home: Path) -> None:
             "age": pd.array(ages, dtype="Int64"),
         }
     ).to_parquet(folder / "manifest.parquet")
-    assert load_table("aged")["age_band"].tolist() == ["0-9", "0-9", "10-19", "20-39", "40-59", "60+", "60+"]
+    assert load_table(Dataset.open("aged"))["age_band"].tolist() == [
+        "0-9",
+        "0-9",
+        "10-19",
+        "20-39",
+        "40-59",
+        "60+",
+        "60+",
+    ]

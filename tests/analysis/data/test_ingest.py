@@ -12,7 +12,8 @@ from PIL import Image
 
 from analysis.core.errors import UserError
 from analysis.data import ingest as module
-from analysis.data.ingest import ingest, load_faces, load_facts, load_manifest
+from analysis.data.dataset import Dataset
+from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, register
 from analysis.data.splits import duplicate_pairs, resolve_splits
 
@@ -31,7 +32,7 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def test_demo_faces_are_all_aligned_by_their_landmarks(demo: Path) -> None:
-    manifest, faces = load_manifest("demo"), load_faces("demo")
+    manifest, faces = Dataset.open("demo").manifest, Dataset.open("demo").faces
     assert len(manifest) == 400 == faces.sizes["image"]
     assert faces.dtype == np.uint8
     assert faces.dims == ("image", "y", "x", "channel")
@@ -42,7 +43,7 @@ def test_demo_faces_are_all_aligned_by_their_landmarks(demo: Path) -> None:
 
 
 def test_cube_rows_follow_the_manifest(demo: Path) -> None:
-    manifest, faces = load_manifest("demo"), load_faces("demo")
+    manifest, faces = Dataset.open("demo").manifest, Dataset.open("demo").faces
     luma = faces.isel(image=7).to_numpy() @ [0.299, 0.587, 0.114]
     assert manifest["brightness"].iloc[7] == pytest.approx(luma.mean() / 255, abs=0.01)
 
@@ -55,7 +56,7 @@ def test_broken_files_are_listed_with_the_reason_and_do_not_stop_the_run(home: P
     members["Dataset/Train/Male/900003.jpg"] = b""
     register(write_zip(home / "faces.zip", members), "faces")
     facts = ingest("faces", progress=False)
-    manifest = load_manifest("faces").set_index("image_id")
+    manifest = Dataset.open("faces").manifest.set_index("image_id")
     assert facts["status"] == {"ok": 6, "broken": 3}
     assert "cut short" in manifest.loc["900001.jpg", "reason"]
     assert "can be read" in manifest.loc["900002.jpg", "reason"]
@@ -76,7 +77,7 @@ def test_killed_run_continues_and_ends_with_the_same_files(home: Path, monkeypat
     register(write_zip(home / "faces.zip", demo_members(12)), "faces")
     monkeypatch.setattr(module, "PART", 4)
     whole = ingest("faces", progress=False)
-    cube = load_faces("faces").to_numpy()
+    cube = Dataset.open("faces").faces.to_numpy()
     (home / "data/faces/ingest.json").unlink()
 
     real, seen = module._record, []
@@ -95,13 +96,13 @@ def test_killed_run_continues_and_ends_with_the_same_files(home: Path, monkeypat
     monkeypatch.setattr(module, "_record", lambda s, p, *rest: (again.append(p), real(s, p, *rest))[1])
     assert ingest("faces", progress=False)["fingerprint"] == whole["fingerprint"]
     assert len(again) < 12  # whole parts were kept; how many depends on the threads
-    np.testing.assert_array_equal(load_faces("faces").to_numpy(), cube)
+    np.testing.assert_array_equal(Dataset.open("faces").faces.to_numpy(), cube)
     assert not list((home / "data/faces").glob(".ingest-*"))
 
 
 def test_finished_ingest_is_not_done_again(demo: Path) -> None:
     before = (demo / "data/demo/manifest.parquet").stat().st_mtime_ns
-    assert ingest("demo", progress=False) == load_facts("demo")
+    assert ingest("demo", progress=False) == Dataset.open("demo").facts
     assert (demo / "data/demo/manifest.parquet").stat().st_mtime_ns == before
 
 
@@ -111,7 +112,7 @@ def test_person_in_two_splits_is_reported_and_stays_in_the_later_one_only(home: 
     renamed["identity_CelebA.txt"] = "".join(f"{i:06d}.jpg {i if i != 6 else 2}\n" for i in range(8)).encode()
     register(write_zip(home / "faces.zip", renamed), "faces")
     facts = ingest("faces", progress=False)
-    manifest = load_manifest("faces").set_index("image_id")
+    manifest = Dataset.open("faces").manifest.set_index("image_id")
     assert facts["conflicts"]["identities_across_splits"] == 1
     assert facts["conflicts"]["excluded"] == 1
     assert manifest.loc["000002.jpg", "status"] == "excluded"
@@ -131,7 +132,7 @@ def test_same_picture_in_two_splits_is_found_exact_or_recompressed(home: Path) -
     assert conflicts["exact"] == 1
     assert conflicts["near"] == 1
     assert conflicts["duplicates_across_splits"] == 2
-    usable = load_manifest("faces").query("status == 'ok'")
+    usable = Dataset.open("faces").manifest.query("status == 'ok'")
     assert set(usable["split"]) == {"train", "validation", "test"}
     assert len(usable) == 6
 
@@ -178,7 +179,7 @@ def test_data_set_that_was_not_fetched_or_ingested_says_what_to_run(home: Path) 
     with pytest.raises(UserError, match="meanface fetch"):
         ingest("nothing", progress=False)
     with pytest.raises(UserError, match="meanface ingest nothing"):
-        load_manifest("nothing")
+        _ = Dataset.open("nothing").manifest
 
 
 def test_malformed_manifest_says_what_to_run(home: Path) -> None:
@@ -186,10 +187,10 @@ def test_malformed_manifest_says_what_to_run(home: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "manifest.parquet").write_bytes(b"not parquet")
     with pytest.raises(UserError, match="meanface ingest bad"):
-        load_manifest("bad")
+        _ = Dataset.open("bad").manifest
     pd.DataFrame({"image_id": ["a"]}).to_parquet(folder / "manifest.parquet")
     with pytest.raises(UserError, match="lacks hash, label, split, status"):
-        load_manifest("bad")
+        _ = Dataset.open("bad").manifest
 
 
 def test_source_alignment_is_refused_for_images_that_are_not_aligned(home: Path) -> None:

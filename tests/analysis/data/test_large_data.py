@@ -22,7 +22,8 @@ from analysis.averages.exact import ExactEngine, average_faces
 from analysis.core import compute, storage
 from analysis.core.errors import UserError
 from analysis.data import ingest as module
-from analysis.data.ingest import ingest, load_faces, load_facts, load_manifest
+from analysis.data.dataset import Dataset
+from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, open_source, register
 
 BUCKET = "s3://faces"
@@ -82,7 +83,7 @@ def test_worker_killed_half_way_changes_nothing(
     bucket.get(f"{BUCKET}/faces.zip", str(home / "faces.zip"))
     register(home / "faces.zip", "faces")
     local = ingest("faces", progress=False)
-    manifest, faces = load_manifest("faces"), load_faces("faces")
+    manifest, faces = Dataset.open("faces").manifest, Dataset.open("faces").faces
     averages = average_faces(faces, manifest["label"])
 
     place = f"{BUCKET}/killed"
@@ -106,8 +107,8 @@ def test_worker_killed_half_way_changes_nothing(
         killer.join(10)
         assert 5 <= killed[0][1] < 20
         assert far == local
-        pd.testing.assert_frame_equal(load_manifest("faces"), manifest, check_exact=True)
-        far_faces = load_faces("faces")
+        pd.testing.assert_frame_equal(Dataset.open("faces").manifest, manifest, check_exact=True)
+        far_faces = Dataset.open("faces").faces
         np.testing.assert_array_equal(far_faces.to_numpy(), faces.to_numpy())
         assert average_faces(far_faces, manifest["label"]).identical(averages)
         rows = (manifest["label"] == "male").to_numpy()
@@ -137,14 +138,14 @@ def test_killed_run_in_a_bucket_continues(far: str, bucket, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         ingest("photos", progress=False)
     with pytest.raises(UserError, match="is not ingested"):
-        load_facts("photos")
+        _ = Dataset.open("photos").facts
     again = []
     monkeypatch.setattr(module, "_record", lambda s, p, *rest: (again.append(p), real(s, p, *rest))[1])
     facts = ingest("photos", progress=False)
     assert facts["status"] == {"ok": 6}
     assert len(again) < 6
     assert ingest("photos", progress=False) == facts
-    assert load_faces("photos").max() > 0
+    assert Dataset.open("photos").faces.max() > 0
 
 
 def test_killed_as_the_cube_was_put_away_does_not_leave_black_faces(
@@ -254,9 +255,11 @@ def test_service_that_cannot_be_reached_is_told_in_one_line(home: Path, bucket, 
             register(f"{BUCKET}/faces.zip", "faces")
         assert "\n" not in str(refused.value)
         monkeypatch.setenv("MEANFACE_DATA", BUCKET)
-        for load in (load_manifest, load_faces, load_facts, ingest):
+        for part in ("manifest", "faces", "facts"):
             with pytest.raises(UserError, match="cannot be reached"):
-                load("faces")
+                getattr(Dataset.open("faces"), part)
+        with pytest.raises(UserError, match="cannot be reached"):
+            ingest("faces")
     finally:
         type(bucket)._cache.update(kept)
 
@@ -307,9 +310,9 @@ def test_url_that_no_package_reads_says_what_to_install(home: Path, monkeypatch:
 def test_malformed_manifest_says_what_is_wrong_and_what_to_run(demo_home: Path, home: Path, damage, told: str) -> None:
     folder = home / "data/demo"
     shutil.copytree(demo_home / "data/demo", folder)
-    damaged = damage(load_manifest("demo"))
+    damaged = damage(Dataset.open("demo").manifest)
     content = damaged if isinstance(damaged, bytes) else damaged.to_parquet()
     (folder / "manifest.parquet").write_bytes(content)
     with pytest.raises(UserError, match=f"{told}.*: run `meanface ingest demo` again") as refused:
-        load_manifest("demo")
+        _ = Dataset.open("demo").manifest
     assert "\n" not in str(refused.value)

@@ -15,6 +15,7 @@ from analysis.averages.fit import build_engine
 from analysis.averages.gallery import compare_published
 from analysis.averages.source import LiveSubsets, PublishedSubsets, subset_source
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
 from analysis.figures import subsets
 from analysis.results import Results
 
@@ -85,7 +86,7 @@ def test_source_is_the_data_set_where_it_was_studied_here(home: Path, demo_home:
     run = Results(results.folder)
     run.__dict__["study"] = {"dataset": "demo"}
     assert isinstance(subset_source(run), PublishedSubsets)
-    engine = build_engine("demo", load_table("demo"), progress=False)
+    engine = build_engine(Dataset.open("demo"), load_table(Dataset.open("demo")), progress=False)
     source = subset_source(run)
     assert isinstance(source, LiveSubsets)
     assert source is not None and source.compare("Smiling", "not Smiling").shared == 0
@@ -93,7 +94,7 @@ def test_source_is_the_data_set_where_it_was_studied_here(home: Path, demo_home:
     facts.write_text(facts.read_text().replace(engine.facts.fingerprint, "0" * 64))
     outdated = subset_source(run)
     assert isinstance(outdated, PublishedSubsets) and "older ingest" in outdated.reason
-    assert average_folder("demo") == engine.folder
+    assert average_folder(Dataset.open("demo")) == engine.folder
 
 
 def test_a_malformed_manifest_leaves_the_published_subsets_and_says_so(home: Path, results: Results) -> None:

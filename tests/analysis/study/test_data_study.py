@@ -7,7 +7,7 @@ import xarray as xr
 from synthetic_data_study import rows
 
 from analysis.core.errors import UserError
-from analysis.data.ingest import load_faces, load_manifest
+from analysis.data.dataset import Dataset
 from analysis.study.cooccurrence import LABEL, cooccurrence_table
 from analysis.study.label_noise import doubted_labels, out_of_fold_scores
 from analysis.study.samples import PICTURES, sample_grid
@@ -120,7 +120,7 @@ def test_too_few_people_for_folds_are_refused(striped: tuple[xr.DataArray, pd.Da
 
 
 def test_composites_show_enough_people_of_one_label(demo: object) -> None:
-    faces, manifest = load_faces("demo"), load_manifest("demo")
+    faces, manifest = Dataset.open("demo").faces, Dataset.open("demo").manifest
     found = sample_grid(faces, manifest)
     assert found["face"].shape == (2 * PICTURES, 109, 89, 3)
     assert (found["members"] >= 16).all()

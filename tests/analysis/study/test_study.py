@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from analysis.commands import app
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
-from analysis.results import Results, published
+from analysis.data.dataset import Dataset
+from analysis.results import Results, Run, published
 from analysis.results.publish import publish
 from analysis.study.study import study
 from analysis.study.tables import attribute_table, label_table, quality_table
@@ -21,7 +22,7 @@ from analysis.study.tables import attribute_table, label_table, quality_table
 def studied(demo_home: Path) -> Results:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(demo_home))
-        study("demo", "studied", permutations=100)
+        study(Dataset.open("demo"), Run.open("studied"), permutations=100)
         return Results(paths.run_folder("studied"))
 
 
@@ -90,7 +91,7 @@ def test_label_without_images_is_refused(home: Path, demo_home: Path) -> None:
     (folder / "ingest.json").write_text((source / "ingest.json").read_text())
     (folder / "faces.zarr").symlink_to(source / "faces.zarr")
     with pytest.raises(UserError, match="labelled male"):
-        study("one", "one", permutations=100)
+        study(Dataset.open("one"), Run.open("one"), permutations=100)
     assert not (home / "runs/one").exists()
 
 

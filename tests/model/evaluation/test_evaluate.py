@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
-from analysis.data.ingest import load_facts
-from analysis.results import Results
+from analysis.data.dataset import Dataset
+from analysis.results import Results, Run
 from analysis.results.publish import PUBLISHED, publish
 from model.commands import app
 from model.evaluation import evaluate as module
@@ -29,7 +29,7 @@ def a_run(name: str) -> Path:
     (folder / "model").mkdir(parents=True)
     for file in ("model.json", "model.onnx"):
         shutil.copy(SHIPPED / file, folder / "model" / file)
-    fingerprint = load_facts("demo")["fingerprint"]
+    fingerprint = Dataset.open("demo").fingerprint
     train = {"datasets": ["demo"], "data": {"demo": fingerprint}, "code": {}}
     record = {"run": name, "data": {}, "steps": {"train": train}}
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
@@ -47,8 +47,8 @@ def evaluated(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         patch.setattr(module, "EXPLAINED", 4)
         patch.setattr(module, "MASKS", 8)
         a_run("first"), a_run("second")
-        evaluate("first", brief=True)
-        evaluate("second", compare=["first"])
+        evaluate(Run.open("first"), brief=True)
+        evaluate(Run.open("second"), compare=[Run.open("first")])
     return home
 
 
@@ -108,15 +108,15 @@ def test_what_a_rival_was_compared_with_on_the_same_data_stays_in_the_table(resu
     from model.evaluation.cross_source import compared_before
 
     data = results.run["steps"]["evaluate"]["data"]
-    kept = compared_before("second", data)
+    kept = compared_before(Run.open("second"), data)
     assert set(kept["run"]) == {"first"}
     pd.testing.assert_frame_equal(
         kept.reset_index(drop=True), results.cross_source.query("run == 'first'").reset_index(drop=True)
     )
-    assert compared_before("second", data | {"demo": "other data"}).empty
-    assert compared_before("first", data).empty
+    assert compared_before(Run.open("second"), data | {"demo": "other data"}).empty
+    assert compared_before(Run.open("first"), data).empty
     a_run("third")
-    evaluate("third", compare=["second"], brief=True)
+    evaluate(Run.open("third"), compare=[Run.open("second")], brief=True)
     third = Results(paths.run_folder("third")).cross_source
     assert list(third["run"]) == ["third", "second", "first"]
     assert third["run"].is_unique  # the runs that were measured anew are not there twice
@@ -128,10 +128,10 @@ def test_a_run_that_has_seen_test_images_is_not_compared_with(results: Results) 
     seen = Results(folder).predictions.assign(split="train")
     seen.to_parquet(folder / "model" / "predictions.parquet")
     with pytest.raises(UserError, match="trained or calibrated on 60 of the test images"):
-        evaluate("second", compare=["cheat"])
+        evaluate(Run.open("second"), compare=[Run.open("cheat")])
     (folder / "model" / "predictions.parquet").unlink()
     with pytest.raises(UserError, match="meanface evaluate cheat"):
-        evaluate("second", compare=["cheat"])
+        evaluate(Run.open("second"), compare=[Run.open("cheat")])
 
 
 def test_the_command_prints_a_line_a_split(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,9 +188,8 @@ def test_report_and_matrix_of_every_split_tell_the_same_story(results: Results) 
 
 
 def test_the_demo_faces_share_no_picture_between_splits(demo: Path) -> None:
-    from analysis.data.ingest import load_manifest
 
-    check_disjoint(load_manifest("demo").query("status == 'ok'").assign(dataset="demo"))
+    check_disjoint(Dataset.open("demo").manifest.query("status == 'ok'").assign(dataset="demo"))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from model.training.dataset import Faces
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
@@ -59,9 +61,9 @@ def test_finished_variants_are_not_trained_again(demo: Path, monkeypatch: pytest
 
     monkeypatch.setattr(ablation, "_trained", stopped)
     with pytest.raises(KeyboardInterrupt):
-        ablation.ablate(["demo"], "ablated", epochs=1, faces=64)
+        ablation.ablate([Dataset.open("demo")], Run.open("ablated"), epochs=1, faces=64)
     monkeypatch.setattr(ablation, "_trained", lambda part, faces, training: (trained.append("two"), (faces.male, 5))[1])
-    table = ablation.ablate(["demo"], "ablated", epochs=1, faces=64)
+    table = ablation.ablate([Dataset.open("demo")], Run.open("ablated"), epochs=1, faces=64)
     variants = ablation.variants("ablated", ["demo"])
     assert trained.count("two") == len(variants) - 3
     assert table["variant"].tolist() == [variant.name for variant in variants]

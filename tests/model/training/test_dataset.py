@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from analysis.data.dataset import Dataset
 from analysis.data.ingest import ingest
 from analysis.data.sources import register
 from model.training.dataset import load_split, source_names
@@ -38,13 +39,13 @@ def two(home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("two")
 def test_a_person_or_picture_that_one_set_tests_is_not_trained_on_from_another() -> None:
-    assert len(load_split(["second"], "train")) == 2
-    together = load_split(["first", "second"], "train").table
+    assert len(load_split([Dataset.open("second")], "train")) == 2
+    together = load_split([Dataset.open("first"), Dataset.open("second")], "train").table
     assert together["dataset"].tolist() == [
         "first",
         "first",
     ]  # the rest is in the first's test split
-    assert len(load_split(["first", "second"], "test")) == 4
+    assert len(load_split([Dataset.open("first"), Dataset.open("second")], "test")) == 4
 
 
 def test_parts_of_a_data_set_have_names_of_their_own() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from analysis.core import paths
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed"),
@@ -35,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_search(run: str, trials: int, sampler: str = "tpe", seed: int = 0) -> pd.DataFrame:
     from model.training.search import search
 
-    return search(["demo"], run, trials=trials, sampler=sampler, epochs=2, faces=64, seed=seed)
+    return search([Dataset.open("demo")], Run.open(run), trials=trials, sampler=sampler, epochs=2, faces=64, seed=seed)
 
 
 @pytest.mark.usefixtures("quick", "demo")
@@ -75,7 +77,7 @@ def test_a_study_keeps_its_budget() -> None:
 
     run_search("budget", 2)
     with pytest.raises(UserError, match="another budget"):
-        search(["demo"], "budget", trials=4, sampler="tpe", epochs=5, faces=64)
+        search([Dataset.open("demo")], Run.open("budget"), trials=4, sampler="tpe", epochs=5, faces=64)
 
 
 @pytest.mark.usefixtures("demo")

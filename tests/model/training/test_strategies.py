@@ -17,12 +17,15 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, 
 
 WORKER = """
 import sys
+from analysis.data.dataset import Dataset
+from analysis.results import Run
 from model.training.architecture import Architecture
 from model.training.strategies import open_strategy
 strategy = open_strategy("multi-worker")
 from model.training.train import Training, train
 small = Architecture(height=40, width=40, filters=(4, 8), blocks=(1, 1))
-history = train(["demo"], sys.argv[1], Training(epochs=2, batch_size=64, sizes=(1.0,), architecture=small), strategy)
+training = Training(epochs=2, batch_size=64, sizes=(1.0,), architecture=small)
+history = train([Dataset.open("demo")], Run.open(sys.argv[1]), training, strategy)
 print("loss", history["loss"].round(5).tolist(), "replicas", strategy.num_replicas_in_sync)
 """
 

@@ -10,8 +10,9 @@ import pytest
 
 from analysis.core import paths
 from analysis.core.errors import UserError
+from analysis.data.dataset import Dataset
 from analysis.data.sources import demo_source, register
-from analysis.results import Results
+from analysis.results import Results, Run
 from model.evaluation.calibration import choose_band
 from model.evaluation.evaluate import evaluate
 
@@ -38,8 +39,8 @@ def trained(demo_home: Path, small) -> Path:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_HOME", str(demo_home))
-        train(["demo"], "whole", small)
-        evaluate("whole")
+        train([Dataset.open("demo")], Run.open("whole"), small)
+        evaluate(Run.open("whole"))
         return paths.run_folder("whole")
 
 
@@ -74,10 +75,10 @@ def test_killed_training_goes_on_and_ends_with_the_same_result(
     from model.training.train import train
 
     train_and_kill("killed", small, monkeypatch)
-    history = train(["demo"], "killed", small)
+    history = train([Dataset.open("demo")], Run.open("killed"), small)
     whole = pd.read_parquet(trained / "model/history.parquet")
     pd.testing.assert_frame_equal(history, whole, rtol=1e-3)
-    evaluate("killed")
+    evaluate(Run.open("killed"))
     ours = Results(paths.run_folder("killed")).predictions["p_male"]
     np.testing.assert_allclose(ours, Results(trained).predictions["p_male"], atol=1e-3)
 
@@ -130,7 +131,7 @@ def test_other_configuration_starts_anew(demo: Path, small, monkeypatch: pytest.
     from model.training.train import train
 
     train_and_kill("changed", small, monkeypatch)
-    assert len(train(["demo"], "changed", replace(small, epochs=1, seed=5))) == 1
+    assert len(train([Dataset.open("demo")], Run.open("changed"), replace(small, epochs=1, seed=5))) == 1
 
 
 def test_evaluation_reports_every_split_and_calibrates_the_card(trained: Path) -> None:
@@ -167,17 +168,17 @@ def test_data_ingested_anew_is_not_scored_with_an_old_model(trained: Path, demo:
         (other / "model" / name).write_bytes((trained / "model" / name).read_bytes())
     (other / "run.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="ingested anew"):
-        evaluate("other")
+        evaluate(Run.open("other"))
 
 
 def test_untrained_run_and_missing_data_say_what_to_run(home: Path, small) -> None:
     from model.training.train import train
 
     with pytest.raises(UserError, match="meanface train"):
-        evaluate("nothing")
+        evaluate(Run.open("nothing"))
     register(demo_source(), "demo")
     with pytest.raises(UserError, match="meanface ingest demo"):
-        train(["demo"], "run", small)
+        train([Dataset.open("demo")], Run.open("run"), small)
 
 
 def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> None:
@@ -227,13 +228,13 @@ def test_taught_training_goes_on_and_is_scored_against_the_labels(
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
     assert isinstance(small, Training)
     taught = replace(small, teachers=("whole",), augmentation=Augmentation(mix=0.5))
-    history = train(["demo"], "taught", taught)
+    history = train([Dataset.open("demo")], Run.open("taught"), taught)
     assert history["accuracy"].between(0.3, 1).all()  # no target is exactly 0 or 1
     train_and_kill("taught-killed", taught, monkeypatch)
-    again = train(["demo"], "taught-killed", taught)
+    again = train([Dataset.open("demo")], Run.open("taught-killed"), taught)
     pd.testing.assert_frame_equal(again, history, rtol=1e-4)
     with pytest.raises(UserError, match="nobody"):
-        train(["demo"], "untaught", replace(small, teachers=("nobody",)))
+        train([Dataset.open("demo")], Run.open("untaught"), replace(small, teachers=("nobody",)))
 
 
 def test_mean_of_a_short_training_does_not_reach_back_to_its_random_weights(small) -> None:
@@ -255,7 +256,7 @@ def test_an_epoch_goes_on_from_the_weights_and_not_from_their_mean(demo: Path, s
     from model.training.dataset import load_split
     from model.training.train import compiled, fit
 
-    faces, validation = load_split(["demo"], "train"), load_split(["demo"], "validation")
+    faces, validation = load_split([Dataset.open("demo")], "train"), load_split([Dataset.open("demo")], "validation")
     training = replace(small, epochs=30)  # long enough for a mean over several steps
     network = compiled(training, len(faces))
     next(fit(network, compiled(training, len(faces)), faces, validation, training, []))
@@ -287,8 +288,12 @@ def test_training_may_begin_with_the_mean_of_runs(trained: Path, demo: Path, sma
 
     from model.training.train import compiled, train
 
-    train(["demo"], "other-seed", replace(small, epochs=1, seed=1))
-    train(["demo"], "wider", replace(small, epochs=1, architecture=replace(small.architecture, filters=(8, 8))))
+    train([Dataset.open("demo")], Run.open("other-seed"), replace(small, epochs=1, seed=1))
+    train(
+        [Dataset.open("demo")],
+        Run.open("wider"),
+        replace(small, epochs=1, architecture=replace(small.architecture, filters=(8, 8))),
+    )
     one, other, both = (
         compiled(replace(small, start=start), 280).get_weights()
         for start in (("whole",), ("other-seed",), ("whole", "other-seed"))

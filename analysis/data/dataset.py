@@ -1,0 +1,156 @@
+"""An ingested data set as one object, passed on to whatever needs its images or what is known of them. ::
+
+    celeba = Dataset.open("celeba")
+    celeba.manifest      # one row per image
+    celeba.faces         # uint8 (image, y, x, channel), a lazy array whose rows follow the manifest
+
+Knows the files in ``data/NAME`` and reads each of them once, when it is first asked for; `analysis.data.ingest` writes
+them.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import xarray as xr
+import zarr
+
+from analysis.core import paths, storage
+from analysis.core.errors import UserError
+from analysis.core.paths import Location
+from analysis.core.schema import LABELS
+from analysis.data.sources import Source, open_source
+
+_COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An ingested data set. Two of one name and folder are equal.
+
+    What is read from it is shared: copy a table before changing it.
+
+    Attributes
+    ----------
+    name
+        Name under which it was fetched.
+    folder
+        ``data/NAME``, on disk or in a bucket.
+    """
+
+    name: str
+    folder: Location
+
+    @classmethod
+    def open(cls, name: str) -> "Dataset":
+        """Open the data set called ``name``; whether it was ingested shows when it is first read."""
+        return cls(name, paths.data_folder(name))
+
+    @property
+    def disk_folder(self) -> Path:
+        """Folder on this machine's disk for files that are mapped into memory."""
+        return paths.disk_folder(self.name)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """``ingest.json``: ``fingerprint``, ``images``, ``status``, ``conflicts`` and ``configuration``.
+
+        Raises
+        ------
+        UserError
+            If the data set has not been ingested.
+        """
+        path = self.folder / "ingest.json"
+        with storage.reaching(path):
+            if not path.exists():
+                raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
+            return json.loads(path.read_text(encoding="utf-8"))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hexadecimal) that changes with any image, label, split or status."""
+        return str(self.facts["fingerprint"])
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """One row per image, in the face cube's order.
+
+        ``image_id``, ``label``, ``split``, ``identity``, ``age``, ``race`` and attributes where known, ``width``,
+        ``height`` (pixels), ``brightness``, ``contrast`` (mean and standard deviation of luma, [0, 1]), ``sharpness``
+        (variance of the Laplacian of luma in 0 to 255), ``hash`` (SHA-256 of the file), ``phash`` (64-bit perceptual
+        hash, hexadecimal), ``near_duplicate_of``, ``source_path``, ``aligned_by``, ``status`` ("ok", "broken",
+        "no_face" or "excluded") and ``reason``.
+
+        Raises
+        ------
+        UserError
+            If the data set has not been ingested, or the manifest is malformed: not Parquet, without one of its
+            columns, with other labels than female and male, an image twice, or not one row per face.
+        """
+        path, again = self.folder / "manifest.parquet", f"run `meanface ingest {self.name}` again"
+        with storage.reaching(path):
+            if not path.exists():
+                raise UserError(f"data set {self.name!r} has no manifest: run `meanface ingest {self.name}` first")
+            try:
+                manifest = pd.read_parquet(io.BytesIO(path.read_bytes()))
+            except (pa.ArrowException, ValueError) as error:
+                raise UserError(f"{path} cannot be read: {again}") from error
+        if missing := _COLUMNS - set(manifest.columns):
+            raise UserError(f"{path} lacks {', '.join(sorted(missing))}: {again}")
+        if unknown := set(manifest["label"].unique()) - set(LABELS):
+            example = sorted(map(str, unknown))[0]
+            raise UserError(f"{path} has the label {example!r}, where only female and male are known: {again}")
+        repeated = manifest["image_id"].duplicated()
+        if repeated.any():
+            raise UserError(f"{path} lists {manifest['image_id'][repeated].iloc[0]!r} twice: {again}")
+        faces = self._faces_in_cube()
+        if faces is not None and faces != len(manifest):
+            raise UserError(f"{path} has {len(manifest):,} rows, but the cube {faces:,} faces: {again}")
+        return manifest
+
+    def _faces_in_cube(self) -> int | None:
+        """Number of faces in the cube; None where there is no cube."""
+        try:
+            cube = zarr.open_array(storage.zarr_store(self.folder / "faces.zarr"), path="faces", mode="r")
+        except FileNotFoundError:
+            return None
+        return int(cube.shape[0])
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Bool (image,): which images take part in what is computed, those of status "ok"."""
+        return (self.manifest["status"] == "ok").to_numpy(dtype=bool)
+
+    @cached_property
+    def faces(self) -> xr.DataArray:
+        """Aligned faces: uint8, dims (image, y, x, channel), a Dask array; row i belongs to row i of the manifest.
+
+        Images whose status is "broken" or "no_face" are black.
+
+        Raises
+        ------
+        UserError
+            If the data set has not been ingested.
+        """
+        path = self.folder / "faces.zarr"
+        with storage.reaching(path):
+            if not path.exists():
+                raise UserError(f"data set {self.name!r} has no face cube: run `meanface ingest {self.name}` first")
+            return xr.open_zarr(storage.zarr_store(path), consolidated=False)["faces"]
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the images come from, and all rows of the metadata beside them; see `analysis.data.sources`.
+
+        Raises
+        ------
+        UserError
+            If the images or the metadata have gone.
+        """
+        return open_source(self.name)
