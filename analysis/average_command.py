@@ -14,7 +14,7 @@ from PIL import Image
 from analysis.averages.base import Average, Difference, Engine, check_size, compare
 from analysis.averages.compressed import average_folder, open_engine
 from analysis.averages.exact import ExactEngine
-from analysis.averages.filters import load_table, people, select
+from analysis.averages.filters import count_people, load_table, select
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import write_zarr_zip
@@ -87,7 +87,7 @@ def average_subsets(
         averages = [difference.first, difference.second]
     lines = []
     for name, inside, average in zip(names, rows, averages, strict=True):
-        persons = people(table, inside)
+        persons = count_people(table, inside)
         of_people = "" if persons is None else f" of {persons:,} people"
         lines.append(
             f"{name}: {average.count:,} faces{of_people}; standard deviation {255 * average.spread.mean():.1f}, "

@@ -218,7 +218,7 @@ class _Filter:
         return value
 
 
-def people(table: pd.DataFrame, rows: np.ndarray) -> int | None:
+def count_people(table: pd.DataFrame, rows: np.ndarray) -> int | None:
     """How many people a subset shows; None where the data set knows no identities."""
     if "identity" not in table:
         return None

@@ -14,7 +14,7 @@ from numcodecs import Blosc
 from analysis.averages.base import Average, Difference, difference
 from analysis.averages.compressed import CompressedEngine
 from analysis.averages.exact import moments
-from analysis.averages.filters import people, select
+from analysis.averages.filters import count_people, select
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
@@ -62,7 +62,7 @@ def _large(table: pd.DataFrame, rows: np.ndarray) -> bool:
 
 
 def _many(table: pd.DataFrame, rows: np.ndarray) -> bool:
-    persons = people(table, rows)
+    persons = count_people(table, rows)
     return bool(rows.sum() >= MIN_FACES) and (persons is None or persons >= MIN_FACES)
 
 
@@ -88,7 +88,7 @@ def build_gallery(dataset: Dataset, table: pd.DataFrame, *, progress: bool = Tru
     wanted = named_subsets(table)
     members = np.stack([select(table, filter_) for filter_ in wanted.values()])
     count, mean, spread = moments(dataset.faces, members, progress=progress)
-    persons = [people(table, rows) for rows in members]
+    persons = [count_people(table, rows) for rows in members]
     dims = ("subset", "y", "x", "channel")
     found = xr.Dataset(
         {

@@ -26,13 +26,13 @@ def person_names(manifest: pd.DataFrame) -> pd.Series:
     return _persons(identity.astype("Int64"), "image " + manifest["image_id"].astype("string"))
 
 
-def people(scored: pd.DataFrame) -> np.ndarray:
+def person_numbers(scored: pd.DataFrame) -> np.ndarray:
     """Number the people in a table.
 
     Parameters
     ----------
     scored
-        A row an image; ``identity`` where it is known.
+        One row per image; ``identity`` where it is known.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def resamples(person: np.ndarray, count: int, rng: np.random.Generator) -> Itera
     Parameters
     ----------
     person
-        int (n,), as from `people`.
+        int (n,), as from `person_numbers`.
     count
         How many resamples.
     rng
@@ -104,7 +104,7 @@ def accuracy_interval(
     Parameters
     ----------
     right
-        bool, one value an image.
+        Bool, one value per image.
     identity
         Of each image; an image without one counts as a person of its own. None if none is known.
     rng

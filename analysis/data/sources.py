@@ -165,7 +165,7 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
     _check_name(name)
     place = paths.locate(path)
     with storage.reaching(place):
-        store, entries = _locate(place)
+        store, entries = _open_images(place)
     kind = _kind_of(store, entries)
     if kind == "utkface" and metadata:
         raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
@@ -276,7 +276,7 @@ def _check_name(name: str) -> None:
         raise UserError(f"{name!r} is no name for a data set: use letters, digits, dots, dashes and underscores")
 
 
-def _locate(path: Location) -> tuple[Store, pa.Table]:
+def _open_images(path: Location) -> tuple[Store, pa.Table]:
     """Return the zip or the folder that holds the images, ``path`` or the one zip of images in it, and its files."""
     if not path.exists():
         raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")

@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from analysis.core.errors import UserError
-from analysis.core.people import age_band
+from analysis.core.people import age_band, interval
 from analysis.core.schema import AGE_BANDS
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import Photos
@@ -479,6 +479,6 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
 def _share_left(means: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ratio to the photos as they are, bias-corrected on the logarithm; the same people are drawn for both."""
     ratio = np.log(np.maximum(means, 1e-9)) - np.log(np.maximum(plain, 1e-9))
-    low, high = np.quantile(ratio[1:], [0.025, 0.975], axis=0)
+    low, high = interval(ratio[1:])
     centre = 2 * ratio[0]
     return np.exp(centre - ratio[1:].mean(axis=0)), np.exp(centre - high), np.exp(centre - low)

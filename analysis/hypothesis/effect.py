@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from analysis.core.people import interval
+
 ALPHA = 0.05
 _COLUMNS = 2048  # pixels a matrix product: with 5,000 contrasts their result takes 40 MB
 _ROWS = 1000  # contrasts a matrix product
@@ -406,6 +408,6 @@ def basic_interval(observed: np.ndarray, resampled: np.ndarray) -> tuple[np.ndar
     tuple of numpy.ndarray
         Estimate, low and high end, each (pool,) and not below 0.
     """
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    low, high = interval(resampled)
     estimate, below, above = (np.maximum(2 * observed - each, 0) for each in (resampled.mean(axis=0), high, low))
     return estimate, below, above

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.core.people import interval
 from analysis.core.schema import AGE_BANDS, LABELS
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import CHANNELS, People, Photos
@@ -83,7 +84,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, fl
     one, two = (maps - maps.mean(axis=1, keepdims=True) for maps in (first, second))
     norm = np.sqrt(_without_noise(one) * _without_noise(two))
     r = np.clip((one * two).sum(axis=1, dtype=np.float64) / norm, -1, 1)
-    low, high = np.quantile(r[1:], [0.025, 0.975])
+    low, high = interval(r[1:])
     return float(r[0]), float(low), float(high)
 
 

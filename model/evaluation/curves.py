@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from analysis.core.people import interval, people, resamples
+from analysis.core.people import interval, person_numbers, resamples
 
 RESAMPLES = 1000
 # Good models differ at the left end of the ROC curve and at the right end of precision-recall: points are dense there.
@@ -38,7 +38,7 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[dict[str
     p_male = scored["p_male"].to_numpy(np.float64)
     male = (scored["label"] == "male").to_numpy()
     once = np.ones((1, len(scored)), np.float32)
-    drawn = list(resamples(people(scored), RESAMPLES, rng))
+    drawn = list(resamples(person_numbers(scored), RESAMPLES, rng))
     facts: dict[str, Any] = {"average_precision": {}, "average_precision_interval": {}}
     tables = []
     for label, score, positive in (("female", 1 - p_male, ~male), ("male", p_male, male)):

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from analysis.core.people import interval, resamples
 from analysis.core.schema import MIN_FACES
 from model.predict import Predictor, calibrated
 from model.training.dataset import Faces
@@ -150,8 +151,8 @@ def _walks(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, rank: np
 def _checked(curves: np.ndarray, rng: np.random.Generator) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     areas = np.trapezoid(curves, dx=1 / STEPS, axis=-1)
     better = (areas - areas[:, :, :1]) * np.array([1, -1])[None, :, None]  # deletion should fall, insertion rise
-    drawn = rng.integers(0, len(areas), (_RESAMPLES, len(areas)))
-    low, high = np.quantile(better[drawn].mean(axis=1), [0.025, 0.975], axis=0)
+    drawn = [np.tensordot(times, better, axes=1) for times in resamples(np.arange(len(areas)), _RESAMPLES, rng)]
+    low, high = interval(np.concatenate(drawn) / len(areas))
     pair = ("walk", "order")
     return {
         "probability": ((*pair, "share"), curves.mean(axis=0).astype(np.float32)),

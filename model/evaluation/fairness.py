@@ -8,7 +8,7 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, count, false_negative_rate, false_positive_rate, selection_rate
 from sklearn.metrics import accuracy_score
 
-from analysis.core.people import age_band, interval, people, resamples
+from analysis.core.people import age_band, interval, person_numbers, resamples
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from model.training.dataset import STYLE
 
@@ -152,5 +152,5 @@ def _resampled(
     )
     hits = inside * right[:, None]
     with np.errstate(invalid="ignore"):  # a small group may be missing from a resample
-        drawn = [(times @ hits) / (times @ inside) for times in resamples(people(scored), RESAMPLES, rng)]
+        drawn = [(times @ hits) / (times @ inside) for times in resamples(person_numbers(scored), RESAMPLES, rng)]
     return np.concatenate(drawn)

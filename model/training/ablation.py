@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.core import storage
+from analysis.core.people import interval, resamples
 from analysis.data.dataset import Dataset
 from analysis.results import Run
 from model.training.augment import Augmentation
@@ -207,12 +208,12 @@ def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.Dat
     reference = np.asarray(scores[REFERENCE]["logits"]) > 0
     rows = []
     for dataset, where in validation.table.groupby("dataset", sort=False).indices.items():
-        draws = rng.integers(0, len(where), (_DRAWS, len(where)))
+        draws = np.concatenate(list(resamples(np.arange(len(where)), _DRAWS, rng)))
         base = (reference == male)[where].astype(np.float32)
         for name, score in scores.items():
             logits = np.asarray(score["logits"])[where]
             gain = ((logits > 0) == male[where]).astype(np.float32) - base
-            low, high = np.quantile(gain[draws].mean(axis=1), [0.025, 0.975])
+            low, high = interval(draws @ gain / len(where))
             same = name == REFERENCE
             rows.append(
                 {

@@ -15,7 +15,7 @@ from analysis.averages import fit
 from analysis.averages.base import compare
 from analysis.averages.compressed import CompressedEngine, open_engine
 from analysis.averages.exact import ExactEngine, average_faces, moments
-from analysis.averages.filters import load_table, people, select
+from analysis.averages.filters import count_people, load_table, select
 from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement, named_subsets
 from analysis.commands import app
@@ -175,7 +175,7 @@ def test_named_subsets_hold_16_people_or_more(table: pd.DataFrame) -> None:
     named = named_subsets(table)
     assert {"all faces", "female", "male", "male, smiling"} <= set(named)
     for filter_ in named.values():
-        assert people(table, select(table, filter_)) >= 16
+        assert count_people(table, select(table, filter_)) >= 16
     few = table.assign(identity=pd.array([1] * len(table), dtype="Int64"))
     assert named_subsets(few) == {}
 

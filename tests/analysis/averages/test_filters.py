@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import write_results
 
-from analysis.averages.filters import load_table, people, select
+from analysis.averages.filters import count_people, load_table, select
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 
@@ -107,8 +107,8 @@ def test_any_text_is_either_a_filter_or_refused_as_the_users_mistake(expression:
 
 
 def test_people_are_counted_where_identities_are_known() -> None:
-    assert people(TABLE, select(TABLE, "label == 'female'")) == 4  # of whom one is unknown
-    assert people(TABLE.drop(columns="identity"), select(TABLE, "")) is None
+    assert count_people(TABLE, select(TABLE, "label == 'female'")) == 4  # of whom one is unknown
+    assert count_people(TABLE.drop(columns="identity"), select(TABLE, "")) is None
 
 
 def test_scores_of_a_run_are_joined_by_image(demo: Path, tmp_path: Path, monkeypatch) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from analysis.core.people import people, resamples
+from analysis.core.people import person_numbers, resamples
 from model.evaluation import curves
 
 
@@ -67,7 +67,7 @@ def test_the_same_photos_of_fewer_people_say_less(rng: np.random.Generator) -> N
 
 def test_people_are_drawn_whole(rng: np.random.Generator) -> None:
     table = pd.DataFrame({"identity": pd.array([7, 7, 8, pd.NA, pd.NA], dtype="Int64")})
-    person = people(table)
+    person = person_numbers(table)
     assert person[0] == person[1] and len(set(person)) == 4
     drawn = np.concatenate(list(resamples(person, 120, rng)))
     assert drawn.shape == (120, 5)
@@ -77,4 +77,4 @@ def test_people_are_drawn_whole(rng: np.random.Generator) -> None:
 
 def test_two_sources_may_number_their_people_alike() -> None:
     table = pd.DataFrame({"dataset": ["a", "b"], "identity": pd.array([1, 1], dtype="Int64")})
-    assert len(set(people(table))) == 2
+    assert len(set(person_numbers(table))) == 2
