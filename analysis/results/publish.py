@@ -154,6 +154,8 @@ def publish(run: str, target: Path) -> list[str]:
         for name in names:
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, new / name)
+        if (target / "LICENSE").exists():  # the terms that results/ is under outlive the run
+            shutil.copy2(target / "LICENSE", new / "LICENSE")
     return names
 
 

@@ -229,4 +229,6 @@ def test_ctrl_c_ends_the_server_while_an_explorer_page_is_open(results, site):
         process.kill()
     assert process.returncode == 0
     assert "Traceback" not in said
-    assert took < 5  # two seconds on an idle machine; the session alone would keep it alive for ever
+    assert (
+        took < 15
+    )  # two seconds on an idle machine, more beside other tests; the session alone would keep it for ever

@@ -124,8 +124,10 @@ def test_publishing_replaces_the_old_run_as_a_whole(home: Path) -> None:
     write_complete_run(home, "new")
     (home / "results").mkdir()
     (home / "results/left-over.txt").write_text("old")
+    (home / "results/LICENSE").write_text("the terms")
     publish("new", home / "results")
     assert not (home / "results/left-over.txt").exists()
+    assert (home / "results/LICENSE").read_text() == "the terms"
     assert published().folder == home / "results"
     assert published().metrics["splits"]["test"]["accuracy"] > 0
     assert not list(home.glob(".results-*"))
