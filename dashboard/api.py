@@ -59,7 +59,7 @@ class ModelSummary(BaseModel):
     test_accuracy: float | None = Field(
         None, ge=0, le=1, description="Share of the test split's faces labelled as the annotators did.", examples=[0.97]
     )
-    labels: list[str] = Field(description="The two labels it tells apart.", examples=[["female", "male"]])
+    labels: list[str] = Field(description="The two labels it predicts.", examples=[["female", "male"]])
     band: dict[str, float] = Field(
         description="`p_male` strictly between `low` and `high` is `uncertain`.", examples=[{"low": 0.2, "high": 0.8}]
     )
@@ -142,7 +142,7 @@ def router(scorer: Scorer) -> APIRouter:
 
         The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
         400 (no photo, more than 32, or no complete form), 413 (too large), 415 (no multipart form) or 422 (not a photo
-        that can be read, or no face found); with the reason of each file under `results` if photos were looked at.
+        that can be read, or no face found); with the reason for each file under `results` if photos were read.
         """
         response.headers.update(NO_STORE)
         card = _predictor_card(scorer)

@@ -68,7 +68,7 @@ def table(frame: pd.DataFrame, *, numbers: bool = False) -> pn.pane.HTML:
     Parameters
     ----------
     frame
-        Cells as they are to be shown; the index names the rows and its own name heads them.
+        Cells as text; the index names the rows, and its own name is the heading above them.
     numbers
         Whether the columns are numbers, which are aligned on the right.
     """
