@@ -1,6 +1,6 @@
-"""Files below one place: a zip's, a folder's, or those in a bucket. Knows nothing of what is in the files.
+"""Files below one location: a zip's, a folder's, or those in a bucket. Knows nothing of what is in the files.
 
-A store may be sent to another process: only its place travels, and a zip's directory is read once a process.
+A store may be sent to another process: only its location travels, and a zip's directory is read once per process.
 """
 
 import os
@@ -30,7 +30,7 @@ IMAGE = r"(?i)\.(?:jpe?g|png|webp)$"
 
 
 class Store(Protocol):
-    """Files below one place."""
+    """Files below one location."""
 
     path: Location
 
@@ -63,7 +63,7 @@ class Zip:
         with self._lock:
             if self._archive is None:
                 try:
-                    with storage.reaching(self.path):
+                    with storage.access(self.path):
                         self._archive = zipfile.ZipFile(_seekable(self.path))
                 except zipfile.BadZipFile as error:
                     raise UserError(
@@ -145,7 +145,7 @@ class RemoteFolder:
     def entries(self) -> pa.Table:
         """See `Store.entries`; the token is what the service changes with the content, its ETag or its time."""
         files = []
-        with storage.reaching(self.path):
+        with storage.access(self.path):
             listed = self._files.find(self._root, detail=True)
         for whole, facts in listed.items():
             name = whole[len(self._root) :].lstrip("/")

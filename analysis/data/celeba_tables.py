@@ -94,7 +94,7 @@ def read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
         for table, name in here.items():
             if table not in tables:
                 try:
-                    with storage.reaching(path):
+                    with storage.access(path):
                         tables[table] = (f"{path}", store.read(name))
                 except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
                     raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None

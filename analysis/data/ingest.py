@@ -83,7 +83,7 @@ def ingest(
         "seed": seed,
         "part": PART,
     }
-    with storage.reaching(folder):
+    with storage.access(folder):
         facts_path = folder / "ingest.json"
         # A manifest of an earlier version may lack what is known of the images now; its faces are the same.
         columns = set(source.images.columns) - {"token", "bytes"}
@@ -179,7 +179,7 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
     """Write the faces of one part to its chunk of the cube, then its table: where that exists the part is complete."""
     start, names = part
     target = _part_path(work, start)
-    with storage.reaching(target):
+    with storage.access(target):
         if target.exists():
             return
     block = np.zeros((len(names), alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3), dtype=np.uint8)
@@ -189,7 +189,7 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
         records[i] |= measures
     table = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(records), table)
-    with storage.reaching(target):
+    with storage.access(target):
         faces = zarr.open_array(storage.zarr_store(work / "faces.zarr"), path="faces", mode="r+")
         faces[start : start + len(names)] = block
         storage.write_whole(target, table.getvalue())

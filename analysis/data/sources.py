@@ -126,7 +126,7 @@ class Source:
             If the bucket that holds the file cannot be reached, which says nothing about the file.
         """
         try:
-            with storage.reaching(self._store.path):
+            with storage.access(self._store.path):
                 return self._store.read(source_path)
         except FileNotFoundError as error:
             raise KeyError(source_path) from error
@@ -163,9 +163,9 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
         If the name is not valid, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
     """
     _check_name(name)
-    place = paths.locate(path)
-    with storage.reaching(place):
-        store, entries = _open_images(place)
+    images = paths.parse_location(path)
+    with storage.access(images):
+        store, entries = _open_images(images)
     kind = _kind_of(store, entries)
     if kind == "utkface" and metadata:
         raise UserError("UTKFace's file names hold all that is known of its images: omit --metadata")
@@ -173,16 +173,16 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
     if kind == "table" and metadata and _celeba_ids_of(store, entries) is None:
         raise UserError("CelebA's tables belong to CelebA's images: omit --metadata, or add a column celeba_id")
     if kind != "utkface":
-        with storage.reaching(place):
+        with storage.access(images):
             tables = (
-                containers([paths.locate(each) for each in metadata])
+                containers([paths.parse_location(each) for each in metadata])
                 or tables_inside(store, entries)
                 or tables_beside(store)
             )
     _build(name, kind, store, entries, tables)  # raises what there is to say against it
     note = paths.data_folder(name) / "source.json"
     facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
-    with storage.reaching(note):
+    with storage.access(note):
         storage.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
     return note
 
@@ -200,21 +200,22 @@ def open_source(name: str) -> Source:
     note = paths.data_folder(name) / "source.json"
     again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
     try:
-        with storage.reaching(note):
+        with storage.access(note):
             facts = json.loads(note.read_text(encoding="utf-8"))
-        places, kind = [paths.locate(each) for each in (facts["images"], *facts["metadata"])], facts["kind"]
+        images, *tables = (paths.parse_location(text) for text in (facts["images"], *facts["metadata"]))
+        kind = facts["kind"]
     except FileNotFoundError:
         raise UserError(f"no data set is called {name}: {again}") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{note} is damaged: {again}") from None
-    for each in places:
-        with storage.reaching(each):
-            if not each.exists():
-                raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
-    with storage.reaching(places[0]):
-        store = open_store(places[0])
+    for file in (images, *tables):
+        with storage.access(file):
+            if not file.exists():
+                raise UserError(f"the data set {name} has lost {file}: put it back, or {again}")
+    with storage.access(images):
+        store = open_store(images)
         entries = store.entries()
-    source = _build(name, kind, store, entries, places[1:])
+    source = _build(name, kind, store, entries, tables)
     for line in source.notes:
         _log.warning("%s: %s", name, line)
     return source
