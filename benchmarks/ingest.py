@@ -3,8 +3,8 @@
 Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout: each is a blend of two faces of a fetched
 data set (of the demo faces where none is named), so that no two of them are near duplicates. Then prints, side by side
 in one run on the same cores, images per second of a bare ``cv2.imdecode`` of the same bytes and of ingests with
-``--align source`` and ``--align detect``, each as a ratio to the bare decoding, and the peak memory of ingests of
-several sizes, each in a process of its own and with the processes that it starts.
+``--align detect`` (the default) and ``--align source``, each as a ratio to the bare decoding, and the peak memory of
+ingests of several sizes, each in a process of its own.
 """
 
 import argparse
@@ -29,7 +29,6 @@ from analysis.data.sources import demo_source, open_source, register
 
 SIZE = (178, 218)
 TARGET = 0.75  # of a bare decoding's images per second
-SAMPLED = 0.1  # seconds between two looks at the memory of several processes
 BASIS = 2000  # photos at most that the others are blended from
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -104,29 +103,8 @@ def process(path: Path, align: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=path.parent) as home:
         environment = os.environ | {"MEANFACE_HOME": home, "MEANFACE_DATA": ""}
         command = [sys.executable, __file__, "--alone", str(path), align]
-        together = 0.0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
-            while child.poll() is None:
-                together = max(together, memory_with_children(child.pid))
-                time.sleep(SAMPLED)
-            output = child.stdout.read() if child.stdout else ""
-    if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command)
-    found = json.loads(output)
-    return found | {"peak": max(found["peak"], together)}
-
-
-def memory_with_children(process: int) -> float:
-    """Memory that a process and those that it started hold now, in MB, what they share counted once; 0 if unknown."""
-    folder, total = Path(f"/proc/{process}"), 0
-    try:
-        children = (folder / f"task/{process}/children").read_text().split()
-        for each in [str(process), *children]:
-            lines = (folder.parent / each / "smaps_rollup").read_text().splitlines()
-            total += int(next(line for line in lines if line.startswith("Pss:")).split()[1])
-    except (OSError, StopIteration):  # it ended meanwhile, or this is not Linux
-        return 0
-    return total / 1e3
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    return json.loads(done.stdout)
 
 
 def main() -> None:
@@ -145,12 +123,12 @@ def main() -> None:
         archives = write_archives(Path(folder), sorted({options.images, *sizes}), basis(options.data))
         path = archives[options.images]
         print(f"{CORES} cores; {options.images:,} photos of {path.stat().st_size / options.images / 1e3:.1f} kB")
-        before, found = decode_rate(path), {align: process(path, align) for align in ("source", "detect")}
+        before, found = decode_rate(path), {align: process(path, align) for align in ("detect", "source")}
         bare = (before + decode_rate(path)) / 2  # before and after, as other work may come and go
         print(f"{'cv2.imdecode alone':<28}{bare:8.0f} images a second  1.00")
         for align, run in found.items():
-            goal = f", aimed at {TARGET}" if align == "source" else ""
-            print(f"{f'ingest --align {align}':<28}{run['rate']:8.0f} images a second  {run['rate'] / bare:.2f}{goal}")
+            ratio = f"{run['rate'] / bare:.2f}, aimed at {TARGET}"
+            print(f"{f'ingest --align {align}':<28}{run['rate']:8.0f} images a second  {ratio}")
         peaks = {size: process(archives[size], "source")["peak"] for size in sizes}
         for size, peak in peaks.items():
             ratio = peak / peaks[sizes[0]]

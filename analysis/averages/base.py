@@ -88,9 +88,9 @@ def check_size(count: int, name: str = "the subset", least: int = MIN_FACES) -> 
     if not count:
         raise UserError(f"{name} is empty: no face fits its filter, leave out one of its conditions")
     if count < least:
-        held = "a single face" if count == 1 else f"{count} faces"
+        holds = "a single face" if count == 1 else f"{count} faces"
         raise UserError(
-            f"{name} holds {held}: an average of fewer than {least} could show a person, "
+            f"{name} holds {holds}: an average of fewer than {least} could show a person, "
             "leave out one of its conditions"
         )
 

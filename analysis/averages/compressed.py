@@ -1,4 +1,4 @@
-"""The quick engine: average faces of any subset from a few hundred numbers a face.
+"""The quick engine: average faces of any subset from a few hundred numbers per face.
 
 Knows the files that `analysis.averages.fit` writes, maps them from disk and holds next to nothing in memory; knows
 nothing of how they were fitted. With a face ``x`` (a vector of pixels), the mean face ``m`` and components ``v``::
@@ -73,7 +73,7 @@ class Facts:
     residual
         Root mean square of what the components leave out of a single face, in 8-bit steps.
     seed
-        Of the fit.
+        Random seed of the fit.
     """
 
     dataset: str
@@ -89,12 +89,12 @@ class Facts:
 
     @property
     def components(self) -> int:
-        """Codes a face."""
+        """Codes per face."""
         return self.mean_components + self.spread_components
 
     @property
     def values(self) -> int:
-        """Values a face: pixels times channels."""
+        """Values per face: pixels times channels."""
         return self.height * self.width * 3
 
     def write(self, folder: Path) -> None:

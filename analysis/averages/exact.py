@@ -17,7 +17,7 @@ from analysis.core.errors import UserError
 
 _EXACT = 256  # faces whose squares a float32 sums without rounding: 256 * 255**2 < 2**24
 _BRANCHES = 4  # partial sums that are added at a time
-_AT_ONCE = 64  # subsets a pass: their sums over one chunk take 30 MB
+_AT_ONCE = 64  # subsets per pass: their sums over one chunk take 30 MB
 
 
 class ExactEngine:
@@ -47,7 +47,7 @@ def average_faces(faces: xr.DataArray, groups: pd.Series, *, progress: bool = Fa
     faces
         uint8, dims (image, y, x, channel).
     groups
-        Group of each image, one value a row of ``faces``; rows without a group (NA) are left out.
+        Group of each image, one value per row of ``faces``; rows without a group (NA) are left out.
     progress
         Whether to show a progress bar on stderr.
 
@@ -123,8 +123,8 @@ def sums(faces: xr.DataArray, members: np.ndarray, *, progress: bool = False) ->
         Twice int64 (subset, y, x, channel).
     """
     if len(members) > _AT_ONCE:
-        each = [sums(faces, members[i : i + _AT_ONCE], progress=progress) for i in range(0, len(members), _AT_ONCE)]
-        return np.concatenate([total for total, _ in each]), np.concatenate([squares for _, squares in each])
+        passes = [sums(faces, members[i : i + _AT_ONCE], progress=progress) for i in range(0, len(members), _AT_ONCE)]
+        return np.concatenate([total for total, _ in passes]), np.concatenate([squares for _, squares in passes])
     whole = dict.fromkeys(("y", "x", "channel"), -1)
     chunked = faces.chunk(whole if faces.chunks else {"image": _EXACT, **whole})
     parts: list[Delayed] = []
@@ -140,21 +140,21 @@ def sums(faces: xr.DataArray, members: np.ndarray, *, progress: bool = False) ->
     while len(parts) > 1:
         parts = [add(parts[i : i + _BRANCHES]) for i in range(0, len(parts), _BRANCHES)]
     with TqdmCallback(desc="Averaging faces", unit="task", disable=not progress):
-        found = dask.compute(parts[0])[0]
-    return found[0].astype(np.int64), found[1].astype(np.int64)
+        total, squares = dask.compute(parts[0])[0]
+    return total.astype(np.int64), squares.astype(np.int64)
 
 
 def _block_sums(block: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Sums and sums of squares, int64 (2, subset, y, x, channel), of one chunk, as products of matrices."""
     used = np.flatnonzero(members.any(axis=0))
-    found = np.zeros((2, len(members), int(np.prod(block.shape[1:]))), dtype=np.int64)
+    result = np.zeros((2, len(members), int(np.prod(block.shape[1:]))), dtype=np.int64)
     for start in range(0, len(used), _EXACT):
         rows = used[start : start + _EXACT]
         pixels = block[rows].reshape(len(rows), -1).astype(np.float32)
         weights = members[:, rows].astype(np.float32)
-        found[0] += (weights @ pixels).astype(np.int64)
-        found[1] += (weights @ np.square(pixels, out=pixels)).astype(np.int64)
-    return found.reshape(2, len(members), *block.shape[1:])
+        result[0] += (weights @ pixels).astype(np.int64)
+        result[1] += (weights @ np.square(pixels, out=pixels)).astype(np.int64)
+    return result.reshape(2, len(members), *block.shape[1:])
 
 
 def _add(parts: list[np.ndarray]) -> np.ndarray:

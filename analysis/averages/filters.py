@@ -122,10 +122,10 @@ def select(table: pd.DataFrame, expression: str) -> np.ndarray:
         raise UserError(f"the filter is over {_LONGEST} characters long: shorten it")
     names: dict[str, str] = {}
 
-    def identifier(found: re.Match[str]) -> str:
-        name = found["quoted"] if found["quoted"] is not None else found[0]
-        if found["quoted"] is None and name not in COLUMNS:
-            return found[0]
+    def identifier(match: re.Match[str]) -> str:
+        name = match["quoted"] if match["quoted"] is not None else match[0]
+        if match["quoted"] is None and name not in COLUMNS:
+            return match[0]
         names[f"column_{len(names)}"] = name
         return f"column_{len(names) - 1}"
 
@@ -157,8 +157,7 @@ class _Filter:
             return column.astype("boolean")
         if isinstance(node, ast.Compare):
             parts = [node.left, *node.comparators]
-            each = [self.comparison(parts[i], parts[i + 1], op) for i, op in enumerate(node.ops)]
-            return reduce(operator.and_, each)
+            return reduce(operator.and_, (self.comparison(parts[i], parts[i + 1], op) for i, op in enumerate(node.ops)))
         raise UserError(
             f"a filter compares columns with values, joined by and, or, not; it cannot hold {ast.unparse(node)!r}"
         )
@@ -168,19 +167,19 @@ class _Filter:
         if isinstance(right, ast.Name) and not isinstance(left, ast.Name):
             left, right, kind = right, left, _FLIPPED.get(kind, kind)
         if not isinstance(left, ast.Name):
-            raise UserError(f"{ast.unparse(left)!r} is no column: compare a column with a value")
+            raise UserError(f"{ast.unparse(left)!r} is not a column: compare a column with a value")
         column = self.column(left)
         if kind in (ast.In, ast.NotIn):
             if not isinstance(right, ast.Tuple | ast.List | ast.Set):
                 raise UserError(f"write the values of {column.name} in brackets: {column.name} in ('a', 'b')")
             values = [self.value(column, each, ast.Eq) for each in right.elts]
-            found = column.isin(values)
-            found = ~found if kind is ast.NotIn else found
+            fits = column.isin(values)
+            fits = ~fits if kind is ast.NotIn else fits
         elif kind in _COMPARISONS:
-            found = _COMPARISONS[kind](column, self.value(column, right, kind))
+            fits = _COMPARISONS[kind](column, self.value(column, right, kind))
         else:
             raise UserError("a filter compares by ==, !=, <, <=, >, >=, in and not in")
-        return found.astype("boolean").mask(column.isna(), pd.NA)
+        return fits.astype("boolean").mask(column.isna(), pd.NA)
 
     def column(self, node: ast.Name) -> pd.Series:
         name = self.names.get(node.id, node.id)
@@ -198,7 +197,9 @@ class _Filter:
         try:
             value = ast.literal_eval(node)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            raise UserError(f"{ast.unparse(node)!r} is no value: write text in quotation marks, or a number") from None
+            raise UserError(
+                f"{ast.unparse(node)!r} is not a value: write text in quotation marks, or a number"
+            ) from None
         ordered = kind not in (ast.Eq, ast.NotEq)
         if pd.api.types.is_bool_dtype(column):
             if ordered or not isinstance(value, int) or value not in (0, 1):

@@ -49,7 +49,7 @@ def build_engine(
     exact_below
         Faces below which a subset is read instead of estimated.
     seed
-        Of the faces that are drawn for the fit and of the randomised decomposition.
+        Random seed.
     progress
         Whether to show progress bars on stderr.
 
@@ -93,8 +93,8 @@ def build_engine(
             for _, block in blocks(faces, "Compressing faces" if progress else None):
                 flat = np.ascontiguousarray(block).reshape(len(block), values)
                 pixels.write(flat.data)
-                found = np.concatenate(_coefficients(flat.astype(np.float32), centre, bases), axis=1)
-                coded = (np.rint(found / scale).clip(1 - ZERO, ZERO - 1) + ZERO).astype(np.uint8)
+                unscaled = np.concatenate(_coefficients(flat.astype(np.float32), centre, bases), axis=1)
+                coded = (np.rint(unscaled / scale).clip(1 - ZERO, ZERO - 1) + ZERO).astype(np.uint8)
                 codes.write(coded.data)
                 totals += coded.sum(axis=0, dtype=np.int64)
         np.save(folder / "totals.npy", totals)
@@ -133,16 +133,16 @@ def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:
     for column in _MEASURES:
         if column in table:
             factors.append(pd.qcut(table[column].astype(float), _QUANTILES, labels=False, duplicates="drop"))
-    found = []
+    members = []
     for label in sorted(table.loc[inside, "label"].dropna().unique()):
         labelled = inside & (table["label"] == label).to_numpy(dtype=bool)
-        found.append(labelled)
+        members.append(labelled)
         for factor in factors:
             for value in sorted(factor.dropna().unique()):
                 if factor.name in CELEBA_ATTRIBUTES and not value:
                     continue  # the label's average and that of those with the attribute hold it already
-                found.append(labelled & (factor == value).fillna(False).to_numpy(dtype=bool))
-    return np.stack([rows for rows in found if rows.sum() >= MIN_FACES] or [inside])
+                members.append(labelled & (factor == value).fillna(False).to_numpy(dtype=bool))
+    return np.stack([rows for rows in members if rows.sum() >= MIN_FACES] or [inside])
 
 
 def _gather(faces: xr.DataArray, chosen: np.ndarray, progress: bool) -> np.ndarray:
@@ -168,8 +168,8 @@ def _principal(sample: np.ndarray, seed: int) -> tuple[np.ndarray, list[np.ndarr
 
 def _leading(matrix: np.ndarray, count: int, seed: int) -> np.ndarray:
     count = min(count, *matrix.shape)
-    _, _, found = randomized_svd(matrix, count, n_oversamples=16, n_iter=2, random_state=seed, flip_sign=False)
-    return np.ascontiguousarray(found, dtype=np.float32)
+    _, _, vectors = randomized_svd(matrix, count, n_oversamples=16, n_iter=2, random_state=seed, flip_sign=False)
+    return np.ascontiguousarray(vectors, dtype=np.float32)
 
 
 def _with_groups(
@@ -185,8 +185,8 @@ def _with_groups(
     for average, basis, count in zip(averages, bases, BETWEEN, strict=True):
         left = average - (average @ basis.T) @ basis
         # A group's average is as certain as its size says: larger groups weigh more.
-        _, _, found = np.linalg.svd(left * np.sqrt(n), full_matrices=False)
-        joined = np.concatenate([basis, found[:count]])
+        _, _, vectors = np.linalg.svd(left * np.sqrt(n), full_matrices=False)
+        joined = np.concatenate([basis, vectors[:count]])
         result.append(np.ascontiguousarray(np.linalg.qr(joined.T.astype(np.float64))[0].T, dtype=np.float32))
     return result
 

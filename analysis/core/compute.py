@@ -47,7 +47,7 @@ def connected(address: str | None) -> Iterator[None]:
         yield
         return
     if not _ADDRESS.fullmatch(address):
-        raise UserError(f"{address!r} is no address of a scheduler: give one such as tcp://10.0.0.5:8786")
+        raise UserError(f"{address!r} is not a valid scheduler address: give one such as tcp://10.0.0.5:8786")
     # Imported here: it takes longer than most of what is done without it.
     from distributed import Client, KilledWorker  # noqa: PLC0415
     from distributed.client import FutureCancelledError  # noqa: PLC0415
@@ -69,7 +69,7 @@ def connected(address: str | None) -> Iterator[None]:
             ) from error
         except (FutureCancelledError, CommClosedError) as error:
             raise UserError(
-                f"the scheduler at {address} is lost: start it again, and this command, which goes on where it stopped"
+                f"the scheduler at {address} is lost: start it again, and this command, which resumes where it stopped"
             ) from error
 
 
@@ -113,12 +113,12 @@ def run(
 def _on_cluster(client: "Client", work: Callable[[Any], Any], items: Sequence[Any], bar: Callable[..., tqdm]) -> None:
     from distributed import as_completed  # noqa: PLC0415
 
-    begun = client.map(work, items, pure=False)
+    tasks = client.map(work, items, pure=False)
     try:
-        for future in bar(as_completed(begun), total=len(begun)):
+        for future in bar(as_completed(tasks), total=len(tasks)):
             future.result()
     finally:
-        client.cancel(begun)
+        client.cancel(tasks)
 
 
 def _client() -> "Client | None":

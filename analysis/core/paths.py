@@ -31,8 +31,8 @@ def home() -> Path:
     return user_data_path("meanface", appauthor=False) if INSTALLED else PROJECT
 
 
-def locate(text: str | Path) -> Location:
-    """Turn what a user writes, a path or a URL, into a place that can be read.
+def parse_location(text: str | Path) -> Location:
+    """Turn what a user writes, a path or a URL, into a location that can be read.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def locate(text: str | Path) -> Location:
         raise UserError(f"{text} cannot be read, {protocol}:// is not known: give a path or s3://BUCKET/...") from None
 
 
-def is_remote(place: Location) -> bool:
-    """Whether a place is not on this machine's disk."""
-    return not isinstance(place, Path)
+def is_remote(location: Location) -> bool:
+    """Whether a file or folder is not on this machine's disk."""
+    return not isinstance(location, Path)
 
 
 def data_folder(name: str) -> Location:
@@ -66,7 +66,7 @@ def data_folder(name: str) -> Location:
         If ``MEANFACE_DATA`` is a URL that no package that is installed understands.
     """
     if named := os.environ.get("MEANFACE_DATA"):
-        return locate(named) / name
+        return parse_location(named) / name
     return home() / "data" / name
 
 

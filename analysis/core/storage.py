@@ -1,6 +1,6 @@
 """How files and folders are written and removed, on disk or in a bucket: whole or not at all.
 
-Knows places; knows nothing of what lies where, or of what is in it.
+Knows locations; knows nothing of what is in the files.
 """
 
 import contextlib
@@ -50,10 +50,10 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def reaching(place: Location) -> Iterator[None]:
-    """Tell in one line what failed on the way to a place that is not on this machine.
+def access(location: Location) -> Iterator[None]:
+    """Turn what fails while a remote file or folder is accessed into an error of one line.
 
-    Errors that tell of a missing file or of a place on disk pass unchanged.
+    Errors about missing files, or on this machine's disk, pass unchanged.
 
     Raises
     ------
@@ -65,11 +65,11 @@ def reaching(place: Location) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except _failures() as error:
-        if isinstance(place, Path):
+        if isinstance(location, Path):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{place} cannot be reached ({reason}): check its name, the network and the service's settings, "
+            f"{location} cannot be reached ({reason}): check its name, the network and the service's settings, "
             "such as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID"
         ) from error
 

@@ -81,7 +81,7 @@ def _candidates(image: np.ndarray, score: float) -> np.ndarray:
 
 
 def _blended(rows: np.ndarray) -> list[np.ndarray]:
-    """One row a face: the mean of all candidates that overlap with its best one, weighted by squared score.
+    """One row per face: the mean of all candidates that overlap with its best one, weighted by squared score.
 
     Bazarevsky et al., "BlazeFace", CVPR workshop 2019: steadier than the best candidate alone. The score is the best.
     """
@@ -105,9 +105,9 @@ def _refined(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     target = (FRAME_LANDMARKS - FRAME_LANDMARKS.mean(axis=0)) * (_CANVAS_EYES / np.ptp(FRAME_LANDMARKS[:2, 0])) + middle
     canvas, matrix = _warp(image, landmarks, target, (_CANVAS, _CANVAS))
     for row in _blended(_candidates(canvas, _CANVAS_SCORE)):
-        found = row[4:14].reshape(5, 2)
-        if np.abs(found.mean(axis=0) - middle).max() < _CANVAS / 4:  # else it is the next face
-            return ((found - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T).astype(np.float32)
+        measured = row[4:14].reshape(5, 2)
+        if np.abs(measured.mean(axis=0) - middle).max() < _CANVAS / 4:  # else it is the next face
+            return ((measured - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T).astype(np.float32)
     return landmarks
 
 
@@ -206,7 +206,7 @@ def _warp(
     matrix = similarity_transform(landmarks, target)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     used = matrix
-    if scale < 0.5:  # warping takes four neighbours a pixel: average a large photo down first, or it aliases
+    if scale < 0.5:  # warping reads four neighbours per pixel: average a large photo down first, or it aliases
         height, width = image.shape[:2]
         smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)

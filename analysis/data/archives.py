@@ -1,6 +1,6 @@
-"""Files below one place: a zip's, a folder's, or those in a bucket. Knows nothing of what is in the files.
+"""Files below one location: a zip's, a folder's, or those in a bucket. Knows nothing of what is in the files.
 
-A store may be sent to another process: only its place travels, and a zip's directory is read once a process.
+A store may be sent to another process: only its location travels, and a zip's directory is read once per process.
 """
 
 import os
@@ -30,7 +30,7 @@ IMAGE = r"(?i)\.(?:jpe?g|png|webp)$"
 
 
 class Store(Protocol):
-    """Files below one place."""
+    """Files below one location."""
 
     path: Location
 
@@ -63,7 +63,7 @@ class Zip:
         with self._lock:
             if self._archive is None:
                 try:
-                    with storage.reaching(self.path):
+                    with storage.access(self.path):
                         self._archive = zipfile.ZipFile(_seekable(self.path))
                 except zipfile.BadZipFile as error:
                     raise UserError(
@@ -81,7 +81,7 @@ class Zip:
         UserError
             If the archive is damaged, encrypted, or has entries that point outside of it.
         """
-        found = []
+        files = []
         for info in self._open().infolist():
             name = info.filename
             if name[0] in "/\\" or name[1:2] == ":" or (".." in name and ".." in re.split(r"[/\\]", name)):
@@ -89,8 +89,8 @@ class Zip:
             if info.flag_bits & 1:
                 raise UserError(f"{self.path} is encrypted: unpack it and give the folder instead")
             if name[-1] != "/" and not _hidden(name):
-                found.append((name, info.file_size, f"{info.CRC:08x}"))
-        return _entries(self.path, found)
+                files.append((name, info.file_size, f"{info.CRC:08x}"))
+        return _entries(self.path, files)
 
     def read(self, name: str) -> bytes:
         """Content of one file; may be called from many threads."""
@@ -144,8 +144,8 @@ class RemoteFolder:
 
     def entries(self) -> pa.Table:
         """See `Store.entries`; the token is what the service changes with the content, its ETag or its time."""
-        found = []
-        with storage.reaching(self.path):
+        files = []
+        with storage.access(self.path):
             listed = self._files.find(self._root, detail=True)
         for whole, facts in listed.items():
             name = whole[len(self._root) :].lstrip("/")
@@ -153,8 +153,8 @@ class RemoteFolder:
                 (facts[key] for key in ("ETag", "etag", "LastModified", "mtime", "created") if key in facts), ""
             )
             if name and not _hidden(name):
-                found.append((name, int(facts["size"] or 0), f"{changed}-{facts['size']}".replace('"', "")))
-        return _entries(self.path, found)
+                files.append((name, int(facts["size"] or 0), f"{changed}-{facts['size']}".replace('"', "")))
+        return _entries(self.path, files)
 
     def read(self, name: str) -> bytes:
         """Content of one file."""
@@ -165,8 +165,8 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or "/." in name or "/__MACOSX" in name
 
 
-def _entries(path: Location, found: Sequence[tuple[str, int, str]]) -> pa.Table:
-    names, sizes, tokens = zip(*found, strict=True) if found else ((), (), ())
+def _entries(path: Location, files: Sequence[tuple[str, int, str]]) -> pa.Table:
+    names, sizes, tokens = zip(*files, strict=True) if files else ((), (), ())
     try:
         return pa.table(
             {

@@ -30,8 +30,8 @@ _TABLES = {
 
 def _tables_in(entries: pa.Table) -> dict[str, str]:
     """Path of each of CelebA's tables among ``entries``; the first in the alphabet of several."""
-    found = {table: names_matching(entries, pattern) for table, pattern in _TABLES.items()}
-    return {table: names[0] for table, names in found.items() if names}
+    matches = {table: names_matching(entries, pattern) for table, pattern in _TABLES.items()}
+    return {table: names[0] for table, names in matches.items() if names}
 
 
 def _table_of(path: Location) -> str | None:
@@ -40,7 +40,7 @@ def _table_of(path: Location) -> str | None:
 
 def containers(given: Sequence[Location]) -> list[Location]:
     """Files and zips of metadata among what the user named; raises where there is none."""
-    found: list[Location] = []
+    tables: list[Location] = []
     for path in given:
         if not path.exists():
             raise UserError(f"nothing is at {path}: give list_attr_celeba.csv, or a folder or zip that holds it")
@@ -52,9 +52,9 @@ def containers(given: Sequence[Location]) -> list[Location]:
             here = [path] if _table_of(path) else []
         if not here:
             expected = "list_attr_celeba.csv, list_eval_partition.csv or identity_CelebA.txt"
-            raise UserError(f"{path} is no metadata of CelebA: expected {expected}")
-        found += here
-    return found
+            raise UserError(f"{path} is not a table of CelebA's: expected {expected}")
+        tables += here
+    return tables
 
 
 def tables_inside(store: Store, entries: pa.Table) -> list[Location]:
@@ -71,8 +71,8 @@ def tables_beside(store: Store) -> list[Location]:
     names = sorted(each.name for each in around.iterdir() if each.name != store.path.name)
     files = [around / name for name in names if _table_of(around / name)]
     zips = [around / name for name in names if re.search(r"(?i)metadata.*\.zip$", name)]
-    found = [each for each in files if each.is_file()]
-    return found or [each for each in zips if _is_zip(each) and _tables_in(Zip(each).entries())]
+    tables = [each for each in files if each.is_file()]
+    return tables or [each for each in zips if _is_zip(each) and _tables_in(Zip(each).entries())]
 
 
 def _is_zip(path: Location) -> bool:
@@ -94,7 +94,7 @@ def read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
         for table, name in here.items():
             if table not in tables:
                 try:
-                    with storage.reaching(path):
+                    with storage.access(path):
                         tables[table] = (f"{path}", store.read(name))
                 except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
                     raise UserError(f"{name} of {path} cannot be read ({error}): copy it again") from None
@@ -173,13 +173,13 @@ def join_tables(
         return None, images, notes
     row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), images["image_id"])
     known = row >= 0
-    told = np.where(known, metadata["label"].to_numpy(dtype=object)[row], None)
+    official = np.where(known, metadata["label"].to_numpy(dtype=object)[row], None)
     if kind == "celeba":
         if not known.all():
             notes.append(f"{int((~known).sum())} images kept out: the attribute file has no row for them")
-        images["label"] = pd.Series(told, dtype="str")
+        images["label"] = pd.Series(official, dtype="str")
     else:
-        against = int((known & (told != images["label"].to_numpy(dtype=object))).sum())
+        against = int((known & (official != images["label"].to_numpy(dtype=object))).sum())
         if against:
             notes.append(f"{against} images lie in a folder that contradicts the attribute file: the folder wins")
         if not known.all():

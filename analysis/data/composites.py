@@ -43,7 +43,7 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
     target
         The zip file.
     seed
-        Of the components and of the choice of faces.
+        Random seed.
 
     Returns
     -------
@@ -85,16 +85,16 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
 
 
 def similarity_space(faces: xr.DataArray, rows: np.ndarray, seed: int) -> np.ndarray:
-    """Principal components of faces at half size, in which alike faces are near each other.
+    """Principal components of faces at half size, in which similar faces are near each other.
 
     Parameters
     ----------
     faces
         uint8, dims (image, y, x, channel).
     rows
-        Rows of the faces that are wanted.
+        Rows of ``faces`` to place in the space.
     seed
-        Of the randomised decomposition.
+        Random seed of the decomposition.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.
     neighbours = NearestNeighbors(n_neighbors=min(len(space), 4 * MEMBERS)).fit(space)
     # Seeds in random order, a face that is a member already last: composites differ as much as the data allows.
     used = np.zeros(len(space), dtype=int)
-    found = []
+    composites = []
     for _ in range(count):
         seeds = np.flatnonzero(used == used.min())
         start = int(rng.choice(seeds))
@@ -149,8 +149,8 @@ def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.
         if len(members) < MIN_FACES:
             raise UserError("too few different people among the nearest faces: ingest more images")
         used[members] += 1
-        found.append(members)
-    return found
+        composites.append(members)
+    return composites
 
 
 def _write(path: Path, table: pd.DataFrame, images: list[np.ndarray]) -> None:

@@ -67,7 +67,7 @@ class Dataset:
             If the data set has not been ingested.
         """
         path = self.folder / "ingest.json"
-        with storage.reaching(path):
+        with storage.access(path):
             if not path.exists():
                 raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
             return json.loads(path.read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ class Dataset:
             columns, with other labels than female and male, an image twice, or not one row per face.
         """
         path, again = self.folder / "manifest.parquet", f"run `meanface ingest {self.name}` again"
-        with storage.reaching(path):
+        with storage.access(path):
             if not path.exists():
                 raise UserError(f"data set {self.name!r} has no manifest: run `meanface ingest {self.name}` first")
             try:
@@ -139,7 +139,7 @@ class Dataset:
             If the data set has not been ingested.
         """
         path = self.folder / "faces.zarr"
-        with storage.reaching(path):
+        with storage.access(path):
             if not path.exists():
                 raise UserError(f"data set {self.name!r} has no face cube: run `meanface ingest {self.name}` first")
             return xr.open_zarr(storage.zarr_store(path), consolidated=False)["faces"]

@@ -6,7 +6,7 @@ and so reads only what this one writes to ``data/NAME``: ``manifest.parquet`` (o
 what was done), which is written last.
 
 The work is cut into parts of 256 images. Each part is a chunk of the cube and a table of its own, so that parts can be
-done in any order, by any thread or worker, and once more where one was killed.
+done in any order, by any thread or worker, and again where one was killed.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ from analysis.data.photo import PhotoError, decode_photo
 from analysis.data.sources import Source, open_source, without_tables
 from analysis.data.splits import resolve_splits
 
-PART = 256  # images a task, and a chunk of the cube: 7.4 MB
+PART = 256  # images per task and per chunk of the cube: 7.4 MB
 _FORMAT = 2  # raised when what a manifest holds changes, so that an older one is made anew
 _CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle")  # ten times as fast as Zarr's default, 8 % larger
 
@@ -46,7 +46,7 @@ def ingest(
     """Bring a fetched data set into a manifest and a face cube.
 
     Runs on this machine, or on the cluster that `analysis.core.compute.connected` names, in parts of 256 images. Each
-    finished part is kept until all are done, so that a run that was killed continues where it stopped; nothing of an
+    finished part is kept until all are done, so that a killed ingest resumes where it stopped; nothing of an
     earlier ingest is touched before the new one is complete.
 
     Parameters
@@ -54,10 +54,10 @@ def ingest(
     name
         Name under which the data set was fetched.
     align
-        "detect" brings every face into the frame by its own landmarks, as uploads are; "source" trusts images that
-        come aligned (CelebA's) and only resizes them.
+        "detect" aligns every face by its own landmarks, as uploads are aligned; "source" trusts images that are
+        aligned already (CelebA's) and only resizes them.
     seed
-        Of the split, where the source has none.
+        Random seed of the splits, where the source has none.
     progress
         Whether to show a progress bar on stderr.
 
@@ -83,7 +83,7 @@ def ingest(
         "seed": seed,
         "part": PART,
     }
-    with storage.reaching(folder):
+    with storage.access(folder):
         facts_path = folder / "ingest.json"
         # A manifest of an earlier version may lack what is known of the images now; its faces are the same.
         columns = set(source.images.columns) - {"token", "bytes"}
@@ -110,7 +110,7 @@ def ingest(
             "conflicts": conflicts,
             "configuration": configuration,
         }
-        facts_path.unlink(missing_ok=True)  # its presence vouches for the two that are replaced now
+        facts_path.unlink(missing_ok=True)  # where it exists, the two that are replaced now are complete
         storage.put_folder(work / "faces.zarr", folder / "faces.zarr")
         storage.write_whole(folder / "manifest.parquet", manifest.to_parquet(index=False))
         storage.write_whole(facts_path, json.dumps(facts, indent=1).encode())
@@ -176,10 +176,10 @@ def _part_path(work: Location, start: int) -> Location:
 
 
 def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, list[str]]) -> None:
-    """Write the faces of one part to its chunk of the cube and then its table, which vouches for them."""
+    """Write the faces of one part to its chunk of the cube, then its table: where that exists the part is complete."""
     start, names = part
     target = _part_path(work, start)
-    with storage.reaching(target):
+    with storage.access(target):
         if target.exists():
             return
     block = np.zeros((len(names), alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3), dtype=np.uint8)
@@ -189,7 +189,7 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
         records[i] |= measures
     table = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(records), table)
-    with storage.reaching(target):
+    with storage.access(target):
         faces = zarr.open_array(storage.zarr_store(work / "faces.zarr"), path="faces", mode="r+")
         faces[start : start + len(names)] = block
         storage.write_whole(target, table.getvalue())
@@ -208,9 +208,9 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     except (PhotoError, OSError) as error:
         return record | {"reason": str(error)}
     record["height"], record["width"] = photo.shape[:2]
-    found = alignment.detect_faces(photo) if align == "detect" else []
-    if found:
-        out[:] = alignment.align_face(photo, found[0].landmarks)
+    faces = alignment.detect_faces(photo) if align == "detect" else []
+    if faces:
+        out[:] = alignment.align_face(photo, faces[0].landmarks)
         record["aligned_by"] = "landmarks"
     elif source.aligned:
         out[:] = alignment.fit_frame(photo)

@@ -26,7 +26,7 @@ CREDENTIALS = (
 
 
 def download_archive(dataset: str, folder: Path) -> Path:
-    """Download a whole data set as one zip archive, or go on with what an earlier call began.
+    """Download a whole data set as one zip archive, or resume what an earlier call began.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def download_archive(dataset: str, folder: Path) -> Path:
     Raises
     ------
     UserError
-        Without the package, credentials, permission or network, or if what came is no zip archive.
+        Without the package, credentials, permission or network, or if Kaggle sends something other than a zip archive.
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", dataset):
-        raise UserError(f"{dataset!r} is no Kaggle data set: give it as owner/data-set")
+        raise UserError(f"{dataset!r} is not a valid name of a Kaggle data set: give it as owner/data-set")
     target = folder / f"{dataset.split('/')[1]}.zip"
     if target.exists():
         return target
@@ -80,7 +80,7 @@ def download_file(dataset: str, name: str, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _part(target: Path) -> Iterator[Path]:
-    """Folder of the unfinished download, which an error leaves to be gone on with."""
+    """Folder of the unfinished download, which stays there after an error, to be resumed."""
     part = target.with_name(f"{target.name}.part")
     part.mkdir(parents=True, exist_ok=True)
     yield part
@@ -122,7 +122,7 @@ def _authenticated() -> Any:
 @contextlib.contextmanager
 def _errors_explained(dataset: str) -> Iterator[None]:
     """Turn what can go wrong on the way into one line; what the package says may hold signed addresses."""
-    again = "then run the same command again: it goes on where it stopped"
+    again = "then run the same command again: it resumes where it stopped"
     try:
         yield
     except requests.exceptions.HTTPError as error:

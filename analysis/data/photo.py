@@ -13,7 +13,7 @@ from analysis.core.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000  # a 50-megapixel photo takes 150 MB as RGB
-MIN_SIDE = 16  # pixels; no face can be told in less
+MIN_SIDE = 16  # pixels; a smaller face cannot be judged
 
 
 class PhotoError(UserError):

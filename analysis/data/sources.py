@@ -6,7 +6,7 @@ and copies nothing: a registered source is read in place. ::
     register("~/faces/gender.zip", "celeba")         # writes data/celeba/source.json
     register("s3://bucket/faces.zip", "far")         # any URL of fsspec's; read in ranges, not downloaded
     source = open_source("celeba")
-    source.images                                    # a table, one row an image
+    source.images                                    # a table, one row per image
     source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
 
 Layouts, in a zip or a folder, below any other folders:
@@ -17,7 +17,7 @@ Layouts, in a zip or a folder, below any other folders:
 - *table*: any names, with a table of labels beside them; see `analysis.data.label_table`.
 
 CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
-source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is told.
+source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is given them.
 """
 
 import hashlib
@@ -88,11 +88,11 @@ class Source:
     aligned
         Whether faces already lie in CelebA's frame.
     images
-        One row an image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
+        One row per image, sorted by ``source_path``: ``image_id`` (file name; the whole ``source_path`` where the file
         name occurs twice), ``label`` ("female" or "male"), ``split`` ("train", "validation", "test" or <NA>),
         ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), a nullable boolean column for each attribute
         that the metadata gives, the further columns of a table of labels, ``celeba_identity`` (Int64, where CelebA's
-        identity file tells it: the same person in every data set that has the column), ``source_path``, ``bytes``
+        identity file says so: the same person in every data set that has the column), ``source_path``, ``bytes``
         (int64) and ``token`` (changes with the content: CRC-32 in a zip, modification time and size in a folder). What
         is not known is <NA>.
     metadata
@@ -123,10 +123,10 @@ class Source:
         OSError
             If the file cannot be read, or a zip's entry is damaged.
         UserError
-            If the bucket that holds the file cannot be reached: that tells nothing of the file.
+            If the bucket that holds the file cannot be reached, which says nothing about the file.
         """
         try:
-            with storage.reaching(self._store.path):
+            with storage.access(self._store.path):
                 return self._store.read(source_path)
         except FileNotFoundError as error:
             raise KeyError(source_path) from error
@@ -140,7 +140,7 @@ def without_tables(source: Source) -> Source:
 
 
 def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -> Location:
-    """Note where the images of a data set lie, after a look that they can be read; nothing is copied.
+    """Write down where the images of a data set are, after checking that they can be read; nothing is copied.
 
     Parameters
     ----------
@@ -160,29 +160,29 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
     Raises
     ------
     UserError
-        If the name is no name, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
+        If the name is not valid, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
     """
     _check_name(name)
-    place = paths.locate(path)
-    with storage.reaching(place):
-        store, entries = _open_images(place)
+    images = paths.parse_location(path)
+    with storage.access(images):
+        store, entries = _open_images(images)
     kind = _kind_of(store, entries)
     if kind == "utkface" and metadata:
-        raise UserError("UTKFace tells all it knows in its file names: leave the metadata away")
+        raise UserError("UTKFace's file names hold all that is known of its images: omit --metadata")
     tables: list[Location] = []
     if kind == "table" and metadata and _celeba_ids_of(store, entries) is None:
-        raise UserError("CelebA's tables belong to CelebA's images: leave them away, or add a column celeba_id")
+        raise UserError("CelebA's tables belong to CelebA's images: omit --metadata, or add a column celeba_id")
     if kind != "utkface":
-        with storage.reaching(place):
+        with storage.access(images):
             tables = (
-                containers([paths.locate(each) for each in metadata])
+                containers([paths.parse_location(each) for each in metadata])
                 or tables_inside(store, entries)
                 or tables_beside(store)
             )
     _build(name, kind, store, entries, tables)  # raises what there is to say against it
     note = paths.data_folder(name) / "source.json"
     facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
-    with storage.reaching(note):
+    with storage.access(note):
         storage.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
     return note
 
@@ -200,28 +200,29 @@ def open_source(name: str) -> Source:
     note = paths.data_folder(name) / "source.json"
     again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
     try:
-        with storage.reaching(note):
+        with storage.access(note):
             facts = json.loads(note.read_text(encoding="utf-8"))
-        places, kind = [paths.locate(each) for each in (facts["images"], *facts["metadata"])], facts["kind"]
+        images, *tables = (paths.parse_location(text) for text in (facts["images"], *facts["metadata"]))
+        kind = facts["kind"]
     except FileNotFoundError:
         raise UserError(f"no data set is called {name}: {again}") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{note} is damaged: {again}") from None
-    for each in places:
-        with storage.reaching(each):
-            if not each.exists():
-                raise UserError(f"the data set {name} has lost {each}: put it back, or {again}")
-    with storage.reaching(places[0]):
-        store = open_store(places[0])
+    for file in (images, *tables):
+        with storage.access(file):
+            if not file.exists():
+                raise UserError(f"the data set {name} has lost {file}: put it back, or {again}")
+    with storage.access(images):
+        store = open_store(images)
         entries = store.entries()
-    source = _build(name, kind, store, entries, places[1:])
+    source = _build(name, kind, store, entries, tables)
     for line in source.notes:
         _log.warning("%s: %s", name, line)
     return source
 
 
 def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Location:
-    """Download a data set from Kaggle into ``data/NAME/raw`` and register it; a download that was cut is gone on with.
+    """Download a data set from Kaggle into ``data/NAME/raw`` and register it; an interrupted download is resumed.
 
     With the standard data set come CelebA's attribute and partition files, from another data set; without them a
     warning is logged and the study does without attributes.
@@ -273,7 +274,9 @@ def demo_source() -> Path:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name for a data set: use letters, digits, dots, dashes and underscores")
+        raise UserError(
+            f"{name!r} is not a valid name for a data set: use letters, digits, dots, dashes and underscores"
+        )
 
 
 def _open_images(path: Location) -> tuple[Store, pa.Table]:
@@ -285,14 +288,14 @@ def _open_images(path: Location) -> tuple[Store, pa.Table]:
     if isinstance(store, Zip) or len(matching(entries, IMAGE)):
         return store, entries
     archives = [Zip(path / name) for name in names_matching(entries, r"(?i)\.zip$")]
-    found = [(each, each.entries()) for each in archives]
-    found = [(each, inside) for each, inside in found if len(matching(inside, IMAGE))]
-    if len(found) > 1:
-        names = ", ".join(each.path.name for each, _ in found)
+    opened = [(archive, archive.entries()) for archive in archives]
+    opened = [(archive, inside) for archive, inside in opened if len(matching(inside, IMAGE))]
+    if len(opened) > 1:
+        names = ", ".join(archive.path.name for archive, _ in opened)
         raise UserError(f"{path} holds several archives of images ({names}): give one of them")
-    if not found:
+    if not opened:
         raise UserError(f"{path} holds no images: {EXPECTED}")
-    return found[0]
+    return opened[0]
 
 
 def _label_tables(entries: pa.Table) -> list[str]:
@@ -334,17 +337,17 @@ def _kind_of(store: Store, entries: pa.Table) -> Kind:
 
 def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Sequence[Location]) -> Source:
     """Put images and metadata together."""
-    found = matching(entries, IMAGE).sort_by("source_path")
+    files = matching(entries, IMAGE).sort_by("source_path")
     contents = read_tables(tables)
     digest = hashlib.sha256()
     metadata = None
     notes: list[str] = []
     if kind == "table":
         labels, content = _label_table(store, entries)
-        images, notes = _join_labels(found, labels, contents)
+        images, notes = _join_labels(files, labels, contents)
         digest.update(content)
     else:
-        images, kept_out = _rows(found, kind)
+        images, kept_out = _rows(files, kind)
         if kept_out:
             example = kept_out[0]
             notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
@@ -354,7 +357,7 @@ def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Seque
     if images.empty:
         raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
 
-    facts = found.set_column(1, "bytes", found["bytes"].cast(pa.string()))
+    facts = files.set_column(1, "bytes", files["bytes"].cast(pa.string()))
     for column in facts.columns:
         digest.update("\n".join(column.to_pylist()).encode() + b"\0")
     for table, (_, content) in sorted(contents.items()):
@@ -376,16 +379,16 @@ def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Seque
     )
 
 
-def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
-    """What paths alone tell of the images: the columns of ``Source.images``, and the paths that do not fit."""
-    parts = pc.extract_regex(found["source_path"], _LAYOUTS[kind])
+def _rows(files: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
+    """Columns of ``Source.images`` that follow from the paths, and the paths that do not fit the layout."""
+    parts = pc.extract_regex(files["source_path"], _LAYOUTS[kind])
     fits = pc.is_valid(parts)
     if kind == "utkface":
         age = pc.cast(pc.struct_field(parts, "age"), pa.int64())
         fits = pc.and_(fits, pc.fill_null(pc.and_(pc.greater_equal(age, 1), pc.less_equal(age, 116)), False))
-    kept_out = found.filter(pc.invert(fits))["source_path"].to_pylist()
-    found, parts = found.filter(fits), parts.filter(fits)
-    path = found["source_path"].to_pandas().astype("str")
+    kept_out = files.filter(pc.invert(fits))["source_path"].to_pylist()
+    files, parts = files.filter(fits), parts.filter(fits)
+    path = files["source_path"].to_pandas().astype("str")
 
     def part(field: str) -> pd.Series:
         return pc.utf8_lower(pc.struct_field(parts, field)).to_pandas().astype("str")
@@ -400,25 +403,25 @@ def _rows(found: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
         age_ = part("age").astype("Int64")
     images = pd.DataFrame(
         {
-            "image_id": pc.replace_substring_regex(found["source_path"], r"^.*/", "").to_pandas().astype("str"),
+            "image_id": pc.replace_substring_regex(files["source_path"], r"^.*/", "").to_pandas().astype("str"),
             "label": label,
             "split": split,
             "identity": unknown.astype("Int64"),
             "age": age_,
             "race": race,
             "source_path": path,
-            "bytes": found["bytes"].to_pandas(),
-            "token": found["token"].to_pandas().astype("str"),
+            "bytes": files["bytes"].to_pandas(),
+            "token": files["token"].to_pandas().astype("str"),
         }
     )
     return images, kept_out
 
 
 def _join_labels(
-    found: pa.Table, table: LabelTable, contents: dict[str, tuple[str, bytes]]
+    entries: pa.Table, table: LabelTable, contents: dict[str, tuple[str, bytes]]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Give images what the table of labels says, and CelebA's attributes to those that name CelebA's image."""
-    files = found.to_pandas()
+    """Join images with the table of labels, and with CelebA's attributes where it names CelebA's images."""
+    files = entries.to_pandas()
     images = table.rows.merge(files, on="source_path", how="inner").sort_values("source_path", ignore_index=True)
     notes = []
     if lost := len(table.rows) - len(images):

@@ -65,14 +65,14 @@ def duplicate_pairs(manifest: pd.DataFrame, faces: Any) -> pd.DataFrame:
 
 def _differences(faces: Any, pairs: np.ndarray) -> np.ndarray:
     """Mean absolute difference of the pixels of each pair, float64 (pair,), in 8-bit steps."""
-    found = np.zeros(len(pairs))
+    differences = np.zeros(len(pairs))
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         some = pairs[start : start + _PAIRS_AT_ONCE]
-        rows, place = np.unique(some, return_inverse=True)
+        rows, position = np.unique(some, return_inverse=True)
         pixels = np.asarray(faces[rows])  # each chunk of the cube is read once for all of them
-        for i, (first, second) in enumerate(place.reshape(-1, 2)):
-            found[start + i] = cv2.absdiff(pixels[first], pixels[second]).mean()
-    return found
+        for i, (first, second) in enumerate(position.reshape(-1, 2)):
+            differences[start + i] = cv2.absdiff(pixels[first], pixels[second]).mean()
+    return differences
 
 
 def _groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
@@ -102,7 +102,7 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     faces
         uint8 (image, y, x, channel), rows as in the manifest.
     seed
-        Of the draw.
+        Random seed of the draw.
 
     Returns
     -------

@@ -66,10 +66,10 @@ def _resampled_maps(people: People, resamples: int, rng: np.random.Generator) ->
 def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """Correlation of two maps over their pixels, corrected for the noise in both, with its 95 % interval.
 
-    Noise adds to the norms of maps and so makes them look less alike than they are. How much, the bootstrap tells: a
-    resample has it twice. It is taken off the norms (correction for attenuation: Spearman, "The proof and measurement
-    of association between two things", American Journal of Psychology 15, 1904). Covariances need none: the noise of
-    two data sets is independent. A map that is all noise gives an interval from nearly -1 to nearly 1.
+    Noise adds to the norms of maps and so makes them look less alike than they are. The bootstrap shows by how much: a
+    resample has it twice. It is subtracted from the norms (correction for attenuation: Spearman, "The proof and
+    measurement of association between two things", American Journal of Psychology 15, 1904). Covariances need none: the
+    noise of two data sets is independent. A map that is all noise gives an interval from nearly -1 to nearly 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Faces as colour numbers, one row a photo or a person: what every test of the hypothesis starts from.
+"""Faces as colour numbers, one row per photo or person: what every test of the hypothesis starts from.
 
 Knows the cube and the manifest; knows nothing of tests. Colours are CIELAB, in which equal distances look about equally
 different: L* is lightness in [0, 100], a* runs from green to red and b* from blue to yellow, both about -100 to 100.
@@ -42,7 +42,7 @@ def lab(faces: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class People:
-    """One image a person.
+    """One image per person.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Photos:
         return (self.table["label"] == "male").to_numpy()
 
     def one_each(self, rng: np.random.Generator) -> np.ndarray:
-        """Rows of one photo a person, drawn at random among people of one label."""
+        """Rows of one photo per person, drawn at random among people of one label."""
         kept = np.flatnonzero(self.table["kept"])
         mixed = rng.permutation(kept)
         _, first = np.unique(self.table["person"].to_numpy()[mixed], return_index=True)
@@ -108,7 +108,7 @@ class Photos:
         codes, _ = pd.factorize(self.table.loc[chosen, "person"])
         male = pd.Series(self.male[chosen]).groupby(codes).first().to_numpy(dtype=bool)
         check_labels(male)
-        if len(male) == chosen.sum():  # one photo a person: nothing to average
+        if len(male) == chosen.sum():  # one photo per person: nothing to average
             return People(self.images if chosen.all() else self.images[chosen], male, self.shape)
         total = np.zeros((len(male), self.images.shape[1]), dtype=np.float32)
         np.add.at(total, codes, self.images[chosen])

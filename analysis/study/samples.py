@@ -1,6 +1,6 @@
 """A sample of a data set that shows nobody: each picture is a face averaged with those most like it.
 
-Knows the cube, labels and people; how alike faces are found and averaged, `analysis.data.composites` knows.
+Knows the cube, labels and people; `analysis.data.composites` knows how similar faces are found and averaged.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ _DRAWN = 2048  # people of each label among whom neighbours are sought
 
 
 def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -> xr.Dataset:
-    """Draw faces of each label and average each with its nearest neighbours of other people.
+    """Draw faces of each label and average each with its nearest neighbours among other people.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -
     manifest
         ``image_id, label, status`` and, where known, ``identity``.
     seed
-        Of the faces that are drawn.
+        Random seed of the draw.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -
         fits = (manifest["status"] == "ok") & (manifest["label"] == label)
         rows = rng.permutation(np.flatnonzero(fits.to_numpy()))
         people = person_names(manifest.iloc[rows])
-        rows = np.sort(rows[~people.duplicated().to_numpy()][:_DRAWN])  # one photo a person
+        rows = np.sort(rows[~people.duplicated().to_numpy()][:_DRAWN])  # one photo per person
         if len(rows) < MEMBERS:
             continue
         space = similarity_space(faces, rows, seed)

@@ -2,7 +2,7 @@
 
 Knows the manifest; knows no image. A person does not change between two photos as often as labels do: what is in the
 minority among one person's labels is a wrong label or a wrong identity, and so bounds how clean both are. Which
-pictures are the same, `analysis.data.splits` has found.
+pictures are the same is found by `analysis.data.splits`.
 """
 
 import math
@@ -88,7 +88,7 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
     manifest
         Rows with ``label`` and the measures of `QUALITY`.
     bins
-        Bins a measure, over its 0.5th to 99.5th percentile; what lies outside counts in the outer bins.
+        Bins per measure, over its 0.5th to 99.5th percentile; what lies outside counts in the outer bins.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def duplicate_table(manifest: pd.DataFrame) -> pd.DataFrame:
         original = pd.Series(originals[column].array, index=repeats.index)
         return (repeats[column] == original).astype("boolean").where(repeats[column].notna() & original.notna())
 
-    found = pd.DataFrame(
+    agreement = pd.DataFrame(
         {
             "kind": same("hash").map({True: "exact", False: "near"}),
             "same_split": same("split"),
@@ -188,4 +188,4 @@ def duplicate_table(manifest: pd.DataFrame) -> pd.DataFrame:
             "same_person": same("identity"),
         }
     )
-    return found.groupby(list(found), dropna=False, observed=True).size().rename("images").reset_index()
+    return agreement.groupby(list(agreement), dropna=False, observed=True).size().rename("images").reset_index()

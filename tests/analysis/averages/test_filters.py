@@ -65,7 +65,7 @@ def test_filters_select_usable_rows_that_are_known_to_fit(expression: str, rows:
         ("Smiling == 2", "yes or no"),
         ("age == 'old'", "is a number"),
         ("age", "compare it with a value"),
-        ("age + 1 > 5", "is no column"),
+        ("age + 1 > 5", "is not a column"),
         ("label in 'male'", "in brackets"),
         ("label is 'male'", "compares by"),
         ("status == 'ok'", "no column"),

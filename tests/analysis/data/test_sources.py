@@ -191,7 +191,7 @@ def test_metadata_beside_utkface_is_not_its_own(tmp_path: Path) -> None:
     write_tables(tmp_path)
     register(path, "utkface")
     assert open_source("utkface").metadata is None
-    with pytest.raises(UserError, match="leave the metadata away"):
+    with pytest.raises(UserError, match="omit --metadata"):
         register(path, "utkface", [tmp_path / "list_attr_celeba.csv"])
 
 
@@ -290,9 +290,9 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "with space"])
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "faces.zip", KAGGLE)
-    with pytest.raises(UserError, match="is no name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         register(path, name)
-    with pytest.raises(UserError, match="is no name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         open_source(name)
 
 
@@ -327,7 +327,7 @@ def test_malformed_metadata_is_refused_and_named(tmp_path: Path, table: str, con
 def test_a_file_that_is_no_metadata_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "faces.zip", KAGGLE)
     (tmp_path / "notes.csv").write_text("a,b\n")
-    with pytest.raises(UserError, match="is no metadata of CelebA"):
+    with pytest.raises(UserError, match="is not a table of CelebA's"):
         register(path, "faces", [tmp_path / "notes.csv"])
 
 
