@@ -19,13 +19,19 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
+from panel_material_ui.theme import MuiDarkTheme, MuiDefaultTheme
 from param.parameterized import resolve_ref
 
 from analysis.core.errors import UserError
+from analysis.figures.theme import THEME as FIGURE_THEME
 
 _THEME = Path(__file__).with_name("theme.css")
 # Named after its content: browsers keep it for good, and ask for the next version by another name.
 THEME_CSS = f"/explore/theme.css?{hashlib.sha256(_THEME.read_bytes()).hexdigest()[:8]}"
+
+# A document has one Bokeh theme, which its design sets: that of the report's figures.
+for _theme in (MuiDefaultTheme, MuiDarkTheme):
+    _theme.param["bokeh_theme"].default = FIGURE_THEME
 
 _CHOICE = {
     "flexWrap": "wrap",

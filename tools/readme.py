@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from analysis.core.words import percent
+from analysis.core.words import p_value, percent
 from analysis.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +16,8 @@ MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", 
 
 def numbers(results: Results) -> str:
     """The table of the README's first screen, in Markdown."""
-    test, found, metrics = results.metrics["splits"]["test"], results.hypothesis, results.metrics
+    test, hypothesis, metrics = results.metrics["splits"]["test"], results.hypothesis, results.metrics
+    face = hypothesis["largest_in_face"]
     rows = []
     for name, splits in (metrics["sources"] | metrics["subsets"]).items():
         part = splits["test"]
@@ -36,13 +37,13 @@ def numbers(results: Results) -> str:
         ("Model", f"{metrics['parameters']:,} parameters, {metrics['serving_bytes'] / 1e6:.1f} MB"),
         (
             "Do the average faces differ?",
-            f"**{found['verdict']}**: largest Hedges’ g in the face {abs(found['largest_in_face']['g']):.2f}, "
-            f"p = {found['largest_in_face']['p_value']:.4f} over "
-            f"{sum(found['identities'].values()):,} people",
+            f"**{hypothesis['verdict']}**: largest Hedges’ g in the face {abs(face['g']):.2f}, "
+            f"{p_value(face['p_value'])} over "
+            f"{sum(hypothesis['identities'].values()):,} people",
         ),
         (
             "The nearer average face alone is right for",
-            f"{percent(found['nearest_average']['accuracy'])} of unseen faces",
+            f"{percent(hypothesis['nearest_average']['accuracy'])} of unseen faces",
         ),
     ]
     return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)

@@ -1,6 +1,6 @@
 """Take the README's picture, docs/screenshot.png: the report's home page beside sample faces on the predict page.
 
-The sample faces are composites, portraits of nobody.
+The sample faces are composites and show no real person.
 
 Needs the published results, Playwright (``pip install -e .[dev]``) and a Chromium on the PATH or in CHROMIUM::
 

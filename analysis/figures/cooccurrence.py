@@ -1,27 +1,27 @@
-"""Which attributes go together."""
+"""Correlation of attributes with each other and with the label."""
 
 import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent, signed
+from analysis.core.words import signed
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.study.cooccurrence import LABEL
 
 
 def _of(cooccurrence: pd.DataFrame, scope: str) -> pd.DataFrame:
-    found = cooccurrence[cooccurrence["scope"] == scope]
-    if found.empty:
-        raise UserError(f"this run knows no attributes of its {scope}: study a data set with an attribute file")
-    return found
+    chosen = cooccurrence[cooccurrence["scope"] == scope]
+    if chosen.empty:
+        raise UserError(f"this run has no attributes of its {scope}: study a data set with an attribute file")
+    return chosen
 
 
 def _named(attribute: str) -> str:
     return "Labelled male" if attribute == LABEL else attribute_name(attribute)
 
 
-def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv.Overlay:
+def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv.HeatMap:
     """Correlation of every pair of attributes, alike ones side by side; the label is one of them.
 
     Parameters
@@ -36,82 +36,64 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
     UserError
         If the run knows no attributes of that scope.
     """
-    found = _of(cooccurrence, scope)
-    names = [_named(str(name)) for name in found.sort_values("first_place")["first"].unique()]
-    count = len(names)
-    row, column = count - 1 - found["first_place"], found["second_place"]
-    cells = pd.DataFrame(
-        {
-            "left": column - 0.5,
-            "bottom": row - 0.5,
-            "right": column + 0.5,
-            "top": row + 0.5,
-            "phi": found["phi"],
-            "one": found["first"].map(_named),
-            "other": found["second"].map(_named),
-            "share": [percent(share) for share in found["both"]],
-        }
-    )
-    edges = ["left", "bottom", "right", "top"]
-    matrix = hv.Rectangles(cells, edges, ["phi", "one", "other", "share"]).opts(
-        color="phi",
-        cmap=theme.DIVERGING,
-        clim=(-1, 1),
-        line_color=None,
-        tools=["hover"],
-        hover_tooltips=[
-            ("attribute", "@one"),
-            ("with", "@other"),
-            ("correlation", "@phi{+0.00}"),
-            ("images with both", "@share"),
-        ],
-        **theme.colour_bar("Correlation φ (−1 to 1)"),
-    )
-    return hv.Overlay([matrix]).opts(
-        **theme.chart(
-            "Which attributes go together?",
-            height=200 + 15 * count,
-            max_width=900,
-            xlabel="The same, in the same order",
-            ylabel="",
-            xticks=[(-9, "")],  # none: the names at the side say it
-            yticks=[(count - 1 - place, name) for place, name in enumerate(names)],
-            xlim=(-0.5, count - 0.5),
-            ylim=(-0.5, count - 0.5),
-            show_grid=False,
-            show_legend=False,
-            backend_opts={
-                "yaxis.major_label_text_font_size": "11px",
-                "title.offset": -6 * max(map(len, names)),  # as over the prevalences
-            },
+    pairs = _of(cooccurrence, scope)
+    order = [_named(str(name)) for name in pairs.sort_values("first_place")["first"].unique()]
+    cells = pairs.assign(first=pairs["first"].map(_named), second=pairs["second"].map(_named), both=100 * pairs["both"])
+    return (
+        hv.HeatMap(cells, ["second", "first"], ["phi", "both"])
+        .redim.values(first=order[::-1], second=order)
+        .opts(
+            cmap=theme.DIVERGING,
+            clim=(-1, 1),
+            tools=["hover"],
+            hover_tooltips=[
+                ("attribute", "@first"),
+                ("with", "@second"),
+                ("correlation", "@phi{+0.00}"),
+                ("images with both", "@both{0.0} %"),
+            ],
+            **theme.colour_bar("Correlation φ (−1 to 1)"),
+            **theme.chart(
+                "Which attributes correlate?",
+                height=200 + 15 * len(order),
+                max_width=900,
+                xlabel="The same, in the same order",
+                ylabel="",
+                backend_opts={
+                    "xaxis.major_label_text_alpha": 0,  # the names at the side say it
+                    "xaxis.major_label_text_font_size": "1px",
+                    "yaxis.major_label_text_font_size": "11px",
+                    "title.offset": -6 * max(map(len, order)),  # as over the prevalences
+                },
+            ),
         )
     )
 
 
 def cooccurrence_reading(cooccurrence: pd.DataFrame, scope: str = "images") -> str:
-    """Pair that goes together most, pair that excludes each other most, and what goes with the label.
+    """Most and least correlated pair, and what is correlated with the label.
 
     Raises
     ------
     UserError
         If the run knows no attributes of that scope.
     """
-    found = _of(cooccurrence, scope)
-    plain = found[(found["first"] != LABEL) & (found["second"] != LABEL)]
+    pairs = _of(cooccurrence, scope)
+    plain = pairs[(pairs["first"] != LABEL) & (pairs["second"] != LABEL)]
     parts = []
     if not plain.empty:
         most, least = plain.loc[plain["phi"].idxmax()], plain.loc[plain["phi"].idxmin()]
         parts.append(
-            f"“{_named(most['first'])}” and “{_named(most['second'])}” go together most (φ = {signed(most['phi'])}), "
-            f"“{_named(least['first'])}” and “{_named(least['second'])}” exclude each other most "
+            f"“{_named(most['first'])}” and “{_named(most['second'])}” are correlated most (φ = "
+            f"{signed(most['phi'])}), “{_named(least['first'])}” and “{_named(least['second'])}” least "
             f"({signed(least['phi'])})"
         )
-    of_label = found[found["first"] == LABEL]
+    of_label = pairs[pairs["first"] == LABEL]
     if not of_label.empty:
         nearest = of_label.loc[of_label["phi"].abs().idxmax()]
         strong = int((of_label["phi"].abs() >= 0.3).sum())
         parts.append(
-            f"the label male goes most with “{_named(nearest['second'])}” ({signed(nearest['phi'])}); with {strong} "
-            f"of {len(of_label)} attributes its |φ| is 0.30 or more"
+            f"the label male is correlated most with “{_named(nearest['second'])}” ({signed(nearest['phi'])}); |φ| is "
+            f"0.30 or more for {strong} of {len(of_label)} attributes"
         )
-    return f"{'; '.join(parts)}. {int(found['images'].iloc[0]):,} images."
+    return f"{'; '.join(parts)}. {int(pairs['images'].iloc[0]):,} images."

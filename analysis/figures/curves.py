@@ -1,4 +1,4 @@
-"""Ranking: ROC and precision-recall curves with their bands, data sets side by side."""
+"""ROC and precision-recall curves with 95 % bands, data sets side by side."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,41 +10,39 @@ from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.metrics import measured
+from analysis.figures.rows import in_percent, with_errors
 
 
 def _chosen(curves: pd.DataFrame, curve: str, split: str, name: str) -> pd.DataFrame:
-    found = curves[(curves["curve"] == curve) & (curves["split"] == split) & (curves["source"] == name)]
-    if found.empty:
-        raise UserError(f"this run holds no curves of the {split} split of {name!r}: run `meanface evaluate` again")
-    shares = ["x", "y", "low", "high"]
-    return found.assign(**{share: 100 * found[share] for share in shares})
+    chosen = curves[(curves["curve"] == curve) & (curves["split"] == split) & (curves["source"] == name)]
+    if chosen.empty:
+        raise UserError(f"this run has no curves of the {split} split of {name!r}: run `meanface evaluate` again")
+    return in_percent(chosen, "x", "y", "low", "high")
 
 
 def _layers(
-    curves: pd.DataFrame, curve: str, split: str, names: Sequence[str], told: tuple[str, str]
+    curves: pd.DataFrame, curve: str, split: str, names: Sequence[str], axes: tuple[str, str]
 ) -> list[hv.Element]:
     layers = []
+    tips = [
+        ("data set", "@source"),
+        (axes[0], "@x{0.00} %"),
+        (axes[1], "@y{0.00} %"),
+        ("95 % interval", "@low{0.0} % to @high{0.0} %"),
+    ]
     for name, colour in zip(names, theme.CATEGORIES, strict=False):
-        found = _chosen(curves, curve, split, name)
-        layers.append(hv.Area(found, "x", ["low", "high"]).opts(color=colour, alpha=0.18, line_color=None))
+        table = with_errors(_chosen(curves, curve, split, name), "y")
+        layers.append(hv.Spread(table, "x", ["y", "below", "above"]).opts(color=colour))
         layers.append(
-            hv.Curve(found, "x", ["y", "low", "high", "source"], label=name).opts(
-                color=colour,
-                line_width=2.5,
-                tools=["hover"],
-                hover_tooltips=[
-                    ("data set", "@source"),
-                    (told[0], "@x{0.00} %"),
-                    (told[1], "@y{0.00} %"),
-                    ("95 % interval", "@low{0.0} to @high{0.0} %"),
-                ],
+            hv.Curve(table, "x", ["y", "low", "high", "source"], label=name).opts(
+                color=colour, tools=["hover"], hover_tooltips=tips
             )
         )
     return layers
 
 
 def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Overlay:
-    """Share of male found against share of female mistaken, over all thresholds, with 95 % bands.
+    """True male rate against false male rate over all thresholds, with 95 % bands.
 
     Parameters
     ----------
@@ -58,18 +56,17 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
     Raises
     ------
     UserError
-        If the run holds no curves of one of them.
+        If the run has no curves of one of them.
     """
-    chance = hv.Curve([(0, 0), (100, 100)]).opts(color=theme.QUIET, line_dash="dashed", line_width=1.5)
-    guess = hv.Labels([(63, 56, "guessing")]).opts(**theme.words(text_align="left"))
-    told = ("labelled female, taken for male", "labelled male, found")
-    return hv.Overlay([chance, *_layers(curves, "roc", split, names, told), guess]).opts(
+    guess = hv.Labels([(63, 56, "guessing")]).opts(text_align="left", text_font_size="13px")
+    axes = ("labelled female, predicted male", "labelled male, predicted male")
+    return hv.Overlay([theme.diagonal(), *_layers(curves, "roc", split, names, axes), guess]).opts(
         **theme.chart(
-            "Are the labels told apart?",
+            "Are the labels separated?",
             height=420,
             max_width=560,
-            xlabel="Labelled female, taken for male (%)",
-            ylabel="Labelled male, found (%)",
+            xlabel="Female predicted male (%)",
+            ylabel="Male predicted male (%)",
             xlim=(-2, 102),
             ylim=(-2, 102),
             show_grid=True,
@@ -79,44 +76,46 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
 
 
 def roc_curve_reading(metrics: dict[str, Any], split: str, names: Sequence[str]) -> str:
-    """The areas under the curves, in words."""
-    told = []
+    """Areas under the curves, in words."""
+    parts = []
     for name in names:
-        found = measured(metrics, split, name)
-        low, high = found["roc_auc_interval"]
-        told.append(f"{percent(found['roc_auc'], 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})")
+        measures = measured(metrics, split, name)
+        low, high = measures["roc_auc_interval"]
+        parts.append(
+            f"{percent(measures['roc_auc'], 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})"
+        )
     return (
-        f"Of one random {split} image labelled male and one labelled female, the model gives the former the higher "
-        f"score in {', '.join(told)} of cases: the area under the curve, where guessing gives 50 %. Bands are 95 % "
-        "intervals over people."
+        f"A random {split} image labelled male scores higher than a random one labelled female in "
+        f"{', '.join(parts)} of cases (area under the curve; guessing gives 50 %). Bands are 95 % intervals over "
+        "people."
     )
 
 
 def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str], label: str) -> hv.Overlay:
-    """Share of those called so that are, against share of the label found, over all thresholds, with 95 % bands.
+    """Precision against recall of a label over all thresholds, with 95 % bands.
 
     Parameters
     ----------
     curves, split, names
         As in `roc_curve`.
     label
-        "female" or "male": the label to be found.
+        "female" or "male".
 
     Raises
     ------
     UserError
-        If the run holds no curves of one of them.
+        If the run has no curves of one of them.
     """
-    told = (f"labelled {label}, found", f"called {label}, labelled so")
-    shown = [_chosen(curves, f"pr_{label}", split, name) for name in names]
-    lowest = min(float(found.loc[found["x"] > 50, "low"].min()) for found in shown)
-    return hv.Overlay(_layers(curves, f"pr_{label}", split, names, told)).opts(
+    axes = (f"labelled {label}, predicted {label}", f"predicted {label}, labelled {label}")
+    tables = [_chosen(curves, f"pr_{label}", split, name) for name in names]
+    lowest = min(float(table.loc[table["x"] > 50, "low"].min()) for table in tables)
+    return hv.Overlay(_layers(curves, f"pr_{label}", split, names, axes)).opts(
         **theme.chart(
-            f"Who is called {label}?",
+            f"How well is {label} found?",
             height=380,
             max_width=560,
-            xlabel=f"Labelled {label}, found (%)",
-            ylabel=f"Called {label}, labelled so (%)",
+            xlabel=f"Recall of {label} (%)",
+            ylabel=f"Precision of {label} (%)",
             xlim=(48, 101),
             ylim=(max(-2.0, lowest - 4), 101),
             show_grid=True,
@@ -126,14 +125,14 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
 
 
 def precision_recall_curve_reading(metrics: dict[str, Any], split: str, names: Sequence[str], label: str) -> str:
-    """The average precision of each source, in words."""
-    told = []
+    """Average precision of each source, in words."""
+    parts = []
     for name in names:
-        found = measured(metrics, split, name)
-        low, high = found["average_precision_interval"][label]
-        value = found["average_precision"][label]
-        told.append(f"{percent(value, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})")
+        measures = measured(metrics, split, name)
+        low, high = measures["average_precision_interval"][label]
+        value = measures["average_precision"][label]
+        parts.append(f"{percent(value, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})")
     return (
-        f"Walking down from the surest “{label}” of the {split} split, {', '.join(told)} of those called {label} are "
-        "labelled so, averaged over the share found (average precision). The axis starts at half of them found."
+        f"Average precision for the label {label} on the {split} split: {', '.join(parts)}. The axis starts at a "
+        "recall of 50 %."
     )

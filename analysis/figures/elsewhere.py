@@ -1,4 +1,4 @@
-"""Does it hold elsewhere: difference maps of two data sets, and their correlation by age and race.
+"""Replication: difference maps of two data sets, and their correlation by age and race.
 
 Knows the results of the comparison; knows nothing of how they were computed.
 """
@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.figures import theme
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
-from analysis.figures.rows import intervals, row_chart, row_heights
+from analysis.figures.rows import intervals, row_chart
 from analysis.figures.theme import CATEGORIES
 from analysis.hypothesis.regions import face_pixels
 
@@ -32,9 +31,9 @@ def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L"
     mine = effects["effect"].sel(channel=channel).to_numpy()[: 2 * rows, : 2 * columns]
     in_face = face_pixels((rows, columns), 1).reshape(rows, columns)
     return maps_side_by_side(
-        [np.where(in_face, each, np.nan) for each in (mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs)],
+        [np.where(in_face, values, np.nan) for values in (mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs)],
         [own, other],
-        "Is it the same elsewhere?",
+        "Does it replicate?",
         f"Hedges’ g, {CHANNEL_NAMES[channel]}, male − female (SD)",
     )
 
@@ -44,14 +43,14 @@ def elsewhere_maps_reading(elsewhere: pd.DataFrame, other: str, channel: str = "
     chosen = elsewhere.query("dataset == @other and kind == 'all' and channel == @channel").iloc[0]
     return (
         f"Pixel by pixel within the face, the two maps of {CHANNEL_NAMES[channel]} correlate with {_r(chosen)}; "
-        f"{other} has {chosen['female']:,} people labelled female and {chosen['male']:,} labelled male. Around the "
-        "face (grey) nothing is compared: there, crops differ."
+        f"{other} has {chosen['female']:,} people labelled female and {chosen['male']:,} labelled male. Outside the "
+        "face (grey) nothing is compared, as crops differ."
     )
 
 
 def _r(row: pd.Series) -> str:
-    found = f"r = {row['correlation']:.2f} (95 % interval {row['low']:.2f} to {row['high']:.2f})"
-    return found.replace("-", "−")
+    text = f"r = {row['correlation']:.2f} (95 % interval {row['low']:.2f} to {row['high']:.2f})"
+    return text.replace("-", "−")
 
 
 def _named(elsewhere: pd.DataFrame, channel: str) -> pd.DataFrame:
@@ -71,29 +70,29 @@ def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay
     channel
         "L", "a", "b" or "all".
     """
-    chosen = _named(elsewhere, channel)
-    rows = row_heights(chosen["name"])
-    table = chosen.assign(x=chosen["correlation"], y=chosen["name"].map(rows))
+    table = _named(elsewhere, channel).rename(columns={"name": "row"})
     tips = [
-        ("people", "@name"),
+        ("group", "@row"),
         ("correlation", "@correlation{0.00}"),
         ("95 % interval", "@low{0.00} to @high{0.00}"),
         ("labelled female, male", "@female{0,0}, @male{0,0}"),
     ]
-    layers: list[hv.Element] = [hv.VLine(0).opts(color=theme.QUIET, line_width=1)]
-    for kind, colour in zip(("all", "age", "race"), CATEGORIES, strict=False):
-        layers += intervals(table[table["kind"] == kind], colour, tips)
+    groups = [
+        intervals(table[table["kind"] == kind], "correlation", "row", tips, color=colour)
+        for kind, colour in zip(("all", "age", "race"), CATEGORIES, strict=False)
+        if (table["kind"] == kind).any()
+    ]
     return row_chart(
-        layers,
-        rows,
-        "For whom does it hold?",
-        f"Correlation of maps, {CHANNEL_NAMES.get(channel, 'all channels')} (−1 to 1)",
+        [hv.VLine(0).opts(line_dash="solid", line_width=1), *groups],
+        table["row"],
+        "For which groups?",
+        f"Correlation of maps, {CHANNEL_NAMES.get(channel, 'all channels')}\n(−1 to 1)",
         xlim=(min(-0.05, float(table["low"].min()) - 0.05), 1),
     )
 
 
 def correlation_reading(elsewhere: pd.DataFrame, channel: str = "L") -> str:
-    """Whole data sets, then the groups that agree most and least."""
+    """Correlation of whole data sets, then of the most and least similar group."""
     chosen = _named(elsewhere, channel)
     if chosen.empty:
         return "No other data set was compared."
@@ -103,6 +102,6 @@ def correlation_reading(elsewhere: pd.DataFrame, channel: str = "L") -> str:
         return f"Correlation with {whole}."
     best, worst = parts.loc[parts["correlation"].idxmax()], parts.loc[parts["correlation"].idxmin()]
     return (
-        f"Correlation with {whole}. Of the groups, {best['name']} is most alike, {_r(best)}, {worst['name']} least, "
-        f"{_r(worst)}. Intervals are over people; noise, which makes small groups look less alike, is taken off."
+        f"Correlation with {whole}. Of the groups, {best['name']} is most similar, {_r(best)}, {worst['name']} least, "
+        f"{_r(worst)}. Intervals are over people; the attenuation by noise in small groups is corrected for."
     )

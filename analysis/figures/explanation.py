@@ -1,14 +1,16 @@
-"""What the model goes by: average heat maps over average faces, and how far they can be trusted."""
+"""What the model looks at: average attribution maps over average faces, and their faithfulness."""
 
 from typing import Any
 
 import holoviews as hv
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.rows import points
 
 _GAP = 6  # pixels between two faces
 _HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange stands out from grey with any colour blindness
@@ -28,7 +30,7 @@ def _heat(explanation: xr.Dataset) -> np.ndarray:
 
 
 def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
-    """Average heat over the average grey face of those predicted female and male: the more orange, the more it counts.
+    """Average attribution over the average grey face of either prediction; orange pixels count most.
 
     Parameters
     ----------
@@ -47,13 +49,13 @@ def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
     layers, names = [], []
     for index, label in enumerate(explanation["label"].values):
         left = index * (width + _GAP)
-        shown = (255 * pixels[index].clip(0, 1)).round().astype(np.uint8)
-        layers.append(hv.RGB(shown, bounds=(left, 0, left + width, height)).opts(apply_ranges=True))
+        picture = (255 * pixels[index].clip(0, 1)).round().astype(np.uint8)
+        layers.append(hv.RGB(picture, bounds=(left, 0, left + width, height)).opts(apply_ranges=True))
         names.append((left + width / 2, f"predicted {label}\nn = {int(explanation['count'][index]):,}"))
     total = len(layers) * (width + _GAP) - _GAP
     return hv.Overlay(layers).opts(
         **theme.picture(
-            "What does the model go by?",
+            "What does the model look at?",
             aspect=total / (height + 90 * total / (280 * len(layers))),
             max_width=360 * len(layers),
             xaxis="bottom",
@@ -67,7 +69,7 @@ def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
 
 
 def heat_maps_reading(explanation: xr.Dataset) -> str:
-    """How concentrated the heat is, and where it is.
+    """Concentration and place of the attribution.
 
     Raises
     ------
@@ -75,45 +77,46 @@ def heat_maps_reading(explanation: xr.Dataset) -> str:
         If no average is over 16 faces or more.
     """
     heat = _heat(explanation)
-    told = []
+    parts = []
     for index, label in enumerate(explanation["label"].values):
         ranked = np.sort(heat[index], axis=None)[::-1]
         half = (np.searchsorted(np.cumsum(ranked), ranked.sum() / 2) + 1) / ranked.size
         y, x = np.unravel_index(heat[index].argmax(), heat[index].shape)
         row = ("upper", "middle", "lower")[int(3 * y / heat.shape[1])]
         column = ("left", "centre", "right")[int(3 * x / heat.shape[2])]
-        told.append(
-            f"for “{label}” half of what counts lies in {percent(half, 0)} of the picture, most in the {row} third, "
-            f"{column}"
+        parts.append(
+            f"for “{label}” half of the attribution lies in {percent(half, 0)} of the picture, its maximum in the "
+            f"{row} third, {column}"
         )
     return (
-        f"Over {int(explanation['count'].sum()):,} test faces, {'; '.join(told)}. Heat is what a pixel adds to the "
-        "answer when it is seen instead of blurred; each picture is an average and shows nobody."
+        f"Over {int(explanation['count'].sum()):,} test faces, {'; '.join(parts)}. Attribution is what a pixel adds "
+        "to the score when it is shown instead of blurred; each picture is an average and shows no real person."
     )
 
 
 def _panel(explanation: xr.Dataset, walk: str, **options: Any) -> hv.Overlay:
     layers = []
-    for order in explanation["order"].values:
-        found = 100 * explanation["probability"].sel(walk=walk, order=order)
-        colour = _ORDER_COLOURS[str(order)]
-        x, y = 100 * explanation["share"].to_numpy(), found.to_numpy()
-        layers.append(hv.Curve((x, y), label=str(order)).opts(color=colour, line_width=2.5))
-        layers.append(
-            hv.Points([(*pair, str(order)) for pair in zip(x, y, strict=True)], vdims=["order"]).opts(
-                color=colour,
-                size=5,
-                tools=["hover"],
-                hover_tooltips=[("order", "@order"), ("pixels", "@x{0} %"), ("probability", "@y{0.0} %")],
-            )
+    tips = [("order", "@order"), ("pixels", "@share{0} %"), ("probability", "@probability{0.0} %")]
+    for order in map(str, explanation["order"].values):
+        table = pd.DataFrame(
+            {
+                "share": 100 * explanation["share"].to_numpy(),
+                "probability": 100 * explanation["probability"].sel(walk=walk, order=order).to_numpy(),
+                "order": order,
+            }
         )
+        colour = _ORDER_COLOURS[order]
+        layers += [
+            hv.Curve(table, "share", "probability", label=order).opts(color=colour),
+            points(table, "share", "probability", tips, color=colour, size=5),
+        ]
     return hv.Overlay(layers).opts(
-        **theme.chart(ylabel="Probability of the answer (%)", xlim=(-2, 102), show_grid=True, max_width=680, **options)
+        **theme.chart(ylabel="Probability of prediction (%)", xlim=(-2, 102), show_grid=True, max_width=680, **options)
     )
 
 
 def faithfulness(explanation: xr.Dataset) -> hv.Layout:
-    """Probability of the answer as pixels are blurred (above) or shown (below), the hottest first and in other orders.
+    """Probability of the predicted label as pixels are blurred (above) or shown (below), in several orders.
 
     Parameters
     ----------
@@ -123,7 +126,7 @@ def faithfulness(explanation: xr.Dataset) -> hv.Layout:
     deletion = _panel(
         explanation,
         "deletion",
-        title="Is the explanation true?",
+        title="Is the explanation faithful?",
         xlabel="Pixels blurred (%)",
         height=270,
         **theme.legend(columns=2),
@@ -137,17 +140,19 @@ def faithfulness(explanation: xr.Dataset) -> hv.Layout:
 
 
 def faithfulness_reading(explanation: xr.Dataset) -> str:
-    """Areas under the curves, and whether the explanation beats the walks that know nothing."""
-    told, better = [], True
+    """Areas under the curves, and whether the explanation beats both baselines."""
+    parts, better = [], True
     for walk, wish in (("deletion", "less"), ("insertion", "more")):
         area = explanation["area"].sel(walk=walk)
         others = [str(order) for order in explanation["order"].values if order != "explanation"]
         rest = ", ".join(f"{percent(float(area.sel(order=order)))} {order}" for order in others)
-        told.append(f"{walk} ({wish} is better): {percent(float(area.sel(order='explanation')))} hottest first, {rest}")
+        parts.append(
+            f"{walk} ({wish} is better): {percent(float(area.sel(order='explanation')))} hottest first, {rest}"
+        )
         better &= bool((explanation["advantage_low"].sel(walk=walk, order=others) > 0).all())
     verdict = (
-        "in both the explanation beats walks that know nothing, beyond chance"
+        "the explanation is significantly better than both baselines"
         if better
-        else "the explanation does not beat every walk that knows nothing beyond chance"
+        else "the explanation is not significantly better than every baseline"
     )
-    return f"Mean probability of the answer along the walk, {'; '.join(told)}: {verdict}."
+    return f"Mean probability of the predicted label, {'; '.join(parts)}: {verdict}."

@@ -1,6 +1,6 @@
 """Average faces, their spread and how they differ.
 
-Draws what ``average_faces`` of a run or of any subset holds; an average is a picture of nobody.
+Draws what ``average_faces`` of a run or of any subset holds; an average shows no real person.
 """
 
 import holoviews as hv
@@ -17,11 +17,11 @@ _GAP = 6  # pixels of the face frame between two faces
 
 def _labelled(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overlay:
     """Faces of each label, side by side."""
-    shown = {
+    labelled = {
         f"labelled {label}\nn = {int(count.sel(label=label)):,}": faces.sel(label=label).transpose("y", "x", "channel")
         for label in faces["label"].values
     }
-    return side_by_side({name: pixels.to_numpy() for name, pixels in shown.items()}, title)
+    return side_by_side({name: pixels.to_numpy() for name, pixels in labelled.items()}, title)
 
 
 def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
@@ -86,22 +86,22 @@ def spread_faces(faces: xr.Dataset) -> hv.Overlay:
         ``spread`` in [0, 1] (label, y, x, channel) and ``count`` (label).
     """
     grey = faces["spread"].mean("channel")  # a colour of its own for each channel would look like another face
-    shown = (grey / float(grey.max())).broadcast_like(faces["spread"]).transpose(*faces["spread"].dims)
-    return _labelled(shown, faces["count"], "Where do faces vary most?")
+    scaled = (grey / float(grey.max())).broadcast_like(faces["spread"]).transpose(*faces["spread"].dims)
+    return _labelled(scaled, faces["count"], "Where do faces vary most?")
 
 
 def spread_faces_reading(faces: xr.Dataset) -> str:
-    """How far faces stray from their average, in the middle of the picture and at its rim."""
+    """Standard deviation in the middle of the picture and at its margin."""
     spread = 255 * faces["spread"].mean("channel")
     height, width = spread.sizes["y"], spread.sizes["x"]
     middle = spread.isel(y=slice(height // 4, -(height // 4)), x=slice(width // 4, -(width // 4)))
     inner = float(middle.mean())
     outer = float((spread.sum() - middle.sum()) / (spread.size - middle.size))
     parts = " and ".join(f"{float(spread.sel(label=label).mean()):.0f} ({label})" for label in spread["label"].values)
-    place = "hair and background vary more than features" if outer > inner else "features vary more than the rim"
+    place = "hair and background vary more than features" if outer > inner else "features vary more than the margin"
     return (
-        f"Faces stray from their average by {parts} of 255 steps, standard deviation; {inner:.0f} in the middle of the "
-        f"picture, {outer:.0f} around it: {place}."
+        f"The standard deviation is {parts} of 255 steps; {inner:.0f} in the middle of the picture, {outer:.0f} around "
+        f"it: {place}."
     )
 
 
@@ -116,8 +116,8 @@ def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
 def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
     """Map of values (y, x), zero in the middle of a diverging scale that ends at the limit; NaN is grey."""
     height, width = values.shape
-    shown = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
-    return shown.opts(
+    image = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
+    return image.opts(
         **theme.picture(
             title,
             aspect=0.71,

@@ -1,4 +1,4 @@
-"""Who is served worse: groups by how far they are behind the best of their kind."""
+"""Accuracy by group: how far each group is behind the best of its feature."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
+from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # features of who is shown; the others are CelebA's attributes
@@ -33,17 +33,17 @@ def _behind(groups: pd.DataFrame, people: bool) -> pd.DataFrame:
     own = groups[groups["run"] == groups["run"].iloc[0]] if len(groups) else groups
     own = own[own["feature"].isin(PEOPLE) == people]
     best = own.groupby(["source", "feature"])["accuracy"].transform("max")
-    found = own[own["accuracy"] < best].sort_values("gap", kind="stable")
-    if found.empty:
+    behind = own[own["accuracy"] < best].sort_values("gap", kind="stable")
+    if behind.empty:
         kind = "ages or races" if people else "attributes"
-        raise UserError(f"this run knows no groups by {kind}: evaluate it on a data set that knows some")
-    return found
+        raise UserError(f"this run has no groups by {kind}: evaluate it on a data set that has them")
+    return behind
 
 
 def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
     """Points of accuracy by which each group is behind the best group of its feature, with 95 % intervals, on Test.
 
-    Where another run was measured on the same images, its gap is a hollow circle: what became of a gap.
+    If another run was measured on the same images, its gap is a hollow circle.
 
     Parameters
     ----------
@@ -56,103 +56,63 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
     Raises
     ------
     UserError
-        If the run knows no such groups.
+        If the run has no such groups.
     """
     table = _behind(groups, people)
     several = table["source"].nunique() > 1
     names = [group_name(row.feature, row.group) + (f", {row.source}" if several else "") for row in table.itertuples()]
-    facts = pd.DataFrame(
-        {
-            "gap": 100 * table["gap"].to_numpy(),
-            "row": range(len(table)),
-            "name": names,
-            "exact": [f"{100 * gap:.1f} points" for gap in table["gap"]],
-            "interval": [
-                f"{100 * a:.1f} to {100 * b:.1f}" for a, b in zip(table["gap_low"], table["gap_high"], strict=True)
-            ],
-            "accuracy": [percent(value) for value in table["accuracy"]],
-            "count": [f"{n:,}" for n in table["images"]],
-        }
-    )
-    own = runs(groups)[0]
-    spans = [
-        (100 * low, row, 100 * high, row)
-        for row, (low, high) in enumerate(zip(table["gap_low"], table["gap_high"], strict=True))
+    keys = ["source", "feature", "group"]
+    shares = ["gap", "gap_low", "gap_high", "accuracy"]
+    table = in_percent(table.assign(row=names), *shares).rename(columns={"gap_low": "low", "gap_high": "high"})
+    tips = [
+        ("group", "@row"),
+        ("behind the best", "@gap{0.0} points"),
+        ("95 % interval", "@low{0.0} to @high{0.0}"),
+        ("accuracy", "@accuracy{0.0} %"),
+        ("images", "@images{0,0}"),
     ]
-    tips = [("group", "@name"), ("behind the best", "@exact"), ("95 % interval", "@interval"),
-            ("accuracy", "@accuracy"), ("images", "@count")]  # fmt: skip
-    vdims = ["name", "exact", "interval", "accuracy", "count"]
-    layers: list[hv.Element] = [
-        hv.VLine(0).opts(color=theme.QUIET, line_width=1.5, line_dash="dashed"),
-        hv.Segments(spans).opts(color=theme.CATEGORIES[0], alpha=0.45, line_width=3.5),
-        hv.Points(facts, ["gap", "row"], vdims, label=f"run {own}").opts(
-            color=theme.CATEGORIES[0], size=9, tools=["hover"], hover_tooltips=tips
-        ),
+    layers: list[hv.core.Dimensioned] = [
+        hv.VLine(0).opts(line_width=1.5),
+        intervals(table, "gap", "row", tips, color=theme.CATEGORIES[0], label=f"run {runs(groups)[0]}", size=9),
     ]
-    shown = [100 * table["gap_low"].min(), 100 * table["gap_high"].max(), 0]
+    ends = [table["low"].min(), table["high"].max(), 0]
     for rival in runs(groups)[1:2]:
-        keys = ["source", "feature", "group"]
-        other = table[keys].merge(groups[groups["run"] == rival], on=keys, how="left").reset_index(names="row")
-        other = other.dropna(subset=["gap"])
-        before = pd.DataFrame(
-            {
-                "gap": 100 * other["gap"],
-                "row": other["row"],
-                "name": [names[row] for row in other["row"]],
-                "exact": [f"{100 * gap:.1f} points" for gap in other["gap"]],
-                "interval": [
-                    f"{100 * a:.1f} to {100 * b:.1f}" for a, b in zip(other["gap_low"], other["gap_high"], strict=True)
-                ],
-                "accuracy": [percent(value) for value in other["accuracy"]],
-                "count": [f"{n:,.0f}" for n in other["images"]],
-            }
+        other = in_percent(groups[groups["run"] == rival], *shares).rename(
+            columns={"gap_low": "low", "gap_high": "high"}
         )
-        layers.append(
-            hv.Points(before, ["gap", "row"], vdims, label=f"run {rival}").opts(
-                color="#00000000",
-                line_color=theme.CATEGORIES[1],
-                line_width=2,
-                size=9,
-                tools=["hover"],
-                hover_tooltips=tips,
-            )
-        )
-        shown += [100 * other["gap"].max()]
-    room = 0.05 * (max(shown) - min(shown))
-    return hv.Overlay(layers).opts(
-        **theme.chart(
-            "Who is served worse?",
-            height=130 + 23 * len(table),
-            max_width=760,
-            xlabel="Accuracy behind the best (points)",
-            ylabel="",
-            yticks=list(enumerate(names)),
-            xlim=(min(shown) - room, max(shown) + room),
-            ylim=(-0.8, len(table) - 0.2),
-            show_grid=True,
-            # The title starts above the names: a phone leaves no room for it to their right.
-            backend_opts={"ygrid.grid_line_alpha": 0.12, "title.offset": -5 * max(map(len, names))},
-            **(theme.names_of([f"run {name}" for name in runs(groups)[:2]])),
-        )
+        other = table[[*keys, "row"]].merge(other, on=keys).dropna(subset=["gap"])
+        hollow = {"color": "#00000000", "line_color": theme.CATEGORIES[1], "line_width": 2, "size": 9}
+        layers.append(points(other, "gap", "row", tips, label=f"run {rival}", **hollow))
+        ends += [other["gap"].max()]
+    room = 0.05 * (max(ends) - min(ends))
+    return row_chart(
+        layers,
+        names[::-1],
+        "Where is accuracy lower?",
+        "Accuracy behind the best\n(points)",
+        height=130 + 23 * len(table),
+        max_width=760,
+        xlim=(min(ends) - room, max(ends) + room),
+        **theme.names_of([f"run {name}" for name in runs(groups)[:2]]),
     )
 
 
 def group_gaps_reading(groups: pd.DataFrame, *, people: bool = True) -> str:
-    """The largest gap, how many are beyond chance, and what it was in the other run.
+    """Largest gap, number of significant gaps, and the largest gap in the other run.
 
     Raises
     ------
     UserError
-        If the run knows no such groups.
+        If the run has no such groups.
     """
     table = _behind(groups, people)
     worst = table.iloc[-1]
     clear = int((table["gap_low"] > 0).sum())
     name = group_name(worst["feature"], worst["group"])
-    said = (
-        f"Furthest behind is “{name}” ({worst['source']}): {100 * worst['gap']:.1f} percentage points, 95 % interval "
-        f"{100 * worst['gap_low']:.1f} to {100 * worst['gap_high']:.1f}; of {len(table)} groups that are behind, "
-        f"{clear} are so beyond chance."
+    text = (
+        f"The largest gap is that of “{name}” ({worst['source']}): {100 * worst['gap']:.1f} percentage points, 95 % "
+        f"interval {100 * worst['gap_low']:.1f} to {100 * worst['gap_high']:.1f}; the gap is significant in {clear} of "
+        f"{len(table)} groups."
     )
     for rival in runs(groups)[1:2]:
         same = groups[
@@ -160,12 +120,12 @@ def group_gaps_reading(groups: pd.DataFrame, *, people: bool = True) -> str:
             & (groups[["source", "feature", "group"]] == worst[["source", "feature", "group"]]).all(axis=1)
         ]
         if len(same):
-            said += f" In run {rival} (hollow) that gap is {100 * same['gap'].iloc[0]:.1f} points."
-    return said
+            text += f" In run {rival} (hollow) that gap is {100 * same['gap'].iloc[0]:.1f} points."
+    return text
 
 
 def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.DataFrame:
-    """Test metrics of this run's groups, as text to be shown.
+    """Test metrics of this run's groups, formatted for display.
 
     Parameters
     ----------
@@ -178,7 +138,7 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
     -------
     pandas.DataFrame
         Index: data set and group; columns: images, accuracy (95 % interval), points behind the best group, coverage,
-        accuracy of the decided, and shares of female taken for male and of male taken for female, in per cent.
+        accuracy of the decided, and shares of female predicted male and of male predicted female, in per cent.
     """
     own = groups[groups["run"] == runs(groups)[0]] if len(groups) else groups
     own = own[own["feature"].isin(features)]
@@ -199,7 +159,7 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
         "Accuracy, %",
         "Gap",
         "Decided, %",
-        "Right of those, %",
+        "Accuracy of decided, %",
         "F as M, %",
         "M as F, %",
     ]
@@ -209,14 +169,14 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
 def summary(groups: pd.DataFrame) -> str:
     """The largest gap of this run by each feature, in a sentence."""
     if groups.empty:
-        return "The run knows no groups of 20 test images or more."
+        return "The run has no groups of 20 test images or more."
     own = gap_table(groups).iloc[:, 0].dropna()
-    told = "; ".join(f"{row}: {text}" for row, text in own.items())
-    return f"Largest gaps to the best group, in percentage points with 95 % intervals: {told}."
+    gaps = "; ".join(f"{row}: {text}" for row, text in own.items())
+    return f"Largest gaps to the best group, in percentage points with 95 % intervals: {gaps}."
 
 
 def gap_table(groups: pd.DataFrame) -> pd.DataFrame:
-    """Largest gap of each feature in each run, in percentage points with its 95 % interval: before and after.
+    """Largest gap of each feature in each run, in percentage points with its 95 % interval.
 
     Parameters
     ----------
@@ -226,18 +186,18 @@ def gap_table(groups: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index: data set and feature; columns: runs, this run first; text to be shown.
+        Index: data set and feature; columns: runs, this run first; formatted for display.
     """
     kind = groups["feature"].where(groups["feature"].isin(PEOPLE), "attributes")
     worst = groups.loc[groups.assign(kind=kind).groupby(["run", "source", "kind"], sort=False)["gap"].idxmax()]
-    shown = worst.assign(
+    largest = worst.assign(
         row=worst["source"] + ": " + kind.loc[worst.index],
         text=[
             f"{interval_text(row.gap, row.gap_low, row.gap_high)}, {group_name(row.feature, row.group)}"
             for row in worst.itertuples()
         ],
     )
-    table = shown.pivot(index="row", columns="run", values="text").reindex(
-        index=shown["row"].unique(), columns=runs(groups)
+    table = largest.pivot(index="row", columns="run", values="text").reindex(
+        index=largest["row"].unique(), columns=runs(groups)
     )
     return table.rename_axis(index=None, columns=None)

@@ -1,4 +1,4 @@
-"""A figure as HTML that both renderers of the report show alike.
+"""Figures and tables as HTML that both renderers of the report show alike.
 
 Knows nothing of what is drawn. The page must have loaded BokehJS of the installed version; nothing is fetched.
 """
@@ -9,11 +9,12 @@ from html import escape
 from typing import Any
 
 import holoviews as hv
+import pandas as pd
 from bokeh.embed import components
 from IPython.display import HTML, Markdown
 
-import analysis.figures.theme  # noqa: F401 - makes Bokeh the backend
 from analysis.core.errors import UserError
+from analysis.figures import theme
 
 
 def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
@@ -33,15 +34,29 @@ def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
         # page, with a path of this machine, that there is none.
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         plot = hv.renderer("bokeh").get_plot(figure)
-    script, div = components(plot.state)
+    script, div = components(plot.state, theme=theme.THEME)
     return HTML(
         f'<figure class="chart"><div role="img" aria-label="{escape(alt, quote=True)}">{div}</div>'
         f"{script}<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 
+def table_html(table: pd.DataFrame) -> HTML:
+    """Turn a table of text into HTML for a page's style sheet.
+
+    Parameters
+    ----------
+    table
+        Cells as they are to be shown; the index names the rows, and the index's own name heads them.
+    """
+    named = table.rename_axis(index=None, columns=table.index.name)
+    with pd.option_context("display.max_colwidth", None):  # whole sentences, too
+        html = named.to_html(border=0, classes="table")
+    return HTML(html.replace("<th></th>", "<td></td>", 1))  # an empty cell is not a heading
+
+
 def where_known(make: Callable[[], Any]) -> Any:
-    """What a function makes, or in one line why this run has nothing of the kind.
+    """Call a function; where the run has nothing of the kind, say so in one line.
 
     Parameters
     ----------

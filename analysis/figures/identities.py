@@ -1,4 +1,4 @@
-"""How many images there are of each person, and whether a person keeps one label."""
+"""Number of images per person, and whether the labels of a person agree."""
 
 import holoviews as hv
 import numpy as np
@@ -9,20 +9,21 @@ from analysis.core.errors import UserError
 from analysis.core.stats import wilson
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.rows import in_percent, points, with_errors
 from analysis.figures.theme import CATEGORIES
 
-_LEAST = 20  # people at a number of images, below which a share of them says little
+_LEAST = 20  # people with that number of images; a share of fewer says little
 
 
 def _of(identities: pd.DataFrame, scope: str) -> pd.DataFrame:
-    found = identities[identities["scope"] == scope]
-    if found.empty:
-        raise UserError(f"this run knows no identities of its {scope}: study a data set with an identity file")
-    return found.sort_values("images")
+    chosen = identities[identities["scope"] == scope]
+    if chosen.empty:
+        raise UserError(f"this run has no identities of its {scope}: study a data set with an identity file")
+    return chosen.sort_values("images")
 
 
 def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
-    """Bars of the people by the number of their images.
+    """Number of people by the number of their images.
 
     Parameters
     ----------
@@ -34,49 +35,47 @@ def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Ove
     Raises
     ------
     UserError
-        If the run knows no identities of that scope.
+        If the run has no identities of that scope.
     """
-    found = _of(identities, scope)
-    rows = [(r.images - 0.42, 0, r.images + 0.42, r.people, f"{r.images}", f"{r.people:,}") for r in found.itertuples()]
-    bars = hv.Rectangles(rows, vdims=["of_each", "people"]).opts(
+    counts = _of(identities, scope)
+    bars = hv.Bars(counts, "images", "people").opts(
         color=CATEGORIES[2],
-        line_color=None,
+        bar_width=0.84,
         tools=["hover"],
-        hover_tooltips=[("images of each", "@of_each"), ("people", "@people")],
+        hover_tooltips=[("images per person", "@images"), ("people", "@people{0,0}")],
     )
-    most = int(found["images"].max())
+    most = int(counts["images"].max())
+    step = 5 if most > 8 else 1
     return hv.Overlay([bars]).opts(
         **theme.chart(
-            "How many images of a person?",
+            "How many images per person?",
             height=280,
-            xlabel="Images of the person (count)",
+            xlabel="Images per person (count)",
             ylabel="People (count)",
             xlim=(0.3, most + 0.7),
-            ylim=(0, 1.08 * float(found["people"].max())),
-            xticks=sorted({1, *range(5 if most > 8 else 2, most + 1, 5 if most > 8 else 1)}),
+            ylim=(0, 1.08 * float(counts["people"].max())),
+            xticks=sorted({1, *range(step, most + 1, step)}),
             yformatter=NumeralTickFormatter(format="0,0"),
-            show_grid=False,
-            show_legend=False,
         )
     )
 
 
 def images_per_person_reading(identities: pd.DataFrame, scope: str = "images") -> str:
-    """People, and how many images of each there are in the middle and at most.
+    """Number of people, and median and maximum of images per person.
 
     Raises
     ------
     UserError
-        If the run knows no identities of that scope.
+        If the run has no identities of that scope.
     """
-    found = _of(identities, scope)
-    people = int(found["people"].sum())
-    middle = int(np.searchsorted(found["people"].cumsum(), people / 2))
-    images = int((found["images"] * found["people"]).sum())
+    counts = _of(identities, scope)
+    people = int(counts["people"].sum())
+    middle = int(np.searchsorted(counts["people"].cumsum(), people / 2))
+    images = int((counts["images"] * counts["people"]).sum())
     return (
-        f"{images:,} images of {people:,} people: {found['images'].iloc[middle]} of the person in the middle, at most "
-        f"{found['images'].max()}. Photos of one person are not independent, so people, not photos, are what is drawn "
-        "and exchanged in every test here."
+        f"{images:,} images of {people:,} people: the median is {counts['images'].iloc[middle]} per person, the "
+        f"maximum {counts['images'].max()}. Photos of one person are not independent, so every test here resamples and "
+        "permutes people, not photos."
     )
 
 
@@ -91,42 +90,29 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     Raises
     ------
     UserError
-        If the run knows no identities of that scope, or too few people have two images.
+        If the run has no identities of that scope, or too few people have two images.
     """
-    found = _of(identities, scope)
-    found = found[(found["images"] > 1) & (found["people"] >= _LEAST)]
-    if found.empty:
-        raise UserError("too few people have two images or more: whether their labels agree cannot be said")
-    ends = [wilson(r.mixed_people, r.people) for r in found.itertuples()]
-    table = pd.DataFrame(
-        {
-            "images": found["images"],
-            "share": 100 * found["mixed_people"] / found["people"],
-            "low": [100 * low for low, _ in ends],
-            "high": [100 * high for _, high in ends],
-            "interval": [f"{percent(low)} to {percent(high)}" for low, high in ends],
-            "count": [f"{r.mixed_people:,} of {r.people:,}" for r in found.itertuples()],
-        }
+    counts = _of(identities, scope)
+    counts = counts[(counts["images"] > 1) & (counts["people"] >= _LEAST)]
+    if counts.empty:
+        raise UserError("too few people have two images or more to say whether their labels agree")
+    ends = [wilson(r.mixed_people, r.people) for r in counts.itertuples()]
+    table = counts.assign(
+        share=counts["mixed_people"] / counts["people"], low=[low for low, _ in ends], high=[high for _, high in ends]
     )
-    layers = [
-        hv.Segments(table, ["images", "low", "images", "high"]).opts(color=CATEGORIES[2], line_width=3, alpha=0.55),
-        hv.Points(table, ["images", "share"], ["interval", "count"]).opts(
-            color=CATEGORIES[2],
-            size=8,
-            tools=["hover"],
-            hover_tooltips=[
-                ("images of each", "@images"),
-                ("people with both labels", "@count"),
-                ("share", "@share{0.0} %"),
-                ("95 % interval", "@interval"),
-            ],
-        ),
+    table = with_errors(in_percent(table, "share", "low", "high"), "share")
+    tips = [
+        ("images per person", "@images"),
+        ("people with both labels", "@mixed_people{0,0} of @people{0,0}"),
+        ("share", "@share{0.0} %"),
+        ("95 % interval", "@low{0.0} % to @high{0.0} %"),
     ]
-    return hv.Overlay(layers).opts(
+    errors = hv.ErrorBars(table, "images", ["share", "below", "above"]).opts(color=CATEGORIES[2])
+    return (errors * points(table, "images", "share", tips, color=CATEGORIES[2], size=8)).opts(
         **theme.chart(
-            "Does a person keep one label?",
+            "Are labels consistent?",
             height=280,
-            xlabel="Images of the person (count)",
+            xlabel="Images per person (count)",
             ylabel="People with both labels (%)",
             xlim=(0.3, float(table["images"].max()) + 0.7),
             ylim=(0, 1.08 * max(1.0, float(table["high"].max()))),
@@ -136,21 +122,21 @@ def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
 
 
 def mixed_labels_reading(identities: pd.DataFrame, scope: str = "images") -> str:
-    """People with both labels, and the share of images in the minority: how far labels and identities are wrong.
+    """People with both labels, and the share of images whose label is the rarer one of the person.
 
     Raises
     ------
     UserError
-        If the run knows no identities of that scope.
+        If the run has no identities of that scope.
     """
-    found = _of(identities, scope)
-    several = found[found["images"] > 1]
+    counts = _of(identities, scope)
+    several = counts[counts["images"] > 1]
     people, mixed = int(several["people"].sum()), int(several["mixed_people"].sum())
     if not people:
-        return "Nobody has two images or more: whether labels agree cannot be said."
+        return "Nobody has two images or more, so whether labels agree is unknown."
     images, minority = int((several["images"] * several["people"]).sum()), int(several["minority_images"].sum())
     return (
-        f"{mixed:,} of {people:,} people with two images or more ({percent(mixed / people)}) carry both labels; "
-        f"{minority:,} of their {images:,} images ({percent(minority / images, 2)}) carry the rarer of a person’s two. "
-        "A wrong label or a wrong identity explains each of them."
+        f"{mixed:,} of {people:,} people with two images or more ({percent(mixed / people)}) have both labels; "
+        f"{minority:,} of their {images:,} images ({percent(minority / images, 2)}) have the rarer of the "
+        "two. Each is an inconsistency: a changed look, a wrong label or a wrong identity."
     )

@@ -1,4 +1,4 @@
-"""How many images of each label the splits hold."""
+"""Number of images by label and split."""
 
 import holoviews as hv
 import pandas as pd
@@ -11,7 +11,7 @@ from analysis.figures.theme import LABEL_COLOURS
 
 
 def label_counts(labels: pd.DataFrame) -> hv.Overlay:
-    """Bars of the images of each label in each split.
+    """Number of images of each label in each split.
 
     Parameters
     ----------
@@ -19,35 +19,29 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
         ``label, split, images, identities``; identities may be NA.
     """
     splits = [split for split in SPLITS if split in set(labels["split"])]
-    room = 0.05 * labels["images"].max()  # between a bar and its number
-    bars, numbers = [], []
-    for label, shift in (("female", -0.2), ("male", 0.2)):
-        rows = []
-        for found in labels[labels["label"] == label].to_dict("records"):
-            at, images = splits.index(found["split"]) + shift, found["images"]
-            people = "not known" if pd.isna(found["identities"]) else f"{found['identities']:,}"
-            rows.append((at - 0.18, 0, at + 0.18, images, label, found["split"], f"{images:,}", people))
-            numbers.append((at, images + room, f"{images:,}"))
-        bars.append(
-            hv.Rectangles(rows, vdims=["label", "split", "count", "people"], label=label).opts(
-                color=LABEL_COLOURS[label],
-                line_color=None,
-                tools=["hover"],
-                hover_tooltips=[("label", "@label"), ("split", "@split"), ("images", "@count"), ("people", "@people")],
-            )
+    table = labels.assign(
+        at=labels["split"].map(splits.index) + labels["label"].map({"female": -0.2, "male": 0.2}),
+        people=["unknown" if pd.isna(people) else f"{people:,}" for people in labels["identities"]],
+        count=labels["images"].map("{:,}".format),
+    ).sort_values("at")
+    tips = [("label", "@label"), ("split", "@split"), ("images", "@images{0,0}"), ("people", "@people")]
+    bars = [
+        hv.Bars(table[table["label"] == label], "at", ["images", "label", "split", "people"], label=label).opts(
+            color=LABEL_COLOURS[label], bar_width=0.36, tools=["hover"], hover_tooltips=tips
         )
-    above = hv.Labels(numbers).opts(**theme.words(size=12, text_align="center"))
-    return hv.Overlay([*bars, above]).opts(
+        for label in LABELS
+    ]
+    numbers = hv.Labels(table, ["at", "images"], "count").opts(yoffset=0.05 * table["images"].max())
+    return hv.Overlay([*bars, numbers]).opts(
         **theme.chart(
-            "How many of each label?",
+            "How many images per label?",
             height=300,
             xlabel="Split",
             ylabel="Images",
             xticks=list(enumerate(splits)),
             xlim=(-0.5, len(splits) - 0.5),
-            ylim=(0, labels["images"].max() * 1.14),
+            ylim=(0, labels["images"].max() * 1.18),
             yformatter=NumeralTickFormatter(format="0,0"),
-            show_grid=False,
             **theme.legend(),
         )
     )

@@ -1,4 +1,4 @@
-"""Whether the photos of the two labels differ in ways that have nothing to do with faces."""
+"""Whether the photos of the two labels differ in technical quality."""
 
 import holoviews as hv
 import numpy as np
@@ -19,11 +19,11 @@ _TITLES = {
 
 
 def _of(quality: pd.DataFrame, measure: str) -> pd.DataFrame:
-    found = quality[quality["measure"] == measure]
-    if found.empty:
-        raise UserError(f"the run knows no {measure!r}: choose one of {', '.join(quality['measure'].unique())}")
-    total = found.groupby("label")["images"].transform("sum")
-    return found.assign(share=100 * found["images"] / total, middle=(found["bin_left"] + found["bin_right"]) / 2)
+    chosen = quality[quality["measure"] == measure]
+    if chosen.empty:
+        raise UserError(f"the run has no {measure!r}: choose one of {', '.join(quality['measure'].unique())}")
+    total = chosen.groupby("label")["images"].transform("sum")
+    return chosen.assign(share=100 * chosen["images"] / total, middle=(chosen["bin_left"] + chosen["bin_right"]) / 2)
 
 
 def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
@@ -39,47 +39,32 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
     Raises
     ------
     UserError
-        If the run does not know the measure.
+        If the run does not have the measure.
     """
-    found = _of(quality, measure)
+    histogram = _of(quality, measure)
+    tips = [
+        ("label", "@label"),
+        (measure, "@left{0.[000]} to @right{0.[000]}"),
+        ("share of the label", "@share{0.00} %"),
+        ("images", "@images{0,0}"),
+    ]
     layers = []
     for label in LABELS:
-        part = found[found["label"] == label]
-        rows = [
-            (
-                r.bin_left,
-                0,
-                r.bin_right,
-                r.share,
-                label,
-                f"{r.bin_left:.3g} to {r.bin_right:.3g}",
-                f"{r.share:.2f} %",
-                r.images,
-            )
-            for r in part.itertuples()
-        ]
+        part = histogram[histogram["label"] == label].sort_values("bin_left")
+        edges = [*part["bin_left"], part["bin_right"].iloc[-1]]
+        bins = (edges, part["share"], part["images"], part["label"])
         layers.append(
-            hv.Rectangles(rows, vdims=["label", "range", "exact", "images"], label=label).opts(
-                color=LABEL_COLOURS[label],
-                alpha=0.55,
-                line_color=None,
-                tools=["hover"],
-                hover_tooltips=[
-                    ("label", "@label"),
-                    (measure, "@range"),
-                    ("share of the label", "@exact"),
-                    ("images", "@images"),
-                ],
+            hv.Histogram(bins, vdims=["share", "images", "label"], label=label).opts(
+                color=LABEL_COLOURS[label], alpha=0.55, tools=["hover"], hover_tooltips=tips
             )
         )
         # The outline keeps the two readable where they overlap.
-        x = np.repeat([*part["bin_left"], *part["bin_right"].iloc[-1:]], 2)
-        y = [0, *np.repeat(part["share"], 2), 0]
-        layers.append(hv.Curve((x, y)).opts(color=LABEL_COLOURS[label], line_width=2))
-    unit = found["unit"].iloc[0]
+        outline = (np.repeat(edges, 2), [0, *np.repeat(part["share"], 2), 0])
+        layers.append(hv.Curve(outline).opts(color=LABEL_COLOURS[label], line_width=2))
+    unit = histogram["unit"].iloc[0]
     gap = "\n" if len(unit) > 24 else " "  # a phone has room for about 36 characters
-    left, right = found["bin_left"].min(), found["bin_right"].max()
-    room = 4 * (right - left) if found["bin_left"].nunique() == 1 else 0.02 * (right - left)
+    left, right = histogram["bin_left"].min(), histogram["bin_right"].max()
+    room = 4 * (right - left) if histogram["bin_left"].nunique() == 1 else 0.02 * (right - left)
     return hv.Overlay(layers).opts(
         **theme.chart(
             _TITLES.get(measure, f"Is {measure} the same?"),
@@ -87,8 +72,7 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
             xlabel=f"{measure.capitalize()}{gap}({unit})",
             ylabel="Share of the label (%)",
             xlim=(left - room, right + room),
-            ylim=(0, found["share"].max() * 1.08),
-            show_grid=False,
+            ylim=(0, histogram["share"].max() * 1.08),
             **theme.legend(),
         )
     )
@@ -100,14 +84,16 @@ def quality_histogram_reading(quality: pd.DataFrame, measure: str) -> str:
     Raises
     ------
     UserError
-        If the run does not know the measure.
+        If the run does not have the measure.
     """
-    found = _of(quality, measure)
-    means = {label: float(np.average(part["middle"], weights=part["images"])) for label, part in found.groupby("label")}
-    overlap = float(found.pivot(index="bin_left", columns="label", values="share").min(axis=1).sum() / 100)
-    if found["bin_left"].nunique() == 1:
-        return f"All images share one {measure}: {found['middle'].iloc[0]:g} {found['unit'].iloc[0]}."
+    histogram = _of(quality, measure)
+    means = {
+        label: float(np.average(part["middle"], weights=part["images"])) for label, part in histogram.groupby("label")
+    }
+    overlap = float(histogram.pivot(index="bin_left", columns="label", values="share").min(axis=1).sum() / 100)
+    if histogram["bin_left"].nunique() == 1:
+        return f"All images have the same {measure}: {histogram['middle'].iloc[0]:g} {histogram['unit'].iloc[0]}."
     return (
         f"Mean {measure} is {means['female']:.3g} for images labelled female and {means['male']:.3g} for male "
-        f"({found['unit'].iloc[0]}); the two histograms overlap by {percent(overlap, 0)}."
+        f"({histogram['unit'].iloc[0]}); the two histograms overlap by {percent(overlap, 0)}."
     )

@@ -1,4 +1,4 @@
-"""How accuracy falls as photos get worse."""
+"""Accuracy on degraded photos."""
 
 import holoviews as hv
 import pandas as pd
@@ -6,30 +6,31 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.rows import in_percent, points, with_errors
 
 _TITLES = {
-    "blur": "What does blur do?",
-    "noise": "What does noise do?",
-    "JPEG quality": "What does JPEG do?",
-    "resolution": "How small may a face be?",
-    "rotation": "How far may a face be turned?",
-    "occlusion": "How much may be covered?",
-    "brightness": "What does light do?",
+    "blur": "How robust is it to blur?",
+    "noise": "How robust is it to noise?",
+    "JPEG quality": "How robust is it to JPEG?",
+    "resolution": "How robust is it to low size?",
+    "rotation": "How robust is it to rotation?",
+    "occlusion": "How robust is it to occlusion?",
+    "brightness": "How robust is it to light?",
 }
-_LOSS = 0.02  # of accuracy: what is called bearable in the reading
+_LOSS = 0.02  # tolerated loss of accuracy
 
 
 def degradations(robustness: pd.DataFrame) -> list[str]:
-    """What photos were degraded by, in the order of the run."""
+    """Names of the degradations, in the order of the run."""
     return list(dict.fromkeys(robustness["degradation"]))
 
 
 def _chosen(robustness: pd.DataFrame, degradation: str) -> pd.DataFrame:
-    found = robustness[robustness["degradation"] == degradation]
-    if found.empty:
+    chosen = robustness[robustness["degradation"] == degradation]
+    if chosen.empty:
         known = ", ".join(degradations(robustness))
-        raise UserError(f"this run knows nothing of {degradation!r}: choose one of {known}")
-    return found
+        raise UserError(f"this run has no results for {degradation!r}: choose one of {known}")
+    return chosen
 
 
 def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
@@ -45,45 +46,40 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
     Raises
     ------
     UserError
-        If the run knows nothing of it.
+        If the run has no results for it.
     """
-    table = _chosen(robustness, degradation)
-    names = list(dict.fromkeys(table["source"]))
-    layers: list[hv.Element] = []
+    table = in_percent(_chosen(robustness, degradation), "accuracy", "low", "high").sort_values("level", kind="stable")
+    names = list(dict.fromkeys(_chosen(robustness, degradation)["source"]))
+    tips = [
+        ("data set", "@source"),
+        (degradation, "@level"),
+        ("accuracy", "@accuracy{0.0} %"),
+        ("95 % interval", "@low{0.0} % to @high{0.0} %"),
+        ("images", "@images{0,0}"),
+    ]
+    layers: list[hv.core.Dimensioned] = []
     for name, colour in zip(names, theme.CATEGORIES, strict=False):
-        found = table[table["source"] == name].sort_values("level")
-        found = found.assign(**{key: 100 * found[key] for key in ("accuracy", "low", "high")})
+        part = table[table["source"] == name]
+        intact = part[part["intact"]]
         layers += [
-            hv.Area(found, "level", ["low", "high"]).opts(color=colour, alpha=0.18, line_color=None),
-            hv.Curve(found, "level", "accuracy", label=name).opts(color=colour, line_width=2.5),
-            hv.Points(found, ["level", "accuracy"], ["source", "low", "high", "images"]).opts(
-                color=colour,
-                size=7,
-                tools=["hover"],
-                hover_tooltips=[
-                    ("data set", "@source"),
-                    (degradation, "@level"),
-                    ("accuracy", "@accuracy{0.0} %"),
-                    ("95 % interval", "@low{0.0} to @high{0.0} %"),
-                    ("images", "@images"),
-                ],
-            ),
-            hv.Points(found[found["intact"]], ["level", "accuracy"]).opts(
-                color="#00000000", line_color=colour, line_width=2, size=15
-            ),
+            hv.Spread(with_errors(part, "accuracy"), "level", ["accuracy", "below", "above"]).opts(color=colour),
+            hv.Curve(part, "level", "accuracy", label=name).opts(color=colour),
+            points(part, "level", "accuracy", tips, color=colour, size=7),
+            hv.Points(intact, ["level", "accuracy"]).opts(fill_color=None, line_color=colour, line_width=2, size=15),
         ]
     levels = sorted(table["level"].unique())
     room = 0.04 * (levels[-1] - levels[0])
     unit = table["unit"].iloc[0]
+    gap = "\n" if len(degradation) + len(unit) > 33 else " "  # a phone has room for about 36 characters
     return hv.Overlay(layers).opts(
         **theme.chart(
-            _TITLES.get(degradation, f"What does {degradation} do?"),
+            _TITLES.get(degradation, f"How robust is it to {degradation}?"),
             height=340,
             max_width=680,
-            xlabel=f"{degradation[0].upper()}{degradation[1:]} ({unit})",
+            xlabel=f"{degradation[0].upper()}{degradation[1:]}{gap}({unit})",
             ylabel="Accuracy (%)",
             xlim=(levels[0] - room, levels[-1] + room),
-            ylim=(min(45.0, 100 * float(table["low"].min()) - 2), 101),
+            ylim=(min(45.0, float(table["low"].min()) - 2), 101),
             show_grid=True,
             **theme.names_of(names),
         )
@@ -91,12 +87,12 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
 
 
 def bearable(robustness: pd.DataFrame, degradation: str) -> str:
-    """Severities within which two points of accuracy at most are lost, on every data set, as a sentence.
+    """Range of severities that costs at most two points of accuracy on every data set, as a sentence.
 
     Raises
     ------
     UserError
-        If the run knows nothing of the degradation.
+        If the run has no results for the degradation.
     """
     table = _chosen(robustness, degradation)
     intact = table[table["intact"]].set_index("source")["accuracy"]
@@ -110,26 +106,24 @@ def bearable(robustness: pd.DataFrame, degradation: str) -> str:
 
 
 def accuracy_curve_reading(robustness: pd.DataFrame, degradation: str) -> str:
-    """Accuracy of the intact faces, of the worst, and the severity up to which two points at most are lost.
+    """Accuracy on intact and on the most degraded faces, and the range that costs at most two points.
 
     Raises
     ------
     UserError
-        If the run knows nothing of it.
+        If the run has no results for it.
     """
     table = _chosen(robustness, degradation)
-    told = []
+    parts = []
     for name in dict.fromkeys(table["source"]):
-        found = table[table["source"] == name]
-        intact = found[found["intact"]].iloc[0]
-        worst = found.loc[found["accuracy"].idxmin()]
-        bearable = found[found["accuracy"] >= intact["accuracy"] - _LOSS]
+        part = table[table["source"] == name]
+        intact = part[part["intact"]].iloc[0]
+        worst = part.loc[part["accuracy"].idxmin()]
+        bearable = part[part["accuracy"] >= intact["accuracy"] - _LOSS]
         edges = sorted({bearable["level"].min(), bearable["level"].max()})
         reach = " to ".join(f"{edge:g}" for edge in edges).replace("-", "−")
-        told.append(
-            f"on {name} {percent(intact['accuracy'])} of intact faces and {percent(worst['accuracy'])} at "
-            f"{worst['level']:g} are right, and at most {100 * _LOSS:.0f} points are lost within {reach}".replace(
-                " -", " −"
-            )
+        parts.append(
+            f"on {name}, accuracy is {percent(intact['accuracy'])} on intact faces and {percent(worst['accuracy'])} at "
+            f"{worst['level']:g}, and at most {100 * _LOSS:.0f} points lower within {reach}".replace(" -", " −")
         )
-    return f"{table['images'].iloc[0]:,} test images of a data set: {'; '.join(told)}. Circles mark intact faces."
+    return f"{table['images'].iloc[0]:,} test images per data set: {'; '.join(parts)}. Circles mark intact faces."

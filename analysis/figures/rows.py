@@ -1,9 +1,10 @@
-"""Charts of estimates with intervals, one a row: what many results of the test have in common.
+"""Charts of estimates with intervals, one per row: what many results have in common.
 
 Knows how rows are laid out; knows nothing of what is estimated.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import holoviews as hv
@@ -11,14 +12,10 @@ import pandas as pd
 
 from analysis.figures import theme
 
-
-def row_heights(names: Iterable[str]) -> dict[str, int]:
-    """Height of each row by its name, the first on top."""
-    names = list(names)
-    return {name: len(names) - 1 - place for place, name in enumerate(names)}
+Tooltips = list[tuple[str, str]]
 
 
-def broken(name: str, width: int = 26) -> str:
+def two_lines(name: str, width: int = 26) -> str:
     """Break a long name into two lines near its middle."""
     if len(name) <= width:
         return name
@@ -27,43 +24,54 @@ def broken(name: str, width: int = 26) -> str:
     return f"{name[:middle]}\n{name[middle + 1 :]}"
 
 
-def intervals(table: pd.DataFrame, colour: str, tooltips: list[tuple[str, str]], label: str = "") -> list[hv.Element]:
-    """Points with their intervals.
+def in_percent(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Copy of a table whose shares in [0, 1] are percentages."""
+    return table.assign(**{column: 100 * table[column].astype(float) for column in columns})
+
+
+def with_errors(table: pd.DataFrame, estimate: str) -> pd.DataFrame:
+    """Copy of a table with ``below`` and ``above``: how far ``low`` and ``high`` are from an estimate."""
+    return table.assign(below=table[estimate] - table["low"], above=table["high"] - table[estimate])
+
+
+def points(table: pd.DataFrame, x: str, y: str, tooltips: Tooltips, *, label: str = "", **style: Any) -> hv.Points:
+    """Points that say on hover what they stand for.
 
     Parameters
     ----------
     table
-        ``x, y, low, high`` and what the tooltips ask for.
-    colour
-        Of both.
+        ``x``, ``y`` and what the tooltips ask for.
+    x, y
+        Columns; a column of text gives an axis of names.
     tooltips
         What is said of each point.
     label
         In the legend.
+    **style
+        Further HoloViews options, such as ``color``.
     """
-    others = [name for name in table if name not in ("x", "y")]
-    return [
-        hv.Segments(table, ["low", "y", "high", "y"]).opts(color=colour, line_width=3, alpha=0.55),
-        points(table[["x", "y", *others]], colour, tooltips, label),
-    ]
-
-
-def points(table: pd.DataFrame, colour: str, tooltips: list[tuple[str, str]], label: str = "") -> hv.Points:
-    """Points without intervals; as `intervals`."""
-    others = [name for name in table if name not in ("x", "y")]
-    return hv.Points(table, ["x", "y"], others, label=label).opts(
-        color=colour, size=10, tools=["hover"], hover_tooltips=tooltips
+    asked = {name for _, text in tooltips for name in re.findall(r"@(\w+)", text)} | {*style.values()}
+    others = [name for name in table if name in asked - {x, y}]  # a page need not carry the rest
+    return hv.Points(table, [x, y], others, label=label).opts(
+        **({"size": 10, "tools": ["hover"], "hover_tooltips": tooltips} | style)
     )
 
 
+def intervals(
+    table: pd.DataFrame, x: str, y: str, tooltips: Tooltips, *, color: str, label: str = "", **style: Any
+) -> hv.Overlay:
+    """Points with horizontal intervals from ``low`` to ``high``; otherwise as `points`."""
+    errors = hv.ErrorBars(with_errors(table, x), x, [y, "below", "above"], horizontal=True).opts(color=color)
+    return errors * points(table, x, y, tooltips, label=label, color=color, **style)
+
+
 def row_chart(
-    layers: list[hv.Element],
-    rows: dict[str, int],
+    layers: Sequence[hv.core.Dimensioned],
+    names: Iterable[str],
     title: str,
     xlabel: str,
     *,
     height: int | None = None,
-    head: float = 0.7,
     **more: Any,
 ) -> hv.Overlay:
     """Lay rows out under each other.
@@ -71,28 +79,18 @@ def row_chart(
     Parameters
     ----------
     layers
-        Drawn over each other.
-    rows
-        From `row_heights`.
+        Drawn over each other; the dimension ``row`` says in which one.
+    names
+        Of the rows, the first on top.
     title, xlabel
         The question, and what is measured with its unit.
     height
         In CSS pixels; by default what the rows need.
-    head
-        Room above the first row, in rows.
     **more
         Further HoloViews options.
     """
-    return hv.Overlay(layers).opts(
-        **theme.chart(
-            title,
-            height=height or 110 + 34 * len(rows),
-            max_width=820,
-            xlabel=xlabel,
-            ylabel="",
-            yticks=[(y, name) for name, y in rows.items()],
-            ylim=(-0.8, len(rows) - 1 + head),
-            show_grid=True,
-            **({"show_legend": False} | more),
-        )
-    )
+    names = list(names)
+    overlay = hv.Overlay(layers).collate().redim.values(row=names[::-1])
+    options: dict[str, Any] = {"max_width": 820, "ylabel": "", "show_grid": True, "show_legend": False}
+    options |= {"height": height or 110 + 34 * len(names)} | theme.over_names(names) | more
+    return overlay.opts(**theme.chart(title, xlabel=xlabel, **options))

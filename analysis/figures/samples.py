@@ -1,4 +1,4 @@
-"""What faces of a data set look like, without showing anybody: composites of faces that are alike."""
+"""What faces of a data set look like, without showing a person: composites of similar faces."""
 
 import xarray as xr
 from IPython.display import HTML
@@ -27,13 +27,13 @@ def sample_faces(samples: xr.Dataset, label: str) -> HTML:
 
 
 def sample_faces_reading(samples: xr.Dataset) -> str:
-    """How many pictures there are and how many faces are in each."""
+    """Number of composites, and of faces in each."""
     if not samples.sizes["picture"]:
-        return "There are too few people to show composites of them."
+        return "There are too few people for composites."
     members = samples["members"].to_numpy()
     few, many = int(members.min()), int(members.max())
     size = f"{few}" if few == many else f"{few} to {many}"
     return (
-        f"{samples.sizes['picture']} composites: each averages one face, drawn at random, with those most like it, "
-        f"{size} people in all. They look like portraits, yet show nobody."
+        f"{samples.sizes['picture']} composites: each averages a random face with the most similar ones, {size} people "
+        "in all. They look like portraits but show no real person."
     )

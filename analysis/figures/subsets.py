@@ -1,4 +1,4 @@
-"""Averages of two subsets, how they differ and how certain that is, and a gallery of named ones.
+"""Averages of two subsets, their difference with its standard error, and a gallery of named subsets.
 
 Draws what `analysis.averages.base.compare` and a run's published subsets hold; an average is a picture of nobody.
 """
@@ -17,50 +17,51 @@ from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
 
 
-def subset_faces(found: Difference) -> hv.Overlay:
+def subset_faces(difference: Difference) -> hv.Overlay:
     """Averages of two subsets, side by side.
 
     Parameters
     ----------
-    found
+    difference
         As from `analysis.averages.base.compare`.
     """
-    shown = {
-        f"first\nn = {found.first.count:,}": found.first.mean,
-        f"second\nn = {found.second.count:,}": found.second.mean,
+    averages = {
+        f"first\nn = {difference.first.count:,}": difference.first.mean,
+        f"second\nn = {difference.second.count:,}": difference.second.mean,
     }
-    return side_by_side(shown, "How do the averages look?")
+    return side_by_side(averages, "How do the averages look?")
 
 
-def subset_faces_reading(found: Difference) -> str:
-    """Counts, standard errors, and faces that are in both."""
+def subset_faces_reading(difference: Difference) -> str:
+    """Counts, standard errors, and the number of faces in both subsets."""
     parts = [
-        f"{each.count:,} faces with a standard error of {255 * float(each.sem.mean()):.2f} of 255 steps on average"
-        for each in (found.first, found.second)
+        f"{average.count:,} faces with a standard error of {255 * float(average.sem.mean()):.2f} of 255 steps on "
+        "average"
+        for average in (difference.first, difference.second)
     ]
-    shared = {0: "no face is", 1: "one face is"}.get(found.shared, f"{found.shared:,} faces are")
-    return f"First {parts[0]}, second {parts[1]}; {shared} in both. Photos are taken as independent."
+    shared = {0: "no face is", 1: "one face is"}.get(difference.shared, f"{difference.shared:,} faces are")
+    return f"First {parts[0]}, second {parts[1]}; {shared} in both. Photos are treated as independent."
 
 
-def subset_luma(found: Difference) -> tuple[np.ndarray, np.ndarray]:
+def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
     """Luma of the first average minus the second's and its standard error, (y, x), in 8-bit steps.
 
     The error is an upper bound: the one that holds if the errors of the three channels go together, as they nearly do.
     """
     weights = LUMA.to_numpy()
-    return 255 * (found.difference @ weights), 255 * (found.sem @ weights)
+    return 255 * (difference.difference @ weights), 255 * (difference.sem @ weights)
 
 
-def subset_difference(found: Difference) -> hv.Image:
+def subset_difference(difference: Difference) -> hv.Image:
     """Luma of the first average minus that of the second, zero in the middle of the scale."""
-    values, _ = subset_luma(found)
+    values, _ = subset_luma(difference)
     limit = float(max(1.0, np.abs(values).max()))
     return signed_map(values, "Which parts are lighter?", "Luma, first − second", "8-bit steps", limit)
 
 
-def subset_difference_reading(found: Difference) -> str:
+def subset_difference_reading(difference: Difference) -> str:
     """Where two averages differ most, how far, and how certain that is."""
-    values, errors = subset_luma(found)
+    values, errors = subset_luma(difference)
     if not values.any():
         return "The two averages are the same."
     y, x = np.unravel_index(np.abs(values).argmax(), values.shape)
@@ -71,22 +72,21 @@ def subset_difference_reading(found: Difference) -> str:
     )
 
 
-def subset_certainty(found: Difference) -> hv.Image:
+def subset_certainty(difference: Difference) -> hv.Image:
     """Luma difference of two averages in standard errors, zero in the middle of the scale."""
-    values, errors = subset_luma(found)
-    shown = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
-    limit = float(max(3.0, np.abs(shown).max()))
-    return signed_map(shown, "How certain is the difference?", "Luma, first − second", "standard errors", limit)
+    values, errors = subset_luma(difference)
+    ratio = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
+    limit = float(max(3.0, np.abs(ratio).max()))
+    return signed_map(ratio, "How certain is the difference?", "Luma, first − second", "standard errors", limit)
 
 
-def subset_certainty_reading(found: Difference) -> str:
+def subset_certainty_reading(difference: Difference) -> str:
     """In how much of the picture the difference is beyond two standard errors."""
-    values, errors = subset_luma(found)
+    values, errors = subset_luma(difference)
     beyond = float((np.abs(values) > 1.96 * errors).mean())
     return (
-        f"In {percent(beyond, 0)} of the picture the averages are more than 1.96 standard errors apart; if the groups "
-        "did not differ, chance alone would give about 5 %. Pixels are not tested together here: the hypothesis page "
-        "does that."
+        f"In {percent(beyond, 0)} of the picture the averages are more than 1.96 standard errors apart; about 5 % is "
+        "expected by chance. This is not corrected for multiple comparisons: the hypothesis page is."
     )
 
 
@@ -130,7 +130,7 @@ def gallery_reading(subsets: xr.Dataset, label: str) -> str:
 
 
 def agreement_reading(engines: dict[str, Any]) -> str:
-    """What the quick averages are made of, and how far they are from the exact ones.
+    """How the compressed averages are computed, and their error.
 
     Parameters
     ----------
@@ -138,16 +138,16 @@ def agreement_reading(engines: dict[str, Any]) -> str:
         As from `analysis.averages.gallery.measure_agreement`.
     """
     numbers = engines["mean_components"] + engines["spread_components"]
-    said = (
-        f"The averages on this page are exact. For any other group, of any size, there is a quick way: {numbers} "
-        f"numbers of 8 bits stand for each of the {engines['images']:,} faces, and the mean of the numbers gives the "
-        "mean of the faces."
+    text = (
+        f"The averages on this page are exact. Other groups are averaged quickly from a compressed form: {numbers} "
+        f"coefficients of 8 bits represent each of the {engines['images']:,} faces, and their mean is the compressed "
+        "mean face."
     )
     if engines["subsets"]:
-        said += (
-            f" Over {engines['subsets']} groups of {engines['exact_below']:,} faces or more, hard ones among them, it "
+        text += (
+            f" Over {engines['subsets']} groups of {engines['exact_below']:,} faces or more, it "
             f"is at most {engines['worst_mean']:.2f} of 255 steps from the exact mean (root mean square; median "
             f"{engines['median_mean']:.2f}) and at most {engines['worst_spread']:.2f} from the exact standard "
             "deviation."
         )
-    return f"{said} Of smaller groups the faces themselves are read."
+    return f"{text} Averages of smaller groups are always exact."

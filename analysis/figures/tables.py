@@ -1,4 +1,4 @@
-"""Tables of the model's results as text to be shown, each with its reading: data sets, runs, doubtful labels."""
+"""Tables of the model's results, formatted for display, each with its reading: data sets, runs, label errors."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ def interval_text(value: float, low: float, high: float, digits: int = 1) -> str
     """A share and its interval in per cent, on one line: "96.2 (94.8-97.4)"; a dash where it is unknown."""
     if pd.isna(value):
         return "–"
-    shown = f"{100 * value:.{digits}f}"
+    text = f"{100 * value:.{digits}f}"
     if not pd.isna(low):
         dash = " to " if low < 0 else "–\u2060"
-        shown += f" ({100 * low:.{digits}f}{dash}{100 * high:.{digits}f})"
-    return shown.replace("-", "−").replace(" ", "\u00a0")
+        text += f" ({100 * low:.{digits}f}{dash}{100 * high:.{digits}f})"
+    return text.replace("-", "−").replace(" ", "\u00a0")
 
 
 def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
-    """What the model is worth on each data set and subset, as text to be shown.
+    """Metrics on each data set and subset, formatted for display.
 
     Parameters
     ----------
@@ -36,21 +36,21 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
     """
     rows = {}
     for name in sources(metrics):
-        found = measured(metrics, split, name)
-        decided = found["decided"]
+        measures = measured(metrics, split, name)
+        decided = measures["decided"]
         rows[name] = [
-            f"{found['images']:,}",
-            interval_text(found["accuracy"], *found["accuracy_interval"]),
+            f"{measures['images']:,}",
+            interval_text(measures["accuracy"], *measures["accuracy_interval"]),
             f"{100 * decided['coverage']:.1f}",
             interval_text(np.nan if decided["accuracy"] is None else decided["accuracy"], np.nan, np.nan),
-            f"{found['calibration']['ece']:.3f}",
-            f"{found['roc_auc']:.4f}",
+            f"{measures['calibration']['ece']:.3f}",
+            f"{measures['roc_auc']:.4f}",
         ]
     columns = [
         "Images",
         "Accuracy, %",
         "Decided, %",
-        "Of those right, %",
+        "Accuracy of decided, %",
         "Calibration error",
         "Area under ROC",
     ]
@@ -58,17 +58,16 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
 
 
 def source_table_reading(metrics: dict[str, Any], split: str) -> str:
-    """On which source the model does best and worst."""
-    found = {name: measured(metrics, split, name) for name in sources(metrics)}
-    best = max(found, key=lambda name: found[name]["accuracy"])
-    worst = min(found, key=lambda name: found[name]["accuracy"])
+    """Sources with the highest and lowest accuracy."""
+    measures = {name: measured(metrics, split, name) for name in sources(metrics)}
+    best = max(measures, key=lambda name: measures[name]["accuracy"])
+    worst = min(measures, key=lambda name: measures[name]["accuracy"])
     if best == worst:
-        return f"On the {split} split of {best}, {percent(found[best]['accuracy'])} are predicted as annotated."
+        return f"On the {split} split of {best}, accuracy is {percent(measures[best]['accuracy'])}."
     return (
-        f"On the {split} splits, {percent(found[best]['accuracy'])} of {best} and "
-        f"{percent(found[worst]['accuracy'])} of {worst} are predicted as annotated; of these, "
-        f"{percent(found[best]['decided']['coverage'])} and {percent(found[worst]['decided']['coverage'])} "
-        "are decided, the others are “uncertain”."
+        f"On the {split} splits, accuracy is highest on {best}, {percent(measures[best]['accuracy'])}, and lowest on "
+        f"{worst}, {percent(measures[worst]['accuracy'])}; {percent(measures[best]['decided']['coverage'])} and "
+        f"{percent(measures[worst]['decided']['coverage'])} of their images are decided, the others are “uncertain”."
     )
 
 
@@ -83,63 +82,62 @@ def cross_source_table(cross_source: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text to be shown.
+        Formatted for display.
     """
-    shown = cross_source.assign(
+    rows = cross_source.assign(
         row=[
             f"{trained_on} (run {run})"
             for run, trained_on in zip(cross_source["run"], cross_source["trained_on"], strict=True)
         ],
-        text=[interval_text(*each) for each in cross_source[["accuracy", "low", "high"]].to_numpy()],
+        text=[interval_text(*values) for values in cross_source[["accuracy", "low", "high"]].to_numpy()],
     )
-    table = shown.pivot(index="row", columns="source", values="text")
-    table = table.reindex(index=shown["row"].unique(), columns=cross_source["source"].unique())
+    table = rows.pivot(index="row", columns="source", values="text")
+    table = table.reindex(index=rows["row"].unique(), columns=cross_source["source"].unique())
     return table.rename_axis(index=None, columns=None)
 
 
 def cross_source_reading(cross_source: pd.DataFrame) -> str:
-    """What this run is worth beside the others, on each test split."""
+    """Accuracy of this run compared with the best other run, on each test split."""
     first = cross_source["run"].iloc[0]
     own = cross_source[cross_source["run"] == first].set_index("source")
     others = cross_source[cross_source["run"] != first]
     if others.empty:
         return "No other run was measured on the same test images."
-    told = []
+    parts = []
     for source, row in own.iterrows():
         rival = others[others["source"] == source].sort_values("accuracy").iloc[-1]
         apart = 100 * (row["accuracy"] - rival["accuracy"])
         clear = row["low"] > rival["high"] or rival["low"] > row["high"]
         place = f"{abs(apart):.1f} percentage points {'above' if apart > 0 else 'below'}"
-        told.append(
+        parts.append(
             f"{place if abs(apart) >= 0.05 else 'level with'} the best other run on {source}"
             + ("" if clear else " (intervals overlap)")
         )
-    return f"Trained on {own['trained_on'].iloc[0]}, this run is {', '.join(told)}."
+    return f"Trained on {own['trained_on'].iloc[0]}, this run is {', '.join(parts)}."
 
 
 def label_noise_table(metrics: dict[str, Any]) -> pd.DataFrame:
-    """Labels that confident learning doubts in each data set, as text to be shown."""
+    """Labels that confident learning suspects to be wrong, by data set, formatted for display."""
     rows = {
         name: [
-            f"{found['images']:,}",
-            f"{100 * found['noise_rate']:.1f}",
-            f"{found['suggested']['female to male']:,}",
-            f"{found['suggested']['male to female']:,}",
+            f"{noise['images']:,}",
+            f"{100 * noise['noise_rate']:.1f}",
+            f"{noise['suggested']['female to male']:,}",
+            f"{noise['suggested']['male to female']:,}",
         ]
-        for name, found in metrics["label_noise"].items()
+        for name, noise in metrics["label_noise"].items()
     }
     columns = ["Images", "Estimated noise, %", "Female, perhaps male", "Male, perhaps female"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def label_noise_reading(metrics: dict[str, Any]) -> str:
-    """How many labels are doubted, and what that does not say."""
-    told = ", ".join(
-        f"{found['issues']:,} of {found['images']:,} in {name} (noise estimated at {percent(found['noise_rate'])})"
-        for name, found in metrics["label_noise"].items()
+    """Number of suspected label errors, and the limits of the estimate."""
+    parts = ", ".join(
+        f"{noise['issues']:,} of {noise['images']:,} in {name} (noise estimated at {percent(noise['noise_rate'])})"
+        for name, noise in metrics["label_noise"].items()
     )
     return (
-        f"Confident learning doubts {told}: validation and test labels against the model’s scores, which never saw "
-        "them. A doubted label may as well be the model’s own mistake. Training images would need scores from networks "
-        "trained without them."
+        f"Confident learning suspects the labels of {parts}, from the model’s scores on validation and test images. A "
+        "suspected label may be right and the model wrong. Training images are left out: the model has seen them."
     )

@@ -1,16 +1,19 @@
 """How every figure looks: colours, type, and the options that charts have in common.
 
 Knows nothing of what is drawn. Importing it makes Bokeh the backend of HoloViews without writing anything to a
-notebook: a page loads BokehJS itself. Backgrounds are transparent, so that a page's own colour shows through.
+notebook: a page loads BokehJS itself. `THEME` is the one Bokeh theme of report and explorer; the report embeds figures
+with it, the explorer hands it to its design. Backgrounds are transparent, so that a page's own colour shows through.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import holoviews as hv
 import holoviews.plotting.bokeh
 from bokeh.core.properties import value
 from bokeh.models import DataRange1d
+from bokeh.palettes import interp_palette
+from bokeh.themes import Theme
 
 __all__ = [
     "CATEGORIES",
@@ -20,12 +23,14 @@ __all__ = [
     "LABEL_COLOURS",
     "QUIET",
     "SEQUENTIAL",
+    "THEME",
     "chart",
     "colour_bar",
+    "diagonal",
     "legend",
     "names_of",
+    "over_names",
     "picture",
-    "words",
 ]
 
 hv.Store.set_current_backend("bokeh")
@@ -39,22 +44,78 @@ FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', sans-serif"
 
 # From "higher where labelled female" over nothing to "higher where labelled male".
 _STOPS = ("#7A2136", "#CC6677", "#EFC4C8", "#F6F4F2", "#C6C4EE", "#5651C4", "#211C73")
+DIVERGING = list(interp_palette(_STOPS, 255))
+SEQUENTIAL = list(interp_palette(("#EFEEF9", "#A9A6E4", "#5651C4"), 128))
 
+THEME = Theme(
+    json={
+        "attrs": {
+            "Plot": {
+                "background_fill_alpha": 0,
+                "border_fill_alpha": 0,
+                "outline_line_color": None,
+                "min_border_right": 12,
+            },
+            "Title": {
+                "text_color": INK,
+                "text_font": FONT,
+                "text_font_size": "15px",
+                "text_font_style": "bold",
+                "standoff": 12,
+            },
+            "Axis": {
+                "axis_label_text_font": FONT,
+                "axis_label_text_font_size": "13px",
+                "axis_label_text_font_style": "normal",
+                "axis_label_text_color": INK,
+                "major_label_text_font": FONT,
+                "major_label_text_font_size": "12px",
+                "major_label_text_color": INK,
+                "axis_line_color": None,
+                "major_tick_line_color": None,
+                "minor_tick_line_color": None,
+            },
+            "Grid": {"grid_line_color": QUIET, "grid_line_alpha": 0.22},
+            "Legend": {
+                "background_fill_alpha": 0,
+                "border_line_alpha": 0,
+                "label_text_font": FONT,
+                "label_text_font_size": "13px",
+                "label_text_color": INK,
+                "padding": 0,
+                "margin": 4,
+                "spacing": 14,
+                "glyph_width": 16,
+                "glyph_height": 16,
+            },
+            "ColorBar": {
+                "title_text_font": FONT,
+                "title_text_font_size": "13px",
+                "title_text_font_style": "normal",
+                "title_text_color": INK,
+                "major_label_text_font": FONT,
+                "major_label_text_font_size": "12px",
+                "major_label_text_color": INK,
+                "background_fill_alpha": 0,
+            },
+        }
+    }
+)
+hv.renderer("bokeh").theme = THEME
 
-def _between(colours: tuple[str, ...], steps: int) -> list[str]:
-    """Interpolate colours evenly."""
-    stops = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
-    result = []
-    for step in range(steps):
-        at = step / (steps - 1) * (len(stops) - 1)
-        left = min(int(at), len(stops) - 2)
-        mix = [round(a + (b - a) * (at - left)) for a, b in zip(stops[left], stops[left + 1], strict=True)]
-        result.append("#{:02x}{:02x}{:02x}".format(*mix))
-    return result
-
-
-DIVERGING = _between(_STOPS, 255)
-SEQUENTIAL = _between(("#EFEEF9", "#A9A6E4", "#5651C4"), 128)
+_BARE: dict[str, Any] = {"toolbar": None, "default_tools": [], "active_tools": []}  # charts are read, not operated
+hv.opts.defaults(
+    hv.opts.Overlay(**_BARE),
+    hv.opts.HeatMap(**_BARE),
+    hv.opts.Image(**_BARE),
+    hv.opts.Bars(line_color=None),
+    hv.opts.Histogram(line_color=None),
+    hv.opts.ErrorBars(lower_head=None, upper_head=None, line_width=3, alpha=0.55),
+    hv.opts.Spread(line_color=None, alpha=0.18),
+    hv.opts.Curve(line_width=2.5),
+    hv.opts.Labels(text_color=QUIET, text_font=value(FONT), text_font_size="12px"),
+    hv.opts.VLine(color=QUIET, line_dash="dashed", line_width=2),
+)
 
 
 def chart(title: str, *, height: int = 340, max_width: int | None = None, **more: Any) -> dict[str, Any]:
@@ -69,12 +130,12 @@ def chart(title: str, *, height: int = 340, max_width: int | None = None, **more
     max_width
         In CSS pixels; None lets the chart grow.
     **more
-        Further HoloViews options; ``backend_opts`` are added to the common ones.
+        Further HoloViews options.
     """
-    size: dict[str, Any] = {"height": height, "min_width": 280}
+    size: dict[str, Any] = {"height": height, "min_width": 280, "responsive": True}
     if max_width:
         size["max_width"] = max_width
-    return _common(title, more) | size | {"responsive": True} | more
+    return {"title": title} | size | more
 
 
 def picture(title: str, *, aspect: float, max_width: int, **more: Any) -> dict[str, Any]:
@@ -99,65 +160,18 @@ def picture(title: str, *, aspect: float, max_width: int, **more: Any) -> dict[s
             match_aspect=True, sizing_mode="scale_width", aspect_ratio=aspect, min_width=240, max_width=max_width
         )
 
-    hooks = [keep_shape, *more.pop("hooks", [])]
-    return _common(title, more) | {"responsive": True, "hooks": hooks} | more
+    return {"title": title, "responsive": True, "hooks": [keep_shape, *more.pop("hooks", [])]} | more
 
 
-def _common(title: str, more: dict[str, Any]) -> dict[str, Any]:
-    backend = {
-        "plot.background_fill_alpha": 0,
-        "plot.border_fill_alpha": 0,
-        "plot.outline_line_color": None,
-        "plot.min_border_right": 12,
-        "title.text_color": INK,
-        "title.text_font": FONT,
-        "title.text_font_size": "15px",
-        "title.text_font_style": "bold",
-        "title.standoff": 12,
-    }
-    for axis in ("xaxis", "yaxis"):
-        backend |= {
-            f"{axis}.axis_label_text_font": FONT,
-            f"{axis}.axis_label_text_font_size": "13px",
-            f"{axis}.axis_label_text_font_style": "normal",
-            f"{axis}.axis_label_text_color": INK,
-            f"{axis}.major_label_text_font": FONT,
-            f"{axis}.major_label_text_font_size": "12px",
-            f"{axis}.major_label_text_color": INK,
-            f"{axis}.axis_line_color": None,
-            f"{axis}.major_tick_line_color": None,
-            f"{axis}.minor_tick_line_color": None,
-        }
-    backend |= more.pop("backend_opts", {})
-    return {
-        "title": title,
-        "toolbar": None,
-        "default_tools": [],
-        "active_tools": [],
-        "gridstyle": {"grid_line_color": QUIET, "grid_line_alpha": 0.22},
-        "backend_opts": backend,
-    }
+def over_names(names: Iterable[str]) -> dict[str, Any]:
+    """Options that start title and legend above the names of rows: a phone leaves no room to their right."""
+    width = 6 * max(len(line) for name in names for line in name.split("\n"))  # of a letter, in CSS pixels
+    return {"backend_opts": {"title.offset": -width}, "legend_opts": {"location": (-width, 6)}}
 
 
 def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:
-    """Options of a legend without a box, above the chart unless told otherwise."""
-    return {
-        "show_legend": True,
-        "legend_position": position,
-        "legend_cols": columns,
-        "legend_opts": {
-            "background_fill_alpha": 0,
-            "border_line_alpha": 0,
-            "label_text_font": FONT,
-            "label_text_font_size": "13px",
-            "label_text_color": INK,
-            "padding": 0,
-            "margin": 4,
-            "spacing": 14,
-            "glyph_width": 16,
-            "glyph_height": 16,
-        },
-    }
+    """Options of a legend, by default above the chart."""
+    return {"show_legend": True, "legend_position": position, "legend_cols": columns}
 
 
 def colour_bar(name: str) -> dict[str, Any]:
@@ -166,20 +180,8 @@ def colour_bar(name: str) -> dict[str, Any]:
         "colorbar": True,
         "colorbar_position": "bottom",
         "clabel": name,
-        "colorbar_opts": {
-            "title_text_font": FONT,
-            "title_text_font_size": "13px",
-            "title_text_font_style": "normal",
-            "title_text_color": INK,
-            "major_label_text_font": FONT,
-            "major_label_text_font_size": "12px",
-            "major_label_text_color": INK,
-            "major_tick_line_color": None,
-            "background_fill_alpha": 0,
-            "bar_line_color": None,
-            "height": 12,
-            "padding": 6,
-        },
+        # HoloViews sets these itself, so that a theme cannot.
+        "colorbar_opts": {"bar_line_color": None, "major_tick_line_color": None, "height": 12, "padding": 6},
     }
 
 
@@ -188,6 +190,6 @@ def names_of(names: Sequence[str]) -> dict[str, Any]:
     return legend(columns=1 if max(map(len, names)) > 14 else 2) if len(names) > 1 else {"show_legend": False}
 
 
-def words(colour: str = QUIET, size: int = 13, **more: Any) -> dict[str, Any]:
-    """Options of text within a chart."""
-    return {"text_color": colour, "text_font_size": f"{size}px", "text_font": value(FONT)} | more
+def diagonal() -> hv.Curve:
+    """Dashed line on which two percentages are the same."""
+    return hv.Curve([(0, 0), (100, 100)]).opts(color=QUIET, line_dash="dashed", line_width=1.5)

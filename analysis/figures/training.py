@@ -1,4 +1,4 @@
-"""How accuracy and loss went while the model was trained."""
+"""Accuracy and loss during training."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.rows import points
 
 _SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.LABEL_COLOURS["male"], "solid")}
 
@@ -15,20 +16,15 @@ def _panel(
     history: pd.DataFrame, measure: str, scale: float, *, title: str, xlabel: str = "", **options: Any
 ) -> hv.Overlay:
     kept = float(history.loc[history["kept"], "epoch"].iloc[0])
-    layers: list[hv.Element] = [hv.VLine(kept).opts(color=theme.CATEGORIES[1], line_dash="dotted", line_width=2)]
+    value = "@value{0.00} %" if scale == 100 else "@value{0.0000}"
+    tips = [("epoch", "@epoch"), (measure, value), ("split", "@split")]
+    layers: list[hv.Element] = [hv.VLine(kept).opts(color=theme.CATEGORIES[1], line_dash="dotted")]
     for split, (prefix, colour, dash) in _SPLITS.items():
-        values = scale * history[prefix + measure]
-        exact = [f"{v:.2f} %" if scale == 100 else f"{v:.4f}" for v in values]
-        found = pd.DataFrame({"epoch": history["epoch"], "value": values, "exact": exact, "split": split})
-        layers.append(hv.Curve(found, "epoch", "value", label=split).opts(color=colour, line_width=2.5, line_dash=dash))
-        layers.append(
-            hv.Points(found, ["epoch", "value"], ["exact", "split"]).opts(
-                color=colour,
-                size=6,
-                tools=["hover"],
-                hover_tooltips=[("epoch", "@epoch"), (measure, "@exact"), ("split", "@split")],
-            )
-        )
+        table = pd.DataFrame({"epoch": history["epoch"], "value": scale * history[prefix + measure], "split": split})
+        layers += [
+            hv.Curve(table, "epoch", "value", label=split).opts(color=colour, line_dash=dash),
+            points(table, "epoch", "value", tips, color=colour, size=6),
+        ]
     ticks = sorted({1, *range(5, int(history["epoch"].max()) + 1, 5), int(history["epoch"].max())})
     return hv.Overlay(layers).opts(
         **theme.chart(
@@ -55,7 +51,7 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
         history,
         "accuracy",
         100,
-        title="Did training settle?",
+        title="Did training converge?",
         ylabel="Accuracy (%)",
         height=260,
         **theme.legend(),
@@ -66,7 +62,7 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
         1,
         xlabel="Epoch (passes over the train split)",
         title="",
-        ylabel="Loss (nats an image)",
+        ylabel="Loss (nats per image)",
         height=240,
         show_legend=False,
     )
@@ -78,21 +74,21 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
 
 
 def training_history_reading(history: pd.DataFrame) -> str:
-    """Epoch that is kept, and how far train and validation are apart after it."""
+    """Epoch whose weights are kept, and the gap between train and validation accuracy there."""
     kept = history[history["kept"]].iloc[0]
     gap = 100 * (kept["accuracy"] - kept["val_accuracy"])
     missing = int(history["accuracy"].isna().sum())
-    gaps = f" Train accuracy was not kept in {missing} of the epochs." if missing else ""
+    gaps = f" Train accuracy was not recorded in {missing} of the epochs." if missing else ""
     return (
-        f"What is kept are the weights after epoch {int(kept['epoch'])} of {len(history)} (dotted line), whose loss on "
-        f"the validation split is the lowest of all epochs at full size: {kept['val_loss']:.3f}, with "
-        f"{percent(kept['val_accuracy'])} right. Train accuracy, on distorted faces, is then {abs(gap):.1f} percentage "
+        f"The weights after epoch {int(kept['epoch'])} of {len(history)} are kept (dotted line): their validation loss "
+        f"is the lowest at full size, {kept['val_loss']:.3f}, with an accuracy of {percent(kept['val_accuracy'])}. "
+        f"Train accuracy, on augmented faces, is {abs(gap):.1f} percentage "
         f"points {'above' if gap >= 0 else 'below'} validation accuracy.{gaps}"
     )
 
 
 def training_origin(record: dict[str, Any]) -> str:
-    """What a training began with, and who taught it, in two sentences.
+    """Initial weights and teachers of a training, in two sentences.
 
     Parameters
     ----------
@@ -100,9 +96,9 @@ def training_origin(record: dict[str, Any]) -> str:
         The step "train" of ``run.json``; ``start`` and ``teachers`` may be missing.
     """
     start, teachers = ([f"“{name}”" for name in record.get(key) or ()] for key in ("start", "teachers"))
-    begun = "random weights"
+    initial = "random weights"
     if start:
-        mean = "the mean of the weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
-        begun = f"{mean} {' and '.join(start)}"
-    taught = f", and learned from the probabilities of {' and '.join(teachers)} beside the labels" if teachers else ""
-    return f"The published training began with {begun}{taught}. It ran for {record['epochs']} epochs."
+        mean = "the mean weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
+        initial = f"{mean} {' and '.join(start)}"
+    distilled = f", and learned from the labels and the probabilities of {' and '.join(teachers)}" if teachers else ""
+    return f"The published training started from {initial}{distilled}. It ran for {record['epochs']} epochs."

@@ -6,7 +6,7 @@ Knows the numbers of the tests; knows nothing of how they were computed. The rul
   clearly above 5 %. A test that is not sound decides nothing: "inconclusive".
 - *Beyond chance*: within the face p below 0.05, family-wise over all pixels and channels. If not: "not supported".
 - *More than styling*: with as much held equal as the data allows, p below 0.05 within the face.
-- *Tells people apart*: on people never seen, the nearest average beats a coin with its whole interval.
+- *Predicts the label*: on unseen people, the nearest average beats guessing with its whole interval.
 - *Holds elsewhere*: the correlation with every other data set's map is above 0, with its whole interval.
 
 The hypothesis is "supported" if all hold that could be tested. If it is beyond chance and another one fails, the data
@@ -24,9 +24,9 @@ CONTROLS = {
 }
 QUESTIONS = {
     "sound": "Is the test sound?",
-    "beyond_chance": "Is there more than chance gives?",
+    "beyond_chance": "Is it significant?",
     "more_than_styling": "Is it more than styling?",
-    "tells_apart": "Does it tell people apart?",
+    "tells_apart": "Do the averages predict the label?",
     "elsewhere": "Does it hold elsewhere?",
 }
 

@@ -103,7 +103,9 @@ def _fingerprint(results: Path) -> str:
             ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
             if file.is_file() and not ignored:
                 digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in ("bokeh", "holoviews", "smalldocs"))
+    return digest.hexdigest() + "".join(
+        f" {name} {version(name)}" for name in ("bokeh", "holoviews", "hvplot", "smalldocs")
+    )
 
 
 def _environment(results: Path) -> dict[str, str]:

@@ -350,7 +350,7 @@ def test_the_data_page_shows_people_and_likely_mistakes(shared):
     page = DataPage(shared)
     page.param.update(scope="metadata", people="labels", mistakes="duplicates")
     said = text_of(page)
-    assert "carry both labels" in said
-    assert "repeat an earlier one" in said
+    assert "have both labels" in said
+    assert "duplicate an earlier one" in said
     page.mistakes = "doubts"
     assert "confident learning expects" in text_of(page)

@@ -16,14 +16,18 @@ def results(tmp_path: Path) -> Results:
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
-    [("supported", "differ beyond"), ("not supported", "do not differ beyond"), ("inconclusive", "not settled")],
+    [
+        ("supported", "differ significantly"),
+        ("not supported", "do not differ significantly"),
+        ("inconclusive", "not settled"),
+    ],
 )
 def test_answer_to_the_hypothesis_follows_the_verdict(results: Results, verdict: str, said: str) -> None:
     results.__dict__["hypothesis"] = results.hypothesis | {"verdict": verdict}
     answer = answers.hypothesis_answer(results)
     assert said in answer
     assert f"|g| = {abs(results.hypothesis['largest_in_face']['g']):.2f}" in answer
-    assert "Styling is part of it" in answer and "60 % of the difference in the face is left" in answer
+    assert "Styling is part of it" in answer and "60 % of the difference in the face remains" in answer
     assert answers.percent(results.hypothesis["nearest_average"]["accuracy"]) in answer
 
 

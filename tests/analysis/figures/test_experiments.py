@@ -29,7 +29,7 @@ def test_ablation_reading_names_the_largest_loss_and_gain(results: Results) -> N
     assert "“no augmentation” (−6.0 points" in reading
     assert "“wider” (+0.4)" in reading
     assert "another seed alone moves accuracy by up to 0.2 points" in reading
-    assert "1 of 4 changes differ clearly" in reading
+    assert "1 of 4 changes differ significantly" in reading
 
 
 def test_ablation_reading_follows_the_table(results: Results) -> None:

@@ -31,7 +31,7 @@ from analysis.figures import (
     tables,
     training,
 )
-from analysis.figures.html import figure_html
+from analysis.figures.html import figure_html, table_html
 from analysis.results import Results
 
 
@@ -103,9 +103,11 @@ def test_figure_asks_a_question_that_fits_a_phone(name: str, results: Results) -
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
-    for plot in plots_of(FIGURES[name](results)):
-        assert plot.sizing_mode in ("stretch_width", "scale_width")
-        assert plot.background_fill_alpha == plot.border_fill_alpha == 0
+    plots = plots_of(FIGURES[name](results))
+    assert all(plot.sizing_mode in ("stretch_width", "scale_width") for plot in plots)
+    html = figure_html(FIGURES[name](results), "", "").data
+    for part in ("background_fill_alpha", "border_fill_alpha"):
+        assert len(re.findall(rf'"{part}":0\b', html)) >= len(plots), part
 
 
 @pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion", "together"})
@@ -151,13 +153,13 @@ def test_label_reading_counts_images(results: Results) -> None:
 
 def test_labels_without_identities_are_drawn(results: Results) -> None:
     unknown = results.labels.assign(identities=pd.array([pd.NA] * len(results.labels), dtype="Int64"))
-    assert "not known" in figure_html(labels.label_counts(unknown), "", "").data
+    assert "unknown" in figure_html(labels.label_counts(unknown), "", "").data
     assert "600 images" in labels.label_counts_reading(unknown)
 
 
 def test_attributes_are_ordered_by_difference(results: Results) -> None:
     (plot,) = plots_of(attributes.attribute_prevalence(results.attributes))
-    names = [plot.left[0].major_label_overrides[row] for row in range(39)]
+    names = plot.y_range.factors
     shares = results.attributes.query("scope == 'images'").pivot(
         index="attribute", columns="label", values="prevalence"
     )
@@ -236,19 +238,21 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
     reading = training.training_history_reading(results.history)
     kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
     assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
-    assert f"{kept['val_loss']:.3f}, with {percent(kept['val_accuracy'])} right" in reading
-    assert "not kept" not in reading
+    assert f"{kept['val_loss']:.3f}, with an accuracy of {percent(kept['val_accuracy'])}" in reading
+    assert "not recorded" not in reading
     unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
-    assert "not kept in 1 of the epochs" in training.training_history_reading(unknown)
+    assert "not recorded in 1 of the epochs" in training.training_history_reading(unknown)
 
 
 def test_origin_of_a_training_is_told() -> None:
     anew = training.training_origin({"epochs": 3})
-    assert anew == "The published training began with random weights. It ran for 3 epochs."
+    assert anew == "The published training started from random weights. It ran for 3 epochs."
     taught = training.training_origin({"epochs": 3, "start": ["first"], "teachers": ["first", "second"]})
-    assert "an earlier run, “first”, and learned from the probabilities of “first” and “second”" in taught
+    assert (
+        "an earlier run, “first”, and learned from the labels and the probabilities of “first” and “second”" in taught
+    )
     mixed = training.training_origin({"epochs": 3, "start": ["first", "second"]})
-    assert "the mean of the weights of earlier runs, “first” and “second”." in mixed
+    assert "the mean weights of earlier runs, “first” and “second”." in mixed
 
 
 def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
@@ -316,13 +320,13 @@ def test_label_noise_is_told_with_what_it_does_not_say(results: Results) -> None
     table = tables.label_noise_table(results.metrics)
     assert table.loc["other"].tolist() == ["200", "2.1", "3", "1"]
     reading = tables.label_noise_reading(results.metrics)
-    assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may as well be" in reading
+    assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may be right" in reading
 
 
 def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results: Results) -> None:
     for people in (True, False):
         (plot,) = plots_of(fairness.group_gaps(results.groups, people=people))
-        names = [plot.left[0].major_label_overrides[row] for row in sorted(plot.left[0].major_label_overrides)]
+        names = plot.y_range.factors
         own = results.groups.query("run == 'synthetic' and gap > 0")
         own = own[own["feature"].isin(fairness.PEOPLE) == people].sort_values("gap")
         assert [name.split(", ")[0] for name in names] == [
@@ -347,7 +351,7 @@ def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> N
 def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None:
     table = fairness.group_table(results.groups)
     assert len(table) == 14
-    assert table.loc["other: age 0–9", "Right of those, %"] == "–"
+    assert table.loc["other: age 0–9", "Accuracy of decided, %"] == "–"
     assert table.loc["other: labelled male", "F as M, %"] == "–"
     assert (table["Gap"] == "best").sum() == 4
     before_and_after = fairness.gap_table(results.groups)
@@ -365,7 +369,7 @@ def test_sums_for_the_model_card_hold_the_worst_of_each_kind(results: Results) -
     said = fairness.summary(results.groups)
     for row, text in fairness.gap_table(results.groups)["synthetic"].items():
         assert f"{row}: {text}" in said
-    assert fairness.summary(results.groups.head(0)).startswith("The run knows no groups")
+    assert fairness.summary(results.groups.head(0)).startswith("The run has no groups")
     assert "from 0 to 1 (standard" in robustness.bearable(results.robustness, "blur")
 
 
@@ -377,7 +381,7 @@ def test_interval_text_is_one_line_with_true_minus_signs() -> None:
 
 def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
     reading = robustness.accuracy_curve_reading(results.robustness, "blur")
-    assert "on synthetic 95.0 % of intact faces and 55.0 % at 6" in reading
+    assert "on synthetic, accuracy is 95.0 % on intact faces and 55.0 % at 6" in reading
     assert "within 0 to 1" in reading
     with pytest.raises(UserError, match="blur, noise"):
         robustness.accuracy_curve(results.robustness, "snow")
@@ -386,9 +390,9 @@ def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
 def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) -> None:
     found = results.explanation
     assert "256 test faces" in explanation.heat_maps_reading(found)
-    assert "beats walks that know nothing" in explanation.faithfulness_reading(found)
+    assert "significantly better than both baselines" in explanation.faithfulness_reading(found)
     doubtful = found.assign(advantage_low=found["advantage_low"] - 1)
-    assert "does not beat" in explanation.faithfulness_reading(doubtful)
+    assert "not significantly better" in explanation.faithfulness_reading(doubtful)
     with pytest.raises(UserError, match="too few faces"):
         explanation.heat_maps(found.isel(label=slice(0)))
 
@@ -408,6 +412,14 @@ def test_report_table_holds_precision_and_recall(results: Results) -> None:
     assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
     assert table.loc["Accuracy", "F1"] == f"{report['accuracy']:.3f}"
     assert table.loc["Female", "Images"] == "60"
+
+
+def test_text_in_a_table_is_text_and_is_shown_whole() -> None:
+    table = pd.DataFrame({"<b>|g|</b>": ["x" * 80]}, index=pd.Index(["p < 0.05"], name="Name"))
+    html = table_html(table).data
+    assert "&lt;b&gt;|g|&lt;/b&gt;" in html and "p &lt; 0.05" in html and "x" * 80 in html
+    assert "<th>Name</th>" in html
+    assert "<th></th>" not in table_html(table.rename_axis(None)).data
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

@@ -210,6 +210,21 @@ def test_site_is_stale_once_its_results_change(results: Results, site: Path, tmp
     assert (site / "rendered.json").exists()
 
 
+@pytest.mark.parametrize("name", ["hypothesis/verdict.py", "averages/base.py", "figures/theme.py", "core/words.py"])
+def test_site_is_stale_once_any_code_that_draws_it_changes(
+    name: str, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(paths.PACKAGES / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("*.zip"))
+    monkeypatch.setattr(paths, "PACKAGES", tmp_path)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "rendered.json").write_text(json.dumps({"fingerprint": render._fingerprint(results.folder)}), "utf-8")
+    assert not render.is_stale(results.folder, site)
+    with (tmp_path / "analysis" / name).open("a", encoding="utf-8") as module:
+        module.write("\nCHANGED = True\n")
+    assert render.is_stale(results.folder, site)
+
+
 def test_stamp_that_cannot_be_read_is_stale(results: Results, tmp_path: Path) -> None:
     (tmp_path / "rendered.json").write_text("{", encoding="utf-8")
     assert render.is_stale(results.folder, tmp_path)
@@ -258,7 +273,7 @@ def test_data_set_without_attributes_or_repeated_people_has_a_page_that_says_so(
     results.attributes.head(0).to_parquet(study / "attributes.parquet", index=False)
     results.cooccurrence.head(0).to_parquet(study / "cooccurrence.parquet", index=False)
     page = Page(render.render(bare, tmp_path / "site", renderer="embedded") / "site" / "data.html")
-    assert page.text.count("Not shown: this run knows no attributes of its images") == 2
+    assert page.text.count("Not shown: this run has no attributes of its images") == 2
     assert "Not shown: too few people have two images or more" in page.text
     assert page.figures == page.captions > 4
 
