@@ -15,6 +15,7 @@ from analysis.results import Run
 from model.predict import Predictor, calibrated, decision
 from model.training.dataset import Faces, known_people, load_split, source_names
 
+FEWEST = 50  # images in each split of a part that is reported by itself: of fewer, chance decides
 AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages
 
 
@@ -154,7 +155,8 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
     sources, subsets : dict
         Name -> bool (n,). Sources that know ages have a subset of ages 10 to 80, which other published models are
         measured on: "NAME, ages 10-80". Parts of a data set, where its table of labels has a column ``source``, are
-        subsets, too: "NAME, PART". Subsets in which a split lacks a label are left out.
+        subsets, too: "NAME, PART". Subsets in which a split lacks a label, and parts of fewer than 50 images in a
+        split, are left out.
     """
     sources = {name: (scored["dataset"] == name).to_numpy() for name in datasets}
     subsets = {}
@@ -164,7 +166,8 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
             continue
         subsets[f"{name}, ages {low}-{high}"] = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
     source = source_names(scored)
-    subsets |= {str(name): source == name for name in np.unique(source) if name not in sources}
+    sizes = scored.groupby([source, scored["split"].to_numpy()]).size().groupby(level=0).min()
+    subsets |= {str(name): source == name for name in sizes.index[sizes >= FEWEST] if name not in sources}
     return sources, {name: inside for name, inside in subsets.items() if _complete(scored, inside)}
 
 

@@ -17,6 +17,7 @@ from analysis.results import Results, Run
 from analysis.results.publish import PUBLISHED, publish
 from model.commands import app
 from model.evaluation import evaluate as module
+from model.evaluation import scores
 from model.evaluation.evaluate import choose, evaluate, split_metrics
 from model.evaluation.scores import check_both_labels, check_disjoint, parts
 
@@ -289,7 +290,8 @@ def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
     assert parts(table.assign(age=pd.array([pd.NA] * 18, dtype="Int64")), ["u"])[1] == {}
 
 
-def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels() -> None:
+def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "FEWEST", 2)
     table = pd.DataFrame(
         {
             "dataset": "more",
@@ -302,6 +304,8 @@ def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels() -
     assert list(sources) == ["more"]
     assert list(subsets) == ["more, press", "more, web"]
     assert subsets["more, web"].sum() == 6
+    monkeypatch.setattr(scores, "FEWEST", 3)
+    assert parts(table, ["more"])[1] == {}  # two images in a split say nothing
 
 
 def test_a_person_of_celeba_is_the_same_in_every_data_set() -> None:
