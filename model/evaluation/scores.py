@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
 from analysis.data.dataset import Dataset
 from analysis.results import Run
+from analysis.results.records import Band
 from model.predict import Predictor, calibrated, decision
 from model.training.dataset import Faces, known_people, load_split, source_names
 
@@ -52,9 +52,11 @@ class TrainedRun:
         folder = run.folder / "model"
         if not (folder / "model.json").exists():
             raise UserError(f"run {run.name!r} has no trained model: run `meanface train NAME --run {run.name}` first")
-        record: dict[str, Any] = run.results.run["steps"]["train"]
-        datasets = [Dataset.open(name) for name in record["datasets"]]
-        return cls(run, Predictor.load(folder), datasets, record["data"])
+        step = run.results.run.steps.train
+        if step is None:
+            raise UserError(f"run {run.name!r} does not say what it was trained on: train it again")
+        datasets = [Dataset.open(name) for name in step.datasets]
+        return cls(run, Predictor.load(folder), datasets, step.data)
 
     @property
     def dataset_names(self) -> list[str]:
@@ -86,7 +88,7 @@ def score_splits(predictor: Predictor, datasets: Sequence[Dataset]) -> tuple[pd.
     return pd.concat(tables, ignore_index=True), faces  # SPLITS end with "test"
 
 
-def decided(scored: pd.DataFrame, temperature: float, band: dict[str, float]) -> pd.DataFrame:
+def decided(scored: pd.DataFrame, temperature: float, band: Band) -> pd.DataFrame:
     """Add ``p_male`` in [0, 1] and ``decision`` ("female", "male" or "uncertain") to a table with ``logit``."""
     p_male = calibrated(scored["logit"].to_numpy(), temperature)
     return scored.assign(p_male=p_male, decision=[decision(p, band) for p in p_male])
