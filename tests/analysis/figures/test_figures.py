@@ -207,7 +207,7 @@ def test_quality_reading_compares_means(results: Results) -> None:
     female, male = (float(number) for number in re.findall(r"(0\.\d+) for", reading))
     assert female > male
     assert "overlap by" in reading
-    assert quality.quality_histogram_reading(results.quality, "width") == "All images share one width: 89 pixels."
+    assert quality.quality_histogram_reading(results.quality, "width") == "All images have the same width: 89 pixels."
 
 
 def test_unknown_quality_is_refused(results: Results) -> None:
