@@ -127,8 +127,8 @@ def main() -> None:
         bare = (before + decode_rate(path)) / 2  # before and after, as other work may come and go
         print(f"{'cv2.imdecode alone':<28}{bare:8.0f} images a second  1.00")
         for align, run in found.items():
-            ratio = f"{run['rate'] / bare:.2f}, aimed at {TARGET}"
-            print(f"{f'ingest --align {align}':<28}{run['rate']:8.0f} images a second  {ratio}")
+            share = f"{run['rate'] / bare:.2f}, aimed at {TARGET}"
+            print(f"{f'ingest --align {align}':<28}{run['rate']:8.0f} images a second  {share}")
         peaks = {size: process(archives[size], "source")["peak"] for size in sizes}
         for size, peak in peaks.items():
             ratio = peak / peaks[sizes[0]]

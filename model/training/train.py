@@ -399,7 +399,9 @@ def _balance_last_layer(network: keras.Model, training: Training, train_split: F
     balance = sampling_weights(groups(train_split), 1.0)
     watched = watched_groups(validation)
     best = balanced(layer, (shown, train_split.male > 0, balance), (unseen, validation.male > 0), watched)
-    network.get_layer("male").set_weights([best.weights[:, None].astype(np.float32), np.float32([best.bias])])
+    network.get_layer("male").set_weights(
+        [best.weights[:, None].astype(np.float32), np.array([best.bias], dtype=np.float32)]
+    )
     before, after = (worst_loss(each.logits(unseen), validation.male > 0, watched) for each in (layer, best))
     print(f"Last layer: log loss of the worst group {before:.4f}, fitted again {after:.4f}", flush=True)
 
