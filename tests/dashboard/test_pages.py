@@ -353,4 +353,4 @@ def test_the_data_page_shows_people_and_likely_mistakes(shared):
     assert "have both labels" in said
     assert "duplicate an earlier one" in said
     page.mistakes = "doubts"
-    assert "confident learning expects" in text_of(page)
+    assert "confident learning estimates" in text_of(page)
