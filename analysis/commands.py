@@ -141,11 +141,10 @@ def study(
     others = [Dataset.open(other) for other in compare or ()]
     with compute.connected(scheduler):
         summary = module.study(Dataset.open(name), written, compare=others, permutations=permutations, seed=seed)
-    verdict = written.results.hypothesis
+    test = written.results.hypothesis
     typer.echo(
-        f"{name}: {summary['images']:,} faces; the hypothesis is {verdict['verdict']} "
-        f"(largest |g| in the face "
-        f"{abs(verdict['largest_in_face']['g']):.2f}, p = {verdict['largest_in_face']['p_value']:.4f})."
+        f"{name}: {summary.images:,} faces; the hypothesis is {test.verdict} "
+        f"(largest |g| in the face {abs(test.largest_in_face.g):.2f}, p = {test.largest_in_face.p_value:.4f})."
     )
 
 

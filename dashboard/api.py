@@ -193,7 +193,7 @@ def router(scorer: Scorer) -> APIRouter:
 
 def _predictor_card(scorer: Scorer) -> dict[str, Any]:
     try:
-        return scorer.predictor.card
+        return scorer.predictor.card.as_json()
     except NotReadyError as error:
         raise Problem(503, str(error)) from None
 

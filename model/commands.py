@@ -219,15 +219,15 @@ def evaluate(
         ) from error
     others = [Run.open(other) for other in compare or ()]
     result = judge(Run.open(run), compare=others, brief=brief, seed=seed)
-    named = result["sources"] | result["subsets"]
+    named = result.sources | result.subsets
     width = 2 + max(map(len, named))
     for name, splits in named.items():
-        for split, found in splits.items():
-            low, high = found["accuracy_interval"]
+        for split, measured in splits.items():
+            low, high = measured.accuracy_interval
             typer.echo(
-                f"{name:<{width}}{split:<11}{found['accuracy']:.2%} of {found['images']:,} right (95 % interval "
-                f"{low:.2%} to {high:.2%}); {found['decided']['coverage']:.1%} decided, of those "
-                f"{found['decided']['accuracy'] or 0:.2%} right"
+                f"{name:<{width}}{split:<11}{measured.accuracy:.2%} of {measured.images:,} right (95 % interval "
+                f"{low:.2%} to {high:.2%}); {measured.decided.coverage:.1%} decided, of those "
+                f"{measured.decided.accuracy or 0:.2%} right"
             )
     typer.echo(f"Next: meanface evaluate RUN --compare {run}" if brief else f"Next: meanface publish {run}")
 

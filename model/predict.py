@@ -5,16 +5,17 @@ annotators judged it; "uncertain" is an answer, and no answer overrides what peo
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import onnxruntime
 
 from analysis.core.errors import UserError
 from analysis.results import published
+from analysis.results.artifacts import CARD
+from analysis.results.records import Band, Card
 from model.faces import Crop, FaceCrop, NoFaceError, PhotoError, faces_in_photo
 
 __all__ = ["FacePrediction", "NoFaceError", "PhotoError", "Predictor", "window"]
@@ -82,9 +83,13 @@ class Predictor:
         What ``model.json`` holds.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: dict[str, Any]) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, card: Card) -> None:
         self._session = session
         self.card = card
+
+    def with_card(self, card: Card) -> Self:
+        """Return the same network with another temperature or band."""
+        return type(self)(self._session, card)
 
     @classmethod
     def load(cls, folder: Path | None = None, *, threads: int = 0) -> Self:
@@ -103,14 +108,13 @@ class Predictor:
             If there is no model, or its file is not the one that its card describes.
         """
         folder = folder or published().model_folder
-        path = folder / "model.json"
-        if not path.exists():
+        if not (folder / CARD.name).exists():
             raise UserError(
                 f"no model in {folder}: run `meanface train` and `meanface evaluate`, or `meanface publish`"
             )
-        card = json.loads(path.read_text("utf-8"))
-        file = folder / card["file"]
-        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
+        card = CARD.read_file(folder / CARD.name)
+        file = folder / card.file
+        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card.sha256:
             raise UserError(f"{file} is not the file that model.json describes: publish the run again")
         return cls(open_session(file, threads), card)
 
@@ -132,10 +136,10 @@ class Predictor:
         ValueError
             If the array has another shape or dtype.
         """
-        frame = tuple(self.card["input"]["frame"])
+        frame = self.card.input.frame
         if faces.ndim != 4 or faces.shape[1:] != (*frame, 3) or faces.dtype != np.uint8:
             raise ValueError(f"faces must be uint8 (n, {frame[0]}, {frame[1]}, 3), got {faces.dtype} {faces.shape}")
-        return self.window_logits(window(faces, self.card["input"]["height"], self.card["input"]["width"]))
+        return self.window_logits(window(faces, self.card.input.height, self.card.input.width))
 
     def window_logits(self, seen: np.ndarray) -> np.ndarray:
         """Uncalibrated scores of pictures that are cut to the network's window already.
@@ -165,11 +169,11 @@ class Predictor:
         numpy.ndarray
             float32 (n,) in [0, 1].
         """
-        return calibrated(self.logits(faces), self.card["temperature"])
+        return calibrated(self.logits(faces), self.card.temperature)
 
     def decide(self, p_male: float) -> str:
         """Say "female", "male", or "uncertain" inside the band that was chosen on the validation split."""
-        return decision(p_male, self.card["band"])
+        return decision(p_male, self.card.band)
 
     def predict_photo(self, data: bytes, *, crop: Crop = "detect") -> list[FacePrediction]:
         """Find every face in a photo and predict each.
@@ -238,8 +242,8 @@ def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
     return (1 / (1 + np.exp(-np.asarray(logits, np.float64) / temperature))).astype(np.float32)
 
 
-def decision(p_male: float, band: dict[str, float]) -> str:
+def decision(p_male: float, band: Band) -> str:
     """Say "uncertain" strictly between the ends of the band, else the more probable label."""
-    if band["low"] < p_male < band["high"]:
+    if band.low < p_male < band.high:
         return "uncertain"
     return "male" if p_male >= 0.5 else "female"

@@ -1,7 +1,6 @@
 """A small complete run with made-up numbers: what tests of pages, figures and the API read."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from synthetic_data_study import write_data_study
 from synthetic_hypothesis import write_hypothesis
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.core.zarr_zip import write_zarr_zip
-from analysis.results import Results
+from analysis.results import Results, artifacts
+from analysis.results.stored import Json
 
 LABELS = ["female", "male"]
 BAND = {"low": 0.3, "high": 0.7}
@@ -53,17 +52,22 @@ def write_results(folder: Path) -> Results:
     _write_study(folder / "study", rng)
     _write_model(folder / "model", rng)
     write_experiments(folder, np.random.default_rng(21))
-    _json(
-        folder / "run.json",
+    made_from = {
+        "data": {name: FINGERPRINT for name in ("synthetic", "other")},
+        "code": {"version": "0.1.0", "commit": None},
+    }
+    _record(
+        artifacts.RUN,
+        folder,
         {
             "run": "synthetic",
             "created": "2025-01-02T03:04:05+00:00",
-            "code": {"version": "0.1.0", "commit": None},
+            "code": made_from["code"],
             "data": {name: {"fingerprint": FINGERPRINT, "images": 1000} for name in ("synthetic", "other")},
             "steps": {
-                "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0},
-                "train": {"datasets": ["synthetic", "other"], "epochs": 12, "seed": 0},
-                "evaluate": {"seed": 0, "compare": ["earlier"]},
+                "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0, **made_from},
+                "train": {"datasets": ["synthetic", "other"], "epochs": 12, "seed": 0, **made_from},
+                "evaluate": {"seed": 0, "compare": ["earlier"], **made_from},
             },
             "versions": {"python": "3.11", "numpy": np.__version__},
         },
@@ -92,8 +96,9 @@ def write_experiments(folder: Path, rng: np.random.Generator) -> None:
         for variant, change in changes.items()
         for dataset in ("synthetic", "other")
     ]
-    pd.DataFrame(rows).to_parquet(folder / "ablation/ablation.parquet", index=False)
-    _json(folder / "ablation/ablation.json", {"epochs": 4, "faces": 800, "seed": 0, "datasets": ["synthetic", "other"]})
+    artifacts.ABLATION.write(pd.DataFrame(rows), folder / "ablation")
+    budget = {"epochs": 4, "faces": 800, "seed": 0, "datasets": ["synthetic", "other"]}
+    _record(artifacts.ABLATION_BUDGET, folder / "ablation", budget)
     trials = pd.DataFrame(
         {
             "trial": range(20),
@@ -106,20 +111,21 @@ def write_experiments(folder: Path, rng: np.random.Generator) -> None:
             "batch_size": rng.choice([32, 64, 128], 20),
         }
     )
-    trials.to_parquet(folder / "search/search.parquet", index=False)
+    artifacts.SEARCH.write(trials, folder / "search")
     best = trials.loc[trials["value"].idxmin(), ["learning_rate", "light", "batch_size"]].to_dict()
     importance = {"learning_rate": 0.7, "batch_size": 0.2, "light": 0.1}
     record = {"sampler": "tpe", "trials": 20, "epochs": 3, "faces": 800, "importance": importance, "best": best}
-    _json(folder / "search/search.json", record)
+    _record(artifacts.SEARCH_RECORD, folder / "search", record)
 
 
-def _json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
+def _record(artifact: Json[Any], folder: Path, fields: dict[str, Any]) -> None:
+    artifact.write(artifact.record.model_validate(fields), folder)
 
 
 def _write_study(folder: Path, rng: np.random.Generator) -> None:
-    _json(
-        folder / "study.json",
+    _record(
+        artifacts.STUDY,
+        folder,
         {
             "dataset": "synthetic",
             "fingerprint": FINGERPRINT,
@@ -138,14 +144,14 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
         [(label, split, n[i], n[i] // 2) for split, n in IMAGES.items() for i, label in enumerate(LABELS)],
         columns=["label", "split", "images", "identities"],
     )
-    labels.astype({"identities": "Int64"}).to_parquet(folder / "labels.parquet", index=False)
-    _attributes(rng).to_parquet(folder / "attributes.parquet", index=False)
+    artifacts.LABELS.write(labels.astype({"identities": "Int64"}), folder)
+    artifacts.ATTRIBUTES.write(_attributes(rng), folder)
     write_data_study(folder, rng)
-    _quality().to_parquet(folder / "quality.parquet", index=False)
+    artifacts.QUALITY.write(_quality(), folder)
     faces = _faces()
-    write_zarr_zip(faces.drop_vars("effect"), folder / "average_faces.zarr.zip")
-    write_zarr_zip(_subsets(faces), folder / "subsets.zarr.zip")
-    _json(folder / "engines.json", ENGINES)
+    artifacts.AVERAGE_FACES.write(faces.drop_vars("effect"), folder)
+    artifacts.SUBSETS.write(_subsets(faces), folder)
+    _record(artifacts.ENGINES, folder, ENGINES)
     write_hypothesis(folder, faces["effect"].to_numpy(), rng)
 
 
@@ -235,7 +241,7 @@ def _subsets(faces: xr.Dataset) -> xr.Dataset:
 
 def _write_model(folder: Path, rng: np.random.Generator) -> None:
     scored = _scored(rng)
-    scored.to_parquet(folder / "predictions.parquet", index=False)
+    artifacts.PREDICTIONS.write(scored, folder)
     sources = {
         name: {split: _split(part[part["split"] == split]) for split in IMAGES}
         for name, part in scored.groupby("dataset", sort=False)
@@ -244,8 +250,9 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
     subsets = {"other, ages 10-80": subset}
     splits = sources["synthetic"]
     noise = {"images": 200, "issues": 4, "noise_rate": 0.021, "suggested": {"female to male": 3, "male to female": 1}}
-    _json(
-        folder / "metrics.json",
+    _record(
+        artifacts.METRICS,
+        folder,
         {
             "datasets": list(sources),
             "splits": splits,
@@ -262,8 +269,9 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
             "serving_bytes": 500000,
         },
     )
-    _json(
-        folder / "model.json",
+    _record(
+        artifacts.CARD,
+        folder,
         {
             "file": "model.onnx",
             "sha256": hashlib.sha256(b"").hexdigest(),
@@ -288,14 +296,14 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
         "learning_rate": 1e-3 * 0.8**epoch,
     }
     history["kept"] = history["val_loss"] == history["val_loss"].min()
-    pd.DataFrame(history).to_parquet(folder / "history.parquet", index=False)
+    artifacts.HISTORY.write(pd.DataFrame(history), folder)
     named = {**sources, **subsets}
-    _curves(named).to_parquet(folder / "curves.parquet", index=False)
-    _groups(rng).to_parquet(folder / "groups.parquet", index=False)
-    _cross_source(named).to_parquet(folder / "cross_source.parquet", index=False)
-    _robustness().to_parquet(folder / "robustness.parquet", index=False)
-    _label_issues(scored).to_parquet(folder / "label_issues.parquet", index=False)
-    write_zarr_zip(_explanation(), folder / "explanation.zarr.zip")
+    artifacts.CURVES.write(_curves(named), folder)
+    artifacts.GROUPS.write(_groups(rng), folder)
+    artifacts.CROSS_SOURCE.write(_cross_source(named), folder)
+    artifacts.ROBUSTNESS.write(_robustness(), folder)
+    artifacts.LABEL_ISSUES.write(_label_issues(scored), folder)
+    artifacts.EXPLANATION.write(_explanation(), folder)
 
 
 def _scored(rng: np.random.Generator) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.core.zarr_zip import write_zarr_zip
+from analysis.results import artifacts
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.tables import identity_table
 
@@ -16,20 +16,21 @@ def write_data_study(folder: Path, rng: np.random.Generator) -> None:
     """Write the files of the data study into the study folder of a run."""
     scopes = {"images": rows(rng, 1000), "metadata": rows(rng, 5000)}
     tables = [cooccurrence_table(found, scope) for scope, found in scopes.items()]
-    pd.concat(tables).to_parquet(folder / "cooccurrence.parquet", index=False)
+    artifacts.COOCCURRENCE.write(pd.concat(tables), folder)
     tables = [identity_table(found, scope) for scope, found in scopes.items()]
-    pd.concat(tables).to_parquet(folder / "identities.parquet", index=False)
-    duplicates().to_parquet(folder / "duplicates.parquet", index=False)
-    doubts().to_parquet(folder / "doubts.parquet", index=False)
+    artifacts.IDENTITIES.write(pd.concat(tables), folder)
+    artifacts.DUPLICATES.write(duplicates(), folder)
+    artifacts.DOUBTS.write(doubts(), folder)
     faces = rng.integers(0, 256, (6, 109, 89, 3), dtype=np.uint8)
     samples = xr.Dataset(
         {
             "face": (("picture", "y", "x", "channel"), faces),
             "label": ("picture", ["female"] * 3 + ["male"] * 3),
             "members": ("picture", [24, 24, 20, 24, 24, 24]),
-        }
+        },
+        coords={"channel": ["R", "G", "B"]},
     )
-    write_zarr_zip(samples, folder / "samples.zarr.zip")
+    artifacts.SAMPLES.write(samples, folder)
 
 
 def rows(rng: np.random.Generator, count: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from analysis.hypothesis.regions import REGIONS, WHOLE
 from analysis.hypothesis.test import Findings
+from analysis.results.records import HypothesisRecord
 
 PARTS = (*REGIONS, *WHOLE)
 TITLES = {
@@ -35,7 +36,8 @@ def write_hypothesis(folder: Path, effect: np.ndarray, rng: np.random.Generator)
     size = np.abs(maps["effect"].to_numpy())
     chance = 0.06 + rng.gamma(6, 0.012, 1000).clip(0, 0.2)
     critical = float(np.quantile(chance, 0.95))
-    Findings(_record(size, critical, chance), _regions(), _confounders(), _balance(), _elsewhere(), maps).write(folder)
+    record = HypothesisRecord.model_validate(_record(size, critical, chance))
+    Findings(record, _regions(), _confounders(), _balance(), _elsewhere(), maps).write(folder)
 
 
 def _maps(effect: np.ndarray) -> xr.Dataset:

@@ -16,34 +16,34 @@ MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", 
 
 def numbers(results: Results) -> str:
     """The table of the README's first screen, in Markdown."""
-    test, hypothesis, metrics = results.metrics["splits"]["test"], results.hypothesis, results.metrics
-    face = hypothesis["largest_in_face"]
+    test, hypothesis, metrics = results.metrics.splits["test"], results.hypothesis, results.metrics
+    face = hypothesis.largest_in_face
     rows = []
-    for name, splits in (metrics["sources"] | metrics["subsets"]).items():
+    for name, splits in (metrics.sources | metrics.subsets).items():
         part = splits["test"]
-        low, high = part["accuracy_interval"]
+        low, high = part.accuracy_interval
         rows.append(
             (
-                f"Accuracy on {part['images']:,} test photos of {name}",
-                f"**{percent(part['accuracy'])}** (95 % interval {percent(low)} to {percent(high)})",
+                f"Accuracy on {part.images:,} test photos of {name}",
+                f"**{percent(part.accuracy)}** (95 % interval {percent(low)} to {percent(high)})",
             )
         )
     rows += [
         (
-            f"Decided on {metrics['datasets'][0]}, the rest being “uncertain”",
-            f"{percent(test['decided']['coverage'])}, of which {percent(test['decided']['accuracy'])} rightly",
+            f"Decided on {metrics.datasets[0]}, the rest being “uncertain”",
+            f"{percent(test.decided.coverage)}, of which {percent(test.decided.accuracy)} rightly",
         ),
-        (f"Calibration error on {metrics['datasets'][0]}", f"{test['calibration']['ece']:.3f}"),
-        ("Model", f"{metrics['parameters']:,} parameters, {metrics['serving_bytes'] / 1e6:.1f} MB"),
+        (f"Calibration error on {metrics.datasets[0]}", f"{test.calibration.ece:.3f}"),
+        ("Model", f"{metrics.parameters:,} parameters, {metrics.serving_bytes / 1e6:.1f} MB"),
         (
             "Do the average faces differ?",
-            f"**{hypothesis['verdict']}**: largest Hedges’ g in the face {abs(face['g']):.2f}, "
-            f"{p_value(face['p_value'])} over "
-            f"{sum(hypothesis['identities'].values()):,} people",
+            f"**{hypothesis.verdict}**: largest Hedges’ g in the face {abs(face.g):.2f}, "
+            f"{p_value(face.p_value)} over "
+            f"{sum(hypothesis.identities.values()):,} people",
         ),
         (
             "The nearer average face alone is right for",
-            f"{percent(hypothesis['nearest_average']['accuracy'])} of unseen faces",
+            f"{percent(hypothesis.nearest_average.accuracy)} of unseen faces",
         ),
     ]
     return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)

@@ -4,8 +4,6 @@ Knows which subsets are worth a name; knows nothing of how they are drawn. A pub
 people, so that nobody can be recognised.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -18,6 +16,7 @@ from analysis.averages.filters import count_people, select
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
+from analysis.results.records import Agreement
 
 _PAIRS = 60  # label with two attributes, drawn for the comparison of the engines
 _RANDOM = 3  # random subsets of each size, drawn for the same
@@ -149,7 +148,7 @@ def _published(subsets: xr.Dataset, index: int) -> Average:
 
 def measure_agreement(
     dataset: Dataset, table: pd.DataFrame, engine: CompressedEngine, *, seed: int = 0, progress: bool = True
-) -> dict[str, Any]:
+) -> Agreement:
     """Compare the quick engine with the exact one.
 
     The grid holds the published subsets and others that the components were not made for: labels with two attributes,
@@ -167,40 +166,36 @@ def measure_agreement(
 
     Returns
     -------
-    dict
-        ``images``, ``mean_components``, ``spread_components``, ``residual`` (of a single face, root mean square in
-        8-bit steps), ``exact_below`` (faces below which a subset is read instead of estimated), ``bytes_a_face`` and
-        ``subsets`` (how many were compared; 0 where the data set has none that is estimated). With subsets also
-        ``worst_mean``, ``median_mean``, ``worst_spread`` and ``median_spread``: root-mean-square differences of the
-        mean and of the standard deviation, in 8-bit steps; ``worst_subset`` (filter or description of the one with
-        ``worst_mean``) and ``worst_subset_count`` (its faces).
+    Agreement
+        Without differences where the data set has no subset that is estimated.
     """
     facts = engine.facts
-    found: dict[str, Any] = {
-        "images": facts.images,
-        "mean_components": facts.mean_components,
-        "spread_components": facts.spread_components,
-        "residual": facts.residual,
-        "exact_below": facts.exact_below,
-        "bytes_a_face": facts.components,
-    }
+    agreement = Agreement(
+        images=facts.images,
+        mean_components=facts.mean_components,
+        spread_components=facts.spread_components,
+        residual=facts.residual,
+        exact_below=facts.exact_below,
+        bytes_a_face=facts.components,
+        subsets=0,
+    )
     grid = {key: rows for key, rows in _grid(table, facts.exact_below, seed).items() if rows.sum() >= facts.exact_below}
     if not grid:
-        return found | {"subsets": 0}
+        return agreement
     _, mean, spread = moments(dataset.faces, np.stack(list(grid.values())), progress=progress)
     estimates = [engine.average(rows) for rows in grid.values()]
     off_mean = [_apart(estimate.mean, exact) for estimate, exact in zip(estimates, mean, strict=True)]
     off_spread = [_apart(estimate.spread, exact) for estimate, exact in zip(estimates, spread, strict=True)]
     worst = int(np.argmax(off_mean))
-    return found | {
-        "subsets": len(grid),
-        "worst_mean": max(off_mean),
-        "median_mean": float(np.median(off_mean)),
-        "worst_spread": max(off_spread),
-        "median_spread": float(np.median(off_spread)),
-        "worst_subset": list(grid)[worst] or "all faces",
-        "worst_subset_count": estimates[worst].count,
-    }
+    return agreement.changed(
+        subsets=len(grid),
+        worst_mean=max(off_mean),
+        median_mean=float(np.median(off_mean)),
+        worst_spread=max(off_spread),
+        median_spread=float(np.median(off_spread)),
+        worst_subset=list(grid)[worst] or "all faces",
+        worst_subset_count=estimates[worst].count,
+    )
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> float:

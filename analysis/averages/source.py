@@ -70,7 +70,7 @@ def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
     UserError
         If the run publishes no subsets.
     """
-    dataset = Dataset.open(results.study["dataset"])
+    dataset = Dataset.open(results.study.dataset)
     try:
         mark = (average_folder(dataset) / "engine.json").stat().st_mtime_ns
     except OSError:

@@ -6,6 +6,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import in_percent, intervals, points, row_chart
@@ -23,7 +24,7 @@ def runs(groups: pd.DataFrame) -> list[str]:
 def group_name(feature: str, group: str) -> str:
     """How a group is written: "age 10-19", "labelled male", "eyeglasses", "no eyeglasses"."""
     if feature in _NAMES:
-        return _NAMES[feature].format(group.replace("-", "–"))
+        return _NAMES[feature].format(group.replace("-", "–") if feature == "age" else group)
     attribute = attribute_name(feature)
     return attribute if group == "with" else f"not: {attribute}"
 
@@ -164,6 +165,31 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
         "M as F, %",
     ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def worst_groups(groups: pd.DataFrame) -> str:
+    """The group of each feature that this run serves worst, in a sentence, the least accurate first.
+
+    Parameters
+    ----------
+    groups
+        As in `group_gaps`, with ``accuracy_low, accuracy_high``.
+    """
+    own = groups[(groups["run"] == groups["run"].iloc[0]) & groups["feature"].isin(PEOPLE)] if len(groups) else groups
+    if own.empty:
+        return "The run has no groups of 20 test images or more."
+    ranked = own.sort_values("accuracy", kind="stable")
+    worst = ranked.drop_duplicates("feature")
+    best = ranked.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
+    parts = []
+    for row in worst.itertuples():
+        other = best.loc[(row.source, row.feature)]
+        parts.append(
+            f"{group_name(row.feature, row.group)} in {row.source}, {percent(row.accuracy)} of {row.images:,} "
+            f"({100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}), against {percent(other['accuracy'])} of "
+            f"{group_name(row.feature, other['group'])}"
+        )
+    return f"Accuracy is lowest, with 95 % intervals, for {'; '.join(parts)}."
 
 
 def summary(groups: pd.DataFrame) -> str:

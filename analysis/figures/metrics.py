@@ -139,7 +139,8 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
         ("images", "@images{0,0}"),
     ]
     for name, colour in zip(names, theme.CATEGORIES, strict=False):
-        bins = pd.DataFrame(measured(metrics, split, name)["calibration"]["bins"]).query("images > 0")
+        rows = [bin_.as_json() for bin_ in measured(metrics, split, name)["calibration"]["bins"]]
+        bins = pd.DataFrame(rows).query("images > 0")
         ends = [wilson(round(row.share_male * row.images), row.images) for row in bins.itertuples()]
         bins = bins.assign(
             low=[low for low, _ in ends],

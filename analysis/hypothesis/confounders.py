@@ -29,6 +29,7 @@ from analysis.core.schema import AGE_BANDS
 from analysis.hypothesis import effect
 from analysis.hypothesis.people import Photos
 from analysis.hypothesis.regions import face_pixels, pools
+from analysis.results.records import ComparisonRecord, ConfounderRecord, Overlap
 
 EXPRESSION = ("Smiling", "Mouth_Slightly_Open")
 AGE = ("Young",)
@@ -311,7 +312,7 @@ def effective(weights: np.ndarray) -> float:
     return float(weights.sum() ** 2 / np.maximum((weights**2).sum(), np.finfo(float).tiny))
 
 
-def overlap(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[dict[str, Any]]:
+def overlap(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Overlap]:
     """How many of each label have each attribute, and whether it can be held equal at either value.
 
     Parameters
@@ -323,9 +324,8 @@ def overlap(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[dict[str, 
 
     Returns
     -------
-    list of dict
-        ``kind, attribute, female, male`` (shares in [0, 1]), ``fewest`` (people in the smallest of the four groups)
-        and ``matchable``, whether that is at least `FEWEST`.
+    list of Overlap
+        An attribute is matchable if at least `FEWEST` people are in the smallest of the four groups.
     """
     rows = []
     for kind, columns in kinds.items():
@@ -335,14 +335,14 @@ def overlap(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[dict[str, 
             has = columns[name].to_numpy() > 0
             fewest = min(int((has == value)[male == label].sum()) for value in (True, False) for label in (True, False))
             rows.append(
-                {
-                    "kind": kind,
-                    "attribute": name,
-                    "female": float(has[~male].mean()),
-                    "male": float(has[male].mean()),
-                    "fewest": fewest,
-                    "matchable": fewest >= FEWEST,
-                }
+                Overlap(
+                    kind=kind,
+                    attribute=name,
+                    female=float(has[~male].mean()),
+                    male=float(has[male].mean()),
+                    fewest=fewest,
+                    matchable=fewest >= FEWEST,
+                )
             )
     return rows
 
@@ -366,7 +366,7 @@ class Survival:
 
     regions: pd.DataFrame
     balance: pd.DataFrame
-    record: dict[str, Any]
+    record: ConfounderRecord
     maps: np.ndarray
 
 
@@ -445,32 +445,32 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
         )
         balances.extend(balance(comparison, kinds, male))
         told.append(
-            {
-                "key": comparison.key,
-                "title": comparison.title,
-                "how": comparison.how,
-                "held": comparison.held,
-                "people": {
+            ComparisonRecord(
+                key=comparison.key,
+                title=comparison.title,
+                how=comparison.how,
+                held=comparison.held,
+                people={
                     "female": int((comparison.used & ~male).sum()),
                     "male": int((comparison.used & male).sum()),
                 },
-                "effective": {
+                effective={
                     "female": effective(comparison.weights * ~male),
                     "male": effective(comparison.weights * male),
                 },
-                "p_value": test.p_value,
-                "max_abs_g_face": test.maximum,
-            }
+                p_value=test.p_value,
+                max_abs_g_face=test.maximum,
+            )
         )
         maps.append(test.g)
-    record = {
-        "photos": len(rows),
-        "permutations": permutations,
-        "resamples": resamples,
-        "comparisons": told,
-        "overlap": overlap(kinds, male),
-        "fewest": FEWEST,
-    }
+    record = ConfounderRecord(
+        photos=len(rows),
+        permutations=permutations,
+        resamples=resamples,
+        comparisons=told,
+        overlap=overlap(kinds, male),
+        fewest=FEWEST,
+    )
     columns = ["comparison", "kind", "covariate", "held", "difference"]
     balance_table = pd.DataFrame(balances, columns=columns)
     return Survival(pd.concat(tables, ignore_index=True), balance_table, record, np.stack(maps))

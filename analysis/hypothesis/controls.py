@@ -3,17 +3,16 @@
 Knows people and photos; knows nothing of figures.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.stats import binomtest
 
 from analysis.hypothesis import effect
 from analysis.hypothesis.effect import ALPHA
 from analysis.hypothesis.people import People, Photos
+from analysis.results.records import Control, FalsePositiveRate, FalsePositives
 
 
-def three_controls(people: People, *, permutations: int, rng: np.random.Generator) -> dict[str, dict[str, float]]:
+def three_controls(people: People, *, permutations: int, rng: np.random.Generator) -> dict[str, Control]:
     """Run the test on labels shuffled once, and on each label's people split at random.
 
     Parameters
@@ -28,14 +27,14 @@ def three_controls(people: People, *, permutations: int, rng: np.random.Generato
     Returns
     -------
     dict
-        Name -> ``p_value`` and ``max_abs_g``.
+        By name.
     """
 
-    def control(images: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    def control(images: np.ndarray, groups: np.ndarray) -> Control:
         result = effect.permutation_test(images, rng.permutation(groups), permutations=permutations, rng=rng)
-        return {"p_value": result.p_value, "max_abs_g": result.maximum}
+        return Control(p_value=result.p_value, max_abs_g=result.maximum)
 
-    def within(male: bool) -> dict[str, float]:
+    def within(male: bool) -> Control:
         images = people.images[people.male == male]
         return control(images, np.arange(len(images)) % 2 == 0)
 
@@ -46,9 +45,11 @@ def three_controls(people: People, *, permutations: int, rng: np.random.Generato
     }
 
 
-def _rate(hits: int, splits: int) -> dict[str, Any]:
+def _rate(p_values: list[np.ndarray]) -> FalsePositiveRate:
+    p = np.concatenate(p_values)
+    hits, splits = int((p <= ALPHA).sum()), len(p)
     interval = binomtest(hits, splits).proportion_ci(method="exact")
-    return {"hits": hits, "splits": splits, "rate": hits / splits, "interval": [interval.low, interval.high]}
+    return FalsePositiveRate(hits=hits, splits=splits, rate=hits / splits, interval=(interval.low, interval.high))
 
 
 def _p_values(images: np.ndarray, observed: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def _p_values(images: np.ndarray, observed: np.ndarray, null: np.ndarray) -> np.
 
 def false_positives(
     people: People, photos: Photos, *, splits: int, permutations: int, rng: np.random.Generator
-) -> dict[str, Any]:
+) -> FalsePositives:
     """Share of random splits within one label that the test calls a difference, at 5 %.
 
     Half of the splits are among people labelled female, half among those labelled male; people keep all their photos.
@@ -88,9 +89,8 @@ def false_positives(
 
     Returns
     -------
-    dict
-        ``alpha``, ``permutations``; ``by_identity`` and, where somebody has several photos, ``by_photo``:
-        ``hits, splits, rate``, and the 95 % Clopper-Pearson ``interval``.
+    FalsePositives
+        With ``by_photo`` where somebody has several photos.
     """
     half = splits // 2
     found: dict[str, list[np.ndarray]] = {"by_identity": [], "by_photo": []}
@@ -109,9 +109,5 @@ def false_positives(
             observed = np.stack([effect.contrast(side[codes]) for side in sides])
             null = effect.exchange(effect.contrast(np.arange(chosen.sum()) % 2 == 0), permutations, rng)
             found["by_photo"].append(_p_values(photos.images[chosen], observed, null))
-    rates: dict[str, Any] = {"alpha": ALPHA, "permutations": permutations}
-    for name, values in found.items():
-        if values:
-            p = np.concatenate(values)
-            rates[name] = _rate(int((p <= ALPHA).sum()), len(p))
-    return rates
+    rates = {name: _rate(values) for name, values in found.items() if values}
+    return FalsePositives(alpha=ALPHA, permutations=permutations, **rates)

@@ -5,7 +5,6 @@ whose people it never saw.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
 from analysis.hypothesis.people import Photos
+from analysis.results.records import AverageAccuracies, AverageAccuracy
 
 COMPONENTS = (10, 20, 50, 100, 200)  # of which the validation split chooses
 
@@ -119,7 +119,7 @@ def fit(photos: Photos, *, seed: int = 0) -> Classifiers:
     return Classifiers(nearest, discriminant, count, explained, int(train.sum()))
 
 
-def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Generator) -> AverageAccuracies:
     """What both classifiers are worth on the test split.
 
     Parameters
@@ -133,21 +133,19 @@ def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Gener
 
     Returns
     -------
-    dict
-        ``nearest_average`` and ``discriminant`` -> ``accuracy`` in [0, 1], its 95 % ``interval`` (people resampled),
-        ``images``, ``split``; the discriminant's with ``components`` and the share of variance ``explained``.
+    AverageAccuracies
     """
     test = (photos.table["split"] == "test").to_numpy()
     people = photos.table.loc[test, "person"].reset_index(drop=True)
-    found: dict[str, dict[str, Any]] = {}
-    for name, rule in {"nearest_average": classifiers.nearest, "discriminant": classifiers.discriminant}.items():
+
+    def measured(rule: _Half) -> AverageAccuracy:
         hits = pd.Series(rule.guess(photos.images[test]) == photos.male[test])
         low, high = accuracy_interval(hits, people, rng=rng)
-        found[name] = {
-            "accuracy": float(hits.mean()),
-            "interval": [low, high],
-            "images": int(test.sum()),
-            "split": "test",
-        }
-    found["discriminant"] |= {"components": classifiers.components, "explained": classifiers.explained}
-    return found
+        return AverageAccuracy(accuracy=float(hits.mean()), interval=(low, high), images=int(test.sum()), split="test")
+
+    nearest = measured(classifiers.nearest)  # in this order, as both draw from one generator
+    discriminant = measured(classifiers.discriminant)
+    return AverageAccuracies(
+        nearest_average=nearest,
+        discriminant=discriminant.changed(components=classifiers.components, explained=classifiers.explained),
+    )

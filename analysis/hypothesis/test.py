@@ -6,20 +6,19 @@ tests and intervals as matrix products), ``regions`` (which parts of the face), 
 ``prediction`` (do averages tell people apart), ``elsewhere`` (other data sets), ``controls`` and ``verdict``.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.core.zarr_zip import write_zarr_zip
 from analysis.hypothesis import confounders, controls, effect, elsewhere, prediction, verdict
 from analysis.hypothesis.effect import ALPHA
 from analysis.hypothesis.people import CHANNELS, People, average_by_person, read_photos
 from analysis.hypothesis.regions import FACE, REGIONS, pools, region_map
+from analysis.results import artifacts
+from analysis.results.records import Effect, Histogram, HypothesisRecord, Survives
 
 STATEMENT = "Men and women have gender-specific facial features that differentiate them."
 
@@ -44,7 +43,7 @@ class Findings:
         ``elsewhere`` (dataset, channel, half_y, half_x).
     """
 
-    record: dict[str, Any]
+    record: HypothesisRecord
     regions: pd.DataFrame
     confounders: pd.DataFrame
     balance: pd.DataFrame
@@ -53,11 +52,12 @@ class Findings:
 
     def write(self, folder: Path) -> None:
         """Write the files of a run's study that hold the test."""
-        text = json.dumps(self.record, indent=1, allow_nan=False)
-        (folder / "hypothesis.json").write_text(text, encoding="utf-8")
-        for name in ("regions", "confounders", "balance", "elsewhere"):
-            getattr(self, name).to_parquet(folder / f"hypothesis_{name}.parquet", index=False)
-        write_zarr_zip(self.maps, folder / "hypothesis_maps.zarr.zip")
+        artifacts.HYPOTHESIS.write(self.record, folder)
+        artifacts.REGIONS.write(self.regions, folder)
+        artifacts.CONFOUNDERS.write(self.confounders, folder)
+        artifacts.BALANCE.write(self.balance, folder)
+        artifacts.ELSEWHERE.write(self.elsewhere, folder)
+        artifacts.EFFECTS.write(self.maps, folder)
 
 
 def region_table(
@@ -106,7 +106,7 @@ def region_table(
     return pd.DataFrame(rows)
 
 
-def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: bool) -> dict[str, Any]:
+def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: bool) -> Effect:
     """Largest effect, where it is and how often chance gives as much anywhere in the picture.
 
     Within the face, too, it is set against chance in the whole picture: a stricter test than needed.
@@ -119,28 +119,27 @@ def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: b
         size = np.where(region < len(FACE), size, 0)
     place = int(size.argmax())
     chance = int((test.null_maximum >= size[place]).sum())
-    return {
-        "g": float(test.g[place]),
-        "channel": CHANNELS[place // (len(size) // len(CHANNELS))],
-        "region": REGIONS[region[place]],
-        "p_value": (1 + chance) / (1 + len(test.null_maximum)),
-    }
+    return Effect(
+        g=float(test.g[place]),
+        channel=CHANNELS[place // (len(size) // len(CHANNELS))],
+        region=REGIONS[region[place]],
+        p_value=(1 + chance) / (1 + len(test.null_maximum)),
+    )
 
 
-def _survives(found: confounders.Survival) -> dict[str, Any] | None:
+def _survives(found: confounders.Survival) -> Survives | None:
     """How much of the difference in the face is left in the strictest comparison; None if nothing was held equal."""
-    told = found.record["comparisons"]
-    if len(told) == 1:
+    if len(found.record.comparisons) == 1:
         return None
-    strictest = told[-1]
-    face = found.regions.query("comparison == @strictest['key'] and region == 'face'").iloc[0]
-    return {
-        "comparison": strictest["key"],
-        "title": strictest["title"],
-        "p_value": strictest["p_value"],
-        "share": float(face["survives"]),
-        "interval": [float(face["survives_low"]), float(face["survives_high"])],
-    }
+    strictest = found.record.comparisons[-1]
+    face = found.regions.query("comparison == @strictest.key and region == 'face'").iloc[0]
+    return Survives(
+        comparison=strictest.key,
+        title=strictest.title,
+        p_value=strictest.p_value,
+        share=float(face["survives"]),
+        interval=(float(face["survives_low"]), float(face["survives_high"])),
+    )
 
 
 def examine(
@@ -210,54 +209,51 @@ def examine(
     whole = compared.table.query("kind == 'all' and channel == 'all'")
     in_face = _largest(test, people.shape, in_face=True)
     found = verdict.criteria(
-        p_value=in_face["p_value"],
+        p_value=in_face.p_value,
         controls=quiet,
         false_positives=alarms,
-        matched_p_value=survives["p_value"] if survives else None,
-        accuracy_low=accuracies["nearest_average"]["interval"][0],
+        matched_p_value=survives.p_value if survives else None,
+        accuracy_low=accuracies.nearest_average.interval[0],
         correlation_low=float(whole["low"].min()) if len(whole) else None,
     )
     picture = regions.query("region == 'whole picture'").set_index("channel")
     counts, edges = np.histogram(test.null_maximum, bins=40)
     beyond = (np.abs(test.g) > test.critical).reshape(len(CHANNELS), -1)
-    record = {
-        "statement": STATEMENT,
-        "verdict": verdict.decide(found),
-        "criteria": found,
-        "p_value": test.p_value,
-        "alpha": ALPHA,
-        "permutations": permutations,
-        "control_permutations": control_permutations,
-        "resamples": resamples,
-        "unit": "identity",
-        "identities": {"female": int((~people.male).sum()), "male": int(people.male.sum())},
-        "mixed_label_identities": people.mixed,
-        "identities_left_out": people.left_out,
-        "max_abs_g": test.maximum,
-        "largest": _largest(test, people.shape, in_face=False),
-        "largest_in_face": in_face,
-        "critical_abs_g": test.critical,
-        "area_significant": float(beyond.any(axis=0).mean()),
-        "area_significant_by_channel": dict(zip(CHANNELS, beyond.mean(axis=1).tolist(), strict=True)),
-        "mean_abs_g": float(picture.loc["all", "mean_abs_g"]),
-        "mean_abs_g_interval": [float(picture.loc["all", "low"]), float(picture.loc["all", "high"])],
-        "mean_abs_g_by_chance": float(picture.loc["all", "by_chance"]),
-        "null_max_abs_g": {
-            "bin_left": edges[:-1].tolist(),
-            "bin_right": edges[1:].tolist(),
-            "count": counts.tolist(),
-        },
-        "survives": survives,
-        "confounders": held.record,
-        "controls": quiet,
-        "false_positives": alarms,
-        **accuracies,
-        "carried_over": {
+    record = HypothesisRecord(
+        statement=STATEMENT,
+        verdict=verdict.decide(found),
+        criteria=found,
+        p_value=test.p_value,
+        alpha=ALPHA,
+        permutations=permutations,
+        control_permutations=control_permutations,
+        resamples=resamples,
+        unit="identity",
+        identities={"female": int((~people.male).sum()), "male": int(people.male.sum())},
+        mixed_label_identities=people.mixed,
+        identities_left_out=people.left_out,
+        max_abs_g=test.maximum,
+        largest=_largest(test, people.shape, in_face=False),
+        largest_in_face=in_face,
+        critical_abs_g=test.critical,
+        area_significant=float(beyond.any(axis=0).mean()),
+        area_significant_by_channel=dict(zip(CHANNELS, beyond.mean(axis=1).tolist(), strict=True)),
+        mean_abs_g=float(picture.loc["all", "mean_abs_g"]),
+        mean_abs_g_interval=(float(picture.loc["all", "low"]), float(picture.loc["all", "high"])),
+        mean_abs_g_by_chance=float(picture.loc["all", "by_chance"]),
+        null_max_abs_g=Histogram(bin_left=edges[:-1].tolist(), bin_right=edges[1:].tolist(), count=counts.tolist()),
+        survives=survives,
+        confounders=held.record,
+        controls=quiet,
+        false_positives=alarms,
+        nearest_average=accuracies.nearest_average,
+        discriminant=accuracies.discriminant,
+        carried_over={
             name: prediction.accuracies(classifiers, other, rng=rng)
             for name, other in their_photos.items()
             if (other.table["split"] == "test").any()
         },
-    }
+    )
     half = photos.shape
     maps = xr.Dataset(
         {
@@ -270,7 +266,7 @@ def examine(
         },
         coords={
             "channel": list(CHANNELS),
-            "comparison": [each["key"] for each in held.record["comparisons"]],
+            "comparison": [each.key for each in held.record.comparisons],
             "dataset": np.array(compared.names, dtype=str),
         },
     )

@@ -13,9 +13,8 @@ The hypothesis is "supported" if all hold that could be tested. If it is beyond 
 does not say whether *faces* differ: "inconclusive".
 """
 
-from typing import Any
-
 from analysis.hypothesis.effect import ALPHA
+from analysis.results.records import Control, FalsePositives, Verdict
 
 CONTROLS = {
     "shuffled_labels": "Labels shuffled between people",
@@ -31,17 +30,17 @@ QUESTIONS = {
 }
 
 
-def is_sound(controls: dict[str, dict[str, float]], false_positives: dict[str, Any] | None) -> bool:
+def is_sound(controls: dict[str, Control], false_positives: FalsePositives | None) -> bool:
     """Whether the controls found nothing and false alarms are about as rare as they should be."""
-    quiet = all(control["p_value"] >= ALPHA / len(controls) for control in controls.values())
-    return quiet and (false_positives is None or false_positives["by_identity"]["interval"][0] <= ALPHA)
+    quiet = all(control.p_value >= ALPHA / len(controls) for control in controls.values())
+    return quiet and (false_positives is None or false_positives.by_identity.interval[0] <= ALPHA)
 
 
 def criteria(
     *,
     p_value: float,
-    controls: dict[str, dict[str, float]],
-    false_positives: dict[str, Any] | None,
+    controls: dict[str, Control],
+    false_positives: FalsePositives | None,
     matched_p_value: float | None,
     accuracy_low: float,
     correlation_low: float | None,
@@ -53,7 +52,7 @@ def criteria(
     p_value
         Of the permutation test, within the face.
     controls
-        Name -> ``p_value``.
+        By name.
     false_positives
         As in `analysis.hypothesis.controls.false_positives`.
     matched_p_value
@@ -77,7 +76,7 @@ def criteria(
     }
 
 
-def decide(found: dict[str, bool | None]) -> str:
+def decide(found: dict[str, bool | None]) -> Verdict:
     """Apply the rule.
 
     Parameters

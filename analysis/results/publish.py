@@ -6,7 +6,6 @@ Knows ``run.json`` and folders; knows nothing of what the steps compute.
 import contextlib
 import datetime
 import importlib.metadata
-import json
 import platform
 import shutil
 import subprocess
@@ -15,6 +14,10 @@ from typing import Any
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
+from analysis.results import artifacts
+from analysis.results.artifacts import ARTIFACTS
+from analysis.results.records import Code, Data, RunRecord, Steps
+from analysis.results.stored import Artifact, Binary
 
 _PACKAGES = (
     "tensorflow",
@@ -26,8 +29,18 @@ _PACKAGES = (
     "holoviews",
 )
 
+README = "README.md"
+_OPENING = """# What is in each file
 
-def code_version() -> dict[str, str | None]:
+One run's stored results: all that the report, the explorer and the API show is read from here. This page is made from
+`analysis/results/artifacts.py`, where each file is declared.
+
+Tables are Parquet (`pandas.read_parquet`), arrays are Zarr in a zip file (`analysis.core.zarr_zip.read_zarr_zip`),
+the rest is JSON: there a name is the way to a value, and `*` stands for any key or item. Intervals are 95 % ones.
+"""
+
+
+def code_version() -> Code:
     """Version of the package and, in a Git checkout, the commit that is checked out."""
     commit = None
     if not paths.INSTALLED:  # a virtual environment may lie in a checkout of something else
@@ -35,7 +48,7 @@ def code_version() -> dict[str, str | None]:
             commit = subprocess.run(
                 ["git", "rev-parse", "HEAD"], cwd=paths.PROJECT, capture_output=True, text=True, check=True
             ).stdout.strip()
-    return {"version": importlib.metadata.version("meanface"), "commit": commit}
+    return Code(version=importlib.metadata.version("meanface"), commit=commit)
 
 
 def _versions() -> dict[str, str]:
@@ -62,63 +75,21 @@ def record_step(run: str, step: str, configuration: dict[str, Any], *, data: dic
     data
         Data set name -> facts with ``fingerprint`` and ``images``.
     """
-    path = paths.run_folder(run) / "run.json"
-    record: dict[str, Any] = {"run": run, "data": {}, "steps": {}}
-    if path.exists():
-        record = json.loads(path.read_text("utf-8"))
-    record["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record["code"] = code_version()
-    record["versions"] = _versions()
-    for name, facts in data.items():
-        record["data"][name] = {"fingerprint": facts["fingerprint"], "images": facts["images"]}
-    record["steps"][step] = {
-        **configuration,
-        "data": {name: facts["fingerprint"] for name, facts in data.items()},
-        "code": record["code"],
-    }
-    with storage.replacing(path) as new:
-        new.write_text(json.dumps(record, indent=1), encoding="utf-8")
-
-
-PUBLISHED = (
-    "run.json",
-    "study/study.json",
-    "study/hypothesis.json",
-    "study/hypothesis_regions.parquet",
-    "study/hypothesis_confounders.parquet",
-    "study/hypothesis_balance.parquet",
-    "study/hypothesis_elsewhere.parquet",
-    "study/hypothesis_maps.zarr.zip",
-    "study/labels.parquet",
-    "study/attributes.parquet",
-    "study/cooccurrence.parquet",
-    "study/identities.parquet",
-    "study/duplicates.parquet",
-    "study/doubts.parquet",
-    "study/samples.zarr.zip",
-    "study/quality.parquet",
-    "study/average_faces.zarr.zip",
-    "study/subsets.zarr.zip",
-    "study/engines.json",
-    "model/metrics.json",
-    "model/history.parquet",
-    "model/predictions.parquet",
-    "model/curves.parquet",
-    "model/groups.parquet",
-    "model/cross_source.parquet",
-    "model/robustness.parquet",
-    "model/label_issues.parquet",
-    "model/explanation.zarr.zip",
-    "model/model.json",
-    "model/model.onnx",
-)
-WHERE_PRESENT = (
-    "ablation/ablation.parquet",
-    "ablation/ablation.json",
-    "search/search.parquet",
-    "search/search.json",
-)
-MAX_WEIGHTS = 10_000_000  # bytes of the float Keras file above which it stays in the run
+    folder = paths.run_folder(run)
+    path = folder / artifacts.RUN.path
+    before = artifacts.RUN.read(folder) if path.exists() else None
+    code = code_version()
+    used = {name: Data(fingerprint=facts["fingerprint"], images=facts["images"]) for name, facts in data.items()}
+    made_from = {**configuration, "data": {name: each.fingerprint for name, each in used.items()}, "code": code}
+    record = RunRecord(
+        run=before.run if before else run,
+        data=(before.data if before else {}) | used,
+        steps=(before.steps if before else Steps()).changed(**{step: made_from}),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        code=code,
+        versions=_versions(),
+    )
+    artifacts.RUN.write(record, folder)
 
 
 def publish(run: str, target: Path) -> list[str]:
@@ -139,32 +110,52 @@ def publish(run: str, target: Path) -> list[str]:
     Raises
     ------
     UserError
-        If the run is missing a part, or its parts come from different data.
+        If a part of the run is missing or damaged, or its parts come from different data.
     """
     source = paths.run_folder(run)
-    missing = [name for name in PUBLISHED if not (source / name).exists()]
+    kept = [each for each in ARTIFACTS if _is_published(each, source)]
+    missing = [each.path for each in kept if not (source / each.path).exists()]
     if missing:
         raise UserError(f"run {run!r} is not complete, {missing[0]} is missing: run study, train and evaluate first")
-    _check_one_data(json.loads((source / "run.json").read_text("utf-8")))
-    names = [*PUBLISHED, *(name for name in WHERE_PRESENT if (source / name).exists())]
-    weights = source / "model" / "model.keras"
-    if weights.exists() and weights.stat().st_size < MAX_WEIGHTS:
-        names.append("model/model.keras")
+    for artifact in kept:
+        artifact.read(source)
+    _check_one_data(artifacts.RUN.read(source))
     with storage.replacing(target) as new:
-        for name in names:
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, new / name)
+        for artifact in kept:
+            (new / artifact.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / artifact.path, new / artifact.path)
+        (new / README).write_text(description(), encoding="utf-8")
         if (target / "LICENSE").exists():  # the terms that results/ is under outlive the run
             shutil.copy2(target / "LICENSE", new / "LICENSE")
-    return names
+    return [*(artifact.path for artifact in kept), README]
 
 
-def _check_one_data(record: dict[str, Any]) -> None:
+def _is_published(artifact: Artifact, source: Path) -> bool:
+    path = source / artifact.path
+    if artifact.published == "where present":
+        limit = artifact.largest if isinstance(artifact, Binary) else None
+        return path.exists() and (limit is None or path.stat().st_size < limit)
+    return artifact.published == "always"
+
+
+def _check_one_data(record: RunRecord) -> None:
     seen: dict[str, str] = {}
-    for step, configuration in record["steps"].items():
-        for name, fingerprint in configuration["data"].items():
+    for key, step in record.steps.items():
+        for name, fingerprint in step.data.items():
             if seen.setdefault(name, fingerprint) != fingerprint:
                 raise UserError(
-                    f"step {step!r} of run {record['run']!r} used another version of {name!r} than the steps before: "
+                    f"step {key!r} of run {record.run!r} used another version of {name!r} than the steps before: "
                     "run study, train and evaluate again"
                 )
+
+
+def description() -> str:
+    """``README.md`` of a published run: what is in each of its files."""
+    parts = [_OPENING]
+    for artifact in ARTIFACTS:
+        where = "" if artifact.published == "always" else f" ({artifact.published})"
+        parts.append(f"## {artifact.path}\n\n{artifact.meaning} Written by `{artifact.made_by}`{where}.\n")
+        rows = [f"| `{name}` | {type_} | {unit} | {meaning} |\n" for name, type_, unit, meaning in artifact.described()]
+        if rows:
+            parts.append("| name | type | unit | meaning |\n|:---|:---|:---|:---|\n" + "".join(rows))
+    return "\n".join(parts)

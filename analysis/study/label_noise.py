@@ -6,8 +6,6 @@ can be fitted many times over: histograms of oriented gradients (Dalal and Trigg
 human detection", CVPR 2005), their principal components, and logistic regression.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -23,6 +21,7 @@ from analysis.core.people import person_names
 from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS
 from analysis.core.stats import wilson
 from analysis.data.cube import blocks
+from analysis.results.records import LabelNoise
 
 FOLDS = 5
 COMPONENTS = 256
@@ -33,7 +32,7 @@ _SMALLEST = 30  # images of a group whose share says anything
 
 def doubted_labels(
     faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0, progress: bool = True
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[LabelNoise, pd.DataFrame]:
     """Estimate how many labels are wrong, and in which groups labels are doubted more often.
 
     Parameters
@@ -49,8 +48,8 @@ def doubted_labels(
 
     Returns
     -------
-    facts : dict
-        What `label_errors` says, ``folds``, and ``accuracy`` of the out-of-fold scores in [0, 1].
+    facts : LabelNoise
+        With ``folds`` and ``accuracy`` of the out-of-fold scores.
     groups : pandas.DataFrame
         ``kind`` ("all", "label" or "attribute"), ``group``, ``images``, ``doubted`` (count), ``share``, and ``low`` and
         ``high``, its 95 % Wilson interval, in [0, 1]; groups of 30 images or more.
@@ -75,10 +74,10 @@ def doubted_labels(
         if images >= _SMALLEST or kind == "all":
             records.append((kind, group, images, found, found / images, *wilson(found, images)))
     columns = ["kind", "group", "images", "doubted", "share", "low", "high"]
-    return {**facts, "folds": FOLDS, "accuracy": float(right.mean())}, pd.DataFrame(records, columns=columns)
+    return facts.changed(folds=FOLDS, accuracy=float(right.mean())), pd.DataFrame(records, columns=columns)
 
 
-def label_errors(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
+def label_errors(scored: pd.DataFrame) -> tuple[LabelNoise, pd.DataFrame]:
     """Estimate how many labels of one source are wrong, and name the images that are the most suspect.
 
     Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021. It
@@ -92,9 +91,8 @@ def label_errors(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
 
     Returns
     -------
-    facts : dict
-        ``images``, ``issues``, ``noise_rate`` (estimated share of wrong labels, in [0, 1]) and ``suggested``: counts
-        of issues, "female to male" and "male to female".
+    facts : LabelNoise
+        Without ``folds`` and ``accuracy``.
     issues : pandas.DataFrame
         ``source, image_id, split, given, suggested, self_confidence`` (probability of the given label), the most
         suspect first.
@@ -116,15 +114,15 @@ def label_errors(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
         }
     ).reset_index(drop=True)
     counts = issues["given"].value_counts()
-    facts = {
-        "images": len(scored),
-        "issues": len(issues),
-        "noise_rate": float(1 - np.trace(joint) / np.sum(joint)),
-        "suggested": {
+    facts = LabelNoise(
+        images=len(scored),
+        issues=len(issues),
+        noise_rate=float(1 - np.trace(joint) / np.sum(joint)),
+        suggested={
             "female to male": int(counts.get("female", 0)),
             "male to female": int(counts.get("male", 0)),
         },
-    }
+    )
     return facts, issues
 
 

@@ -1,12 +1,9 @@
 """Manifest and cube -> the study part of a run: labels, attributes, quality, average faces and the hypothesis.
 
-Knows what is counted and stored; knows nothing of how it is drawn. See ``analysis.results.reader`` for the files.
+Knows what is counted and stored; knows nothing of how it is drawn. See `analysis.results.artifacts` for the files.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,11 +14,11 @@ from analysis.averages.gallery import build_gallery, measure_agreement
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
-from analysis.core.zarr_zip import write_zarr_zip
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.test import examine
-from analysis.results import Run
+from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
+from analysis.results.records import Duplicates, Frame, StudyRecord
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.label_noise import doubted_labels
 from analysis.study.samples import sample_grid
@@ -36,7 +33,7 @@ def study(
     permutations: int = 5000,
     seed: int = 0,
     progress: bool = True,
-) -> dict[str, Any]:
+) -> StudyRecord:
     """Study an ingested data set and write the study part of a run.
 
     Parameters
@@ -56,7 +53,7 @@ def study(
 
     Returns
     -------
-    dict
+    StudyRecord
         What ``study.json`` holds.
 
     Raises
@@ -84,44 +81,42 @@ def study(
     noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
     scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
     tables = {
-        "labels": label_table(usable),
-        "attributes": pd.concat([attribute_table(rows, scope) for scope, rows in scopes.items()], ignore_index=True),
-        "cooccurrence": pd.concat([cooccurrence_table(rows, scope) for scope, rows in scopes.items()]),
-        "identities": pd.concat([identity_table(rows, scope) for scope, rows in scopes.items()]),
-        "quality": quality_table(usable),
-        "duplicates": duplicate_table(manifest),
-        "doubts": doubts,
+        artifacts.LABELS: label_table(usable),
+        artifacts.ATTRIBUTES: pd.concat([attribute_table(rows, scope) for scope, rows in scopes.items()]),
+        artifacts.COOCCURRENCE: pd.concat([cooccurrence_table(rows, scope) for scope, rows in scopes.items()]),
+        artifacts.IDENTITIES: pd.concat([identity_table(rows, scope) for scope, rows in scopes.items()]),
+        artifacts.QUALITY: quality_table(usable),
+        artifacts.DUPLICATES: duplicate_table(manifest),
+        artifacts.DOUBTS: doubts,
     }
     samples = sample_grid(faces, manifest, seed=seed)
     conflicts = facts["conflicts"]
     known = "identity" in usable and usable["identity"].notna().any()
-    summary = {
-        "dataset": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "images": len(usable),
-        "identities": int(usable["identity"].nunique()) if known else None,
-        "metadata_images": None if metadata is None else len(metadata),
-        "status": {key: facts["status"].get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
-        "aligned_by": {key: int((usable["aligned_by"] == key).sum()) for key in ("landmarks", "source")},
-        "duplicates": {
-            "exact": conflicts["exact"],
-            "near": conflicts["near"],
-            "across_splits": conflicts["duplicates_across_splits"],
-        },
-        "identities_across_splits": conflicts["identities_across_splits"],
-        "label_noise": noise,
-        "frame": {"height": faces.sizes["y"], "width": faces.sizes["x"]},
-    }
+    summary = StudyRecord(
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        images=len(usable),
+        identities=int(usable["identity"].nunique()) if known else None,
+        metadata_images=None if metadata is None else len(metadata),
+        status={key: facts["status"].get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
+        aligned_by={key: int((usable["aligned_by"] == key).sum()) for key in ("landmarks", "source")},
+        duplicates=Duplicates(
+            exact=conflicts["exact"], near=conflicts["near"], across_splits=conflicts["duplicates_across_splits"]
+        ),
+        identities_across_splits=conflicts["identities_across_splits"],
+        label_noise=noise,
+        frame=Frame(height=faces.sizes["y"], width=faces.sizes["x"]),
+    )
     with storage.replacing(run.folder / "study") as folder:
         folder.mkdir()
-        _write_json(folder / "study.json", summary)
+        artifacts.STUDY.write(summary, folder)
         findings.write(folder)
-        for file, table in tables.items():
-            table.to_parquet(folder / f"{file}.parquet", index=False)
-        write_zarr_zip(averages, folder / "average_faces.zarr.zip")
-        write_zarr_zip(samples, folder / "samples.zarr.zip")
-        write_zarr_zip(gallery, folder / "subsets.zarr.zip")
-        _write_json(folder / "engines.json", agreement)
+        for artifact, table in tables.items():
+            artifact.write(table, folder)
+        artifacts.AVERAGE_FACES.write(averages, folder)
+        artifacts.SAMPLES.write(samples, folder)
+        artifacts.SUBSETS.write(gallery, folder)
+        artifacts.ENGINES.write(agreement, folder)
     configuration = {
         "dataset": dataset.name,
         "compare": [other.name for other in compare],
@@ -130,7 +125,3 @@ def study(
     }
     record_step(run.name, "study", configuration, data={each.name: each.facts for each in (dataset, *compare)})
     return summary
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1), encoding="utf-8")

@@ -3,10 +3,10 @@
 Knows scores, labels and sources; knows nothing of faces or files. What is chosen here is chosen on validation.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize_scalar
+
+from analysis.results.records import Band, Calibration, CalibrationBin
 
 RIGHT = 0.99  # share of decided cases that must be right on the validation split of every source
 _BINS = 15
@@ -48,7 +48,7 @@ def _sizes(source: np.ndarray) -> np.ndarray:
 
 def choose_band(
     p_male: np.ndarray, male: np.ndarray, source: np.ndarray | None = None, *, right: float = RIGHT
-) -> dict[str, float]:
+) -> Band:
     """Narrowest band around one half outside of which the wanted share of cases is right, in each source by itself.
 
     A share over all sources together would let an easy one pay for a hard one.
@@ -66,8 +66,8 @@ def choose_band(
 
     Returns
     -------
-    dict
-        ``low`` and ``high``; scores strictly between are "uncertain". Both 0.5 where nothing needs to be held back.
+    Band
+        Both ends 0.5 where nothing needs to be held back.
         Where no band is wide enough, 0 and 1: everything is uncertain.
     """
     distance = np.abs(p_male.astype(np.float64) - 0.5)
@@ -82,14 +82,14 @@ def choose_band(
         allowed &= wrong <= (1 - right) * np.cumsum(inside) + 1e-9
     ends = np.flatnonzero(allowed)
     if not len(ends):
-        return {"low": 0.0, "high": 1.0}
+        return Band(low=0.0, high=1.0)
     if ends[-1] == len(order) - 1:
-        return {"low": 0.5, "high": 0.5}
+        return Band(low=0.5, high=0.5)
     edge = float((distance[order][ends[-1]] + distance[order][ends[-1] + 1]) / 2)
-    return {"low": 0.5 - edge, "high": 0.5 + edge}
+    return Band(low=0.5 - edge, high=0.5 + edge)
 
 
-def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> dict[str, Any]:
+def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> Calibration:
     """Reliability of the probabilities in bins of equal width.
 
     Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
@@ -105,9 +105,7 @@ def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> dict
 
     Returns
     -------
-    dict
-        ``ece``: expected calibration error in [0, 1]; ``bins``: ``left, right, images, confidence`` (mean of
-        ``p_male``) and ``share_male``, the last two None in an empty bin.
+    Calibration
     """
     edges = np.linspace(0, 1, bins + 1)
     where = np.clip(np.digitize(p_male, edges) - 1, 0, bins - 1)
@@ -120,12 +118,12 @@ def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> dict
         if confidence is not None and share is not None:
             error += count / len(p_male) * abs(confidence - share)
         rows.append(
-            {
-                "left": float(edges[index]),
-                "right": float(edges[index + 1]),
-                "images": count,
-                "confidence": confidence,
-                "share_male": share,
-            }
+            CalibrationBin(
+                left=float(edges[index]),
+                right=float(edges[index + 1]),
+                images=count,
+                confidence=confidence,
+                share_male=share,
+            )
         )
-    return {"ece": error, "bins": rows}
+    return Calibration(ece=error, bins=rows)

@@ -46,7 +46,7 @@ def score_rival(run: Run, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
             f"run {run.name!r} was trained or calibrated on {len(both):,} of the test images: train it again"
         )
     logits = test.table.assign(logit=rival.predictor.logits(test.pixels))
-    return rival, decided(logits, rival.predictor.card["temperature"], rival.predictor.card["band"])
+    return rival, decided(logits, rival.predictor.card.temperature, rival.predictor.card.band)
 
 
 def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.
                 "accuracy": float(right.mean()),
                 "low": low,
                 "high": high,
-                "ece": calibration(p_male, male)["ece"],
+                "ece": calibration(p_male, male).ece,
                 "coverage": float((~held).mean()),
                 "decided_accuracy": float(right[~held].mean()) if (~held).any() else np.nan,
             }
@@ -110,6 +110,7 @@ def compared_before(rival: Run, fingerprints: dict[str, str]) -> pd.DataFrame:
         Rows as `cross_source` makes them, of other runs than the rival; none, if there are none.
     """
     results = rival.results
-    if results.run["steps"]["evaluate"]["data"] != fingerprints:
+    step = results.run.steps.evaluate
+    if step is None or step.data != fingerprints:
         return pd.DataFrame()
     return results.cross_source[results.cross_source["run"] != rival.name]

@@ -1,19 +1,18 @@
 """Ranking: ROC and precision-recall curves with bands over people. Knows scores and labels, not their source."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 
 from analysis.core.people import interval, person_numbers, resamples
+from analysis.results.records import Interval, Label, Ranking
 
 RESAMPLES = 1000
 # Good models differ at the left end of the ROC curve and at the right end of precision-recall: points are dense there.
 _RATES = np.concatenate([[0.0], np.geomspace(5e-4, 1, 80)])
 
 
-def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[dict[str, Any], pd.DataFrame]:
+def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking, pd.DataFrame]:
     """How well scores tell the labels apart, at every threshold.
 
     Bands are pointwise 95 % percentile intervals of the curve's height at fixed places ("vertical averaging",
@@ -28,9 +27,7 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[dict[str
 
     Returns
     -------
-    facts : dict
-        ``roc_auc`` and ``roc_auc_interval``; ``average_precision`` and ``average_precision_interval``: label ->
-        value, interval. All in [0, 1].
+    ranks : Ranking
     curves : pandas.DataFrame
         ``curve, x, y, low, high`` in [0, 1]. "roc": share of female taken for male, share of male found.
         "pr_female", "pr_male": share of the label found, share of those called so that are.
@@ -39,23 +36,29 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[dict[str
     male = (scored["label"] == "male").to_numpy()
     once = np.ones((1, len(scored)), np.float32)
     drawn = list(resamples(person_numbers(scored), RESAMPLES, rng))
-    facts: dict[str, Any] = {"average_precision": {}, "average_precision_interval": {}}
+    average_precision: dict[Label, float] = {}
+    intervals: dict[Label, Interval] = {}
     tables = []
-    for label, score, positive in (("female", 1 - p_male, ~male), ("male", p_male, male)):
+    sides: tuple[tuple[Label, np.ndarray, np.ndarray], ...] = (("female", 1 - p_male, ~male), ("male", p_male, male))
+    for label, score, positive in sides:
         walk = _Walk(score, positive)
         area, precision, heights = (np.concatenate(parts) for parts in zip(*map(walk.measure, drawn), strict=True))
-        facts["average_precision"][label] = float(metrics.average_precision_score(positive, score))
-        facts["average_precision_interval"][label] = interval(precision).tolist()
+        average_precision[label] = float(metrics.average_precision_score(positive, score))
+        intervals[label] = tuple(interval(precision).tolist())
         shown = {f"pr_{label}": (1 - _RATES[::-1], 1)}
         if label == "male":
-            facts["roc_auc"] = float(metrics.roc_auc_score(positive, score))
-            facts["roc_auc_interval"] = interval(area).tolist()
             shown["roc"] = (_RATES, 0)
         for name, (x, kind) in shown.items():
             low, high = interval(heights[:, kind])
             y = walk.measure(once)[2][0, kind]
             tables.append(pd.DataFrame({"curve": name, "x": x, "y": y, "low": low, "high": high}))
-    return facts, pd.concat(tables, ignore_index=True)
+    ranks = Ranking(
+        average_precision=average_precision,
+        average_precision_interval=intervals,
+        roc_auc=float(metrics.roc_auc_score(male, p_male)),
+        roc_auc_interval=tuple(interval(area).tolist()),  # of the last side: ROC takes male for positive
+    )
+    return ranks, pd.concat(tables, ignore_index=True)
 
 
 class _Walk:

@@ -5,22 +5,32 @@ nothing. TensorFlow is not needed: what is measured is the file that is served. 
 to the modules that are called here.
 """
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 from tqdm import tqdm
 
-from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
 from analysis.core.schema import LABELS, SPLITS
-from analysis.core.zarr_zip import write_zarr_zip
-from analysis.results import Run
+from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
+from analysis.results.records import (
+    Band,
+    Confusion,
+    Decided,
+    Frame,
+    LabelNoise,
+    MetricsRecord,
+    Ranking,
+    Report,
+    SplitMetrics,
+    Thresholds,
+)
+from analysis.results.stored import Table
 from analysis.study.label_noise import label_errors
 from model.evaluation.calibration import RIGHT, calibration, choose_band, fit_temperature
 from model.evaluation.cross_source import compared_before, cross_source, score_rival
@@ -35,7 +45,7 @@ DEGRADED = 1000  # test images of each source whose degraded copies are scored
 EXPLAINED, MASKS = 256, 200  # test images that are explained, and how many masked copies of each are scored
 
 
-def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed: int = 0) -> dict[str, Any]:
+def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed: int = 0) -> MetricsRecord:
     """Score every split of the data that a run was trained on and write what was found.
 
     Parameters
@@ -54,7 +64,7 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
 
     Returns
     -------
-    dict
+    MetricsRecord
         What ``metrics.json`` holds.
 
     Raises
@@ -72,45 +82,43 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
     check_disjoint(scored)
     check_both_labels(scored)
     chosen = choose(scored[scored["split"] == "validation"])
-    scored = decided(scored, chosen["temperature"], chosen["band"])
-    trained.predictor.card.update(temperature=chosen["temperature"], band=chosen["band"])
-    measured, curves = _measure(scored, trained.dataset_names, seed)
+    scored = decided(scored, chosen.temperature, chosen.band)
+    card = trained.predictor.card.changed(temperature=chosen.temperature, band=chosen.band)
+    trained = replace(trained, predictor=trained.predictor.with_card(card))
+    sources, subsets, curves = _measure(scored, trained.dataset_names, seed)
     unseen = scored[scored["split"] == "test"]
     compared = [(trained, unseen), *(score_rival(other, test) for other in dict.fromkeys(compare) if other != run)]
     noise, issues = _suspect(scored[scored["split"] != "train"])
     folder = run.folder / "model"
-    result = {
-        "datasets": trained.dataset_names,
-        "splits": measured["sources"][trained.dataset_names[0]],
-        **measured,
-        **chosen,
-        "label_noise": noise,
-        "parameters": trained.predictor.card["parameters"],
-        "input": {key: trained.predictor.card["input"][key] for key in ("height", "width")},
-        "serving_bytes": (folder / trained.predictor.card["file"]).stat().st_size,
-    }
-    tables = {
-        "predictions": scored[["image_id", "dataset", "split", "label", "p_male", "decision"]],
-        "curves": curves,
-        "groups": _groups(compared, seed),
-        "cross_source": _cross_source(compared, seed),
-        "label_issues": issues,
+    result = MetricsRecord(
+        datasets=trained.dataset_names,
+        splits=sources[trained.dataset_names[0]],
+        sources=sources,
+        subsets=subsets,
+        **dict(chosen),
+        label_noise=noise,
+        parameters=card.parameters,
+        input=Frame(height=card.input.height, width=card.input.width),
+        serving_bytes=(folder / card.file).stat().st_size,
+    )
+    tables: dict[Table, pd.DataFrame] = {
+        artifacts.PREDICTIONS: scored[["image_id", "dataset", "split", "label", "p_male", "decision"]],
+        artifacts.CURVES: curves,
+        artifacts.GROUPS: _groups(compared, seed),
+        artifacts.CROSS_SOURCE: _cross_source(compared, seed),
+        artifacts.LABEL_ISSUES: issues,
     }
     if brief:
-        for name in ("robustness.parquet", "explanation.zarr.zip"):
-            (folder / name).unlink(missing_ok=True)
+        for left_out in (artifacts.ROBUSTNESS, artifacts.EXPLANATION):
+            (folder / left_out.name).unlink(missing_ok=True)
     else:
-        tables["robustness"] = robustness(trained.predictor, test, images=DEGRADED, seed=seed, progress=True)
+        tables[artifacts.ROBUSTNESS] = robustness(trained.predictor, test, images=DEGRADED, seed=seed, progress=True)
         explanation = explain(trained.predictor, test, faces=EXPLAINED, masks=MASKS, seed=seed, progress=True)
-        with storage.replacing(folder / "explanation.zarr.zip") as new:
-            write_zarr_zip(explanation, new)
-    for name, table in tables.items():
-        with storage.replacing(folder / f"{name}.parquet") as new:
-            table.to_parquet(new, index=False)
-    card = trained.predictor.card | {"test_accuracy": result["splits"]["test"]["accuracy"]}
-    for name, value in (("metrics.json", result), ("model.json", card)):
-        with storage.replacing(folder / name) as new:
-            new.write_text(json.dumps(value, indent=1), encoding="utf-8")
+        artifacts.EXPLANATION.write(explanation, folder)
+    for artifact, table in tables.items():
+        artifact.write(table, folder)
+    artifacts.METRICS.write(result, folder)
+    artifacts.CARD.write(card.changed(test_accuracy=result.splits["test"].accuracy), folder)
     configuration = {
         "seed": seed,
         "right_share_wanted": RIGHT,
@@ -121,7 +129,7 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
     return result
 
 
-def choose(validation: pd.DataFrame) -> dict[str, Any]:
+def choose(validation: pd.DataFrame) -> Thresholds:
     """Choose temperature and band on the validation split, and nothing else.
 
     Parameters
@@ -131,45 +139,47 @@ def choose(validation: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        ``temperature`` (every source weighs the same), ``temperatures`` (what each source would choose for itself),
-        ``band`` (each source is right often enough outside of it), ``band_ages`` and ``right_share_wanted``. The band
-        is chosen on faces within those ages and of unknown age: the looks of small children hardly tell a label, and
-        a band that is wide enough for them leaves little decided of anybody.
+    Thresholds
+        Each source is right often enough outside of the band. It is chosen on faces within ``band_ages`` and of unknown
+        age: the looks of small children hardly tell a label, and a band that is wide enough for them leaves little
+        decided of anybody.
     """
     logits = validation["logit"].to_numpy()
     male = (validation["label"] == "male").to_numpy()
     source = validation["dataset"].to_numpy()
     temperature = fit_temperature(logits, male, source)
     own = {str(name): fit_temperature(logits[source == name], male[source == name]) for name in dict.fromkeys(source)}
-    p_male = decided(validation, temperature, {"low": 0.5, "high": 0.5})["p_male"].to_numpy()
+    p_male = decided(validation, temperature, Band(low=0.5, high=0.5))["p_male"].to_numpy()
     age = validation["age"].astype("Float64") if "age" in validation else pd.Series(pd.NA, validation.index, "Float64")
     meant = (age.isna() | age.between(*AGES)).fillna(True).to_numpy(bool)
-    return {
-        "temperature": temperature,
-        "temperatures": own,
-        "band": choose_band(p_male[meant], male[meant], source[meant]),
-        "band_ages": list(AGES) if age.notna().any() else None,
-        "right_share_wanted": RIGHT,
-    }
+    return Thresholds(
+        temperature=temperature,
+        temperatures=own,
+        band=choose_band(p_male[meant], male[meant], source[meant]),
+        band_ages=AGES if age.notna().any() else None,
+        right_share_wanted=RIGHT,
+    )
 
 
-def _measure(scored: pd.DataFrame, datasets: list[str], seed: int) -> tuple[dict[str, Any], pd.DataFrame]:
-    """``sources`` and ``subsets``: name -> split -> metrics; and the curves of all of them."""
+Measured = dict[str, dict[str, SplitMetrics]]  # source or subset -> split -> metrics
+
+
+def _measure(scored: pd.DataFrame, datasets: list[str], seed: int) -> tuple[Measured, Measured, pd.DataFrame]:
+    """Metrics of sources and of subsets, and the curves of all of them."""
     sources, subsets = parts(scored, datasets)
-    found: dict[str, Any] = {"sources": {}, "subsets": {}}
+    measured: tuple[Measured, Measured] = ({}, {})
     tables = []
-    work = [(kind, name, split) for kind, named in (("sources", sources), ("subsets", subsets)) for name in named
-            for split in SPLITS]  # fmt: skip
-    for kind, name, split in tqdm(work, desc="Measuring", unit="part"):
-        part = scored[(sources | subsets)[name] & (scored["split"] == split)]
-        facts, curves = ranking(part, rng=np.random.default_rng(seed))
-        found[kind].setdefault(name, {})[split] = split_metrics(part, seed=seed) | facts
+    work = [(into, name, rows, split) for into, named in zip(measured, (sources, subsets), strict=True)
+            for name, rows in named.items() for split in SPLITS]  # fmt: skip
+    for into, name, rows, split in tqdm(work, desc="Measuring", unit="part"):
+        part = scored[rows & (scored["split"] == split)]
+        ranks, curves = ranking(part, rng=np.random.default_rng(seed))
+        into.setdefault(name, {})[split] = split_metrics(part, ranks, seed=seed)
         tables.append(curves.assign(source=name, split=split))
-    return found, pd.concat(tables, ignore_index=True)
+    return *measured, pd.concat(tables, ignore_index=True)
 
 
-def _suspect(scored: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
+def _suspect(scored: pd.DataFrame) -> tuple[dict[str, LabelNoise], pd.DataFrame]:
     found = {str(name): label_errors(part) for name, part in scored.groupby("dataset", sort=False)}
     return {name: facts for name, (facts, _) in found.items()}, pd.concat(
         [issues for _, issues in found.values()], ignore_index=True
@@ -195,21 +205,21 @@ def _groups(compared: list[tuple[TrainedRun, pd.DataFrame]], seed: int) -> pd.Da
     )
 
 
-def split_metrics(scored: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
-    """Everything that is reported of one split but for its ranking, which `model.evaluation.curves.ranking` measures.
+def split_metrics(scored: pd.DataFrame, ranks: Ranking, *, seed: int = 0) -> SplitMetrics:
+    """Everything that is reported of one split.
 
     Parameters
     ----------
     scored
-        ``label``, ``p_male``, ``decision`` and, where known, ``identity``; a row an image.
+        ``label``, ``p_male``, ``decision`` and, where known, ``identity``; one row per image.
+    ranks
+        Of the same images, from `model.evaluation.curves.ranking`.
     seed
         Of the bootstrap over people.
 
     Returns
     -------
-    dict
-        See ``analysis.results.reader`` for ``metrics.json``; shares and probabilities in [0, 1]. In ``confusion`` rows
-        are the annotators' labels and columns the model's, both in the order of ``labels``.
+    SplitMetrics
     """
     truth, p_male = scored["label"], scored["p_male"].to_numpy(np.float64)
     male = (truth == "male").to_numpy()
@@ -218,22 +228,23 @@ def split_metrics(scored: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     people = scored["identity"].reset_index(drop=True) if "identity" in scored else None
     low, high = accuracy_interval(right, people, rng=np.random.default_rng(seed))
     sure = (scored["decision"] != "uncertain").to_numpy()
-    return {
-        "images": len(scored),
-        "accuracy": float(right.mean()),
-        "accuracy_interval": [low, high],
-        "balanced_accuracy": float(metrics.balanced_accuracy_score(truth, predicted)),
-        "log_loss": float(metrics.log_loss(male, p_male, labels=[False, True])),
-        "brier": float(metrics.brier_score_loss(male, p_male)),
-        "confusion": {
-            "labels": list(LABELS),
-            "matrix": metrics.confusion_matrix(truth, predicted, labels=LABELS).tolist(),
-        },
-        "report": metrics.classification_report(truth, predicted, labels=LABELS, output_dict=True, zero_division=0),
-        "calibration": calibration(p_male, male),
-        "decided": {
-            "coverage": float(sure.mean()),
-            "accuracy": float(right[sure].mean()) if sure.any() else None,
-            "uncertain": int((~sure).sum()),
-        },
-    }
+    report = metrics.classification_report(truth, predicted, labels=LABELS, output_dict=True, zero_division=0)
+    return SplitMetrics(
+        images=len(scored),
+        accuracy=float(right.mean()),
+        accuracy_interval=(low, high),
+        balanced_accuracy=float(metrics.balanced_accuracy_score(truth, predicted)),
+        log_loss=float(metrics.log_loss(male, p_male, labels=[False, True])),
+        brier=float(metrics.brier_score_loss(male, p_male)),
+        confusion=Confusion(
+            labels=list(LABELS), matrix=metrics.confusion_matrix(truth, predicted, labels=LABELS).tolist()
+        ),
+        report=Report.model_validate(report),
+        calibration=calibration(p_male, male),
+        decided=Decided(
+            coverage=float(sure.mean()),
+            accuracy=float(right[sure].mean()) if sure.any() else None,
+            uncertain=int((~sure).sum()),
+        ),
+        **dict(ranks),
+    )

@@ -144,7 +144,7 @@ def _walks(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, rank: np
     limits = np.linspace(0, rank.size, STEPS + 1)[:, None, None]
     first = (place[None] < limits).astype(np.float32)
     stages = np.concatenate([1 - first, first])
-    p_male = calibrated(predictor.logits(_mixed(face, blurred, stages)), predictor.card["temperature"])
+    p_male = calibrated(predictor.logits(_mixed(face, blurred, stages)), predictor.card.temperature)
     return (p_male if male else 1 - p_male).reshape(2, STEPS + 1)
 
 

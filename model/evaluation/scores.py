@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,11 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
 from analysis.data.dataset import Dataset
 from analysis.results import Run
+from analysis.results.records import Band
 from model.predict import Predictor, calibrated, decision
 from model.training.dataset import Faces, known_people, load_split, source_names
 
+FEWEST = 50  # images in each split of a part that is reported by itself: of fewer, chance decides
 AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages
 
 
@@ -51,9 +52,11 @@ class TrainedRun:
         folder = run.folder / "model"
         if not (folder / "model.json").exists():
             raise UserError(f"run {run.name!r} has no trained model: run `meanface train NAME --run {run.name}` first")
-        record: dict[str, Any] = run.results.run["steps"]["train"]
-        datasets = [Dataset.open(name) for name in record["datasets"]]
-        return cls(run, Predictor.load(folder), datasets, record["data"])
+        step = run.results.run.steps.train
+        if step is None:
+            raise UserError(f"run {run.name!r} does not say what it was trained on: train it again")
+        datasets = [Dataset.open(name) for name in step.datasets]
+        return cls(run, Predictor.load(folder), datasets, step.data)
 
     @property
     def dataset_names(self) -> list[str]:
@@ -85,7 +88,7 @@ def score_splits(predictor: Predictor, datasets: Sequence[Dataset]) -> tuple[pd.
     return pd.concat(tables, ignore_index=True), faces  # SPLITS end with "test"
 
 
-def decided(scored: pd.DataFrame, temperature: float, band: dict[str, float]) -> pd.DataFrame:
+def decided(scored: pd.DataFrame, temperature: float, band: Band) -> pd.DataFrame:
     """Add ``p_male`` in [0, 1] and ``decision`` ("female", "male" or "uncertain") to a table with ``logit``."""
     p_male = calibrated(scored["logit"].to_numpy(), temperature)
     return scored.assign(p_male=p_male, decision=[decision(p, band) for p in p_male])
@@ -154,7 +157,8 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
     sources, subsets : dict
         Name -> bool (n,). Sources that know ages have a subset of ages 10 to 80, which other published models are
         measured on: "NAME, ages 10-80". Parts of a data set, where its table of labels has a column ``source``, are
-        subsets, too: "NAME, PART". Subsets in which a split lacks a label are left out.
+        subsets, too: "NAME, PART". Subsets in which a split lacks a label, and parts of fewer than 50 images in a
+        split, are left out.
     """
     sources = {name: (scored["dataset"] == name).to_numpy() for name in datasets}
     subsets = {}
@@ -164,7 +168,8 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
             continue
         subsets[f"{name}, ages {low}-{high}"] = rows & scored["age"].between(low, high).fillna(False).to_numpy(bool)
     source = source_names(scored)
-    subsets |= {str(name): source == name for name in np.unique(source) if name not in sources}
+    sizes = scored.groupby([source, scored["split"].to_numpy()]).size().groupby(level=0).min()
+    subsets |= {str(name): source == name for name in sizes.index[sizes >= FEWEST] if name not in sources}
     return sources, {name: inside for name, inside in subsets.items() if _complete(scored, inside)}
 
 

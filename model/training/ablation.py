@@ -3,21 +3,19 @@
 Knows trainings and the validation split; the test split is not touched.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from analysis.core import storage
 from analysis.core.people import interval, resamples
 from analysis.data.dataset import Dataset
-from analysis.results import Run
+from analysis.results import Run, artifacts
+from analysis.results.records import AblationRecord, AblationScores, VariantScore
 from model.training.augment import Augmentation
 from model.training.dataset import Faces, dataset_facts, load_split
 from model.training.search import sample
@@ -125,15 +123,15 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
     """
     facts, names = dataset_facts(datasets), [dataset.name for dataset in datasets]
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
-    published = run.results.run["steps"]["train"]
-    budget = {
-        "epochs": epochs,
-        "faces": faces,
-        "seed": seed,
-        "datasets": names,
-        "data": {name: fact["fingerprint"] for name, fact in facts.items()},
-        "teacher": published["code"],
-    }
+    trained = run.results.run.steps.train
+    budget = AblationRecord(
+        epochs=epochs,
+        faces=faces,
+        seed=seed,
+        datasets=names,
+        data={name: fact["fingerprint"] for name, fact in facts.items()},
+        teacher=trained.code if trained else None,
+    )
     short = Training(epochs=epochs, sizes=(0.4, 0.6), average=0.99, warmup=1.0, seed=seed)
     folder = run.folder / "ablation"
     scores = _finished(folder, budget)
@@ -145,33 +143,26 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
         part = sample(_of(train_split, variant.datasets or names), faces, seed)
         start = time.perf_counter()
         logits, parameters = _trained(part, validation, variant.change(short))
-        scores[variant.name] = {
-            "logits": logits.tolist(),
-            "seconds": time.perf_counter() - start,
-            "parameters": parameters,
-        }
+        scores[variant.name] = VariantScore(
+            logits=logits.tolist(), seconds=time.perf_counter() - start, parameters=parameters
+        )
         _write(folder, budget, scores, validation)
     return _write(folder, budget, scores, validation)
 
 
-def _write(folder: Path, budget: dict[str, Any], scores: dict[str, Any], validation: Faces) -> pd.DataFrame:
-    """Keep what is finished, as scores to go on with and as the table that is shown."""
-    table = compared(scores, validation, budget["seed"])
-    folder.mkdir(parents=True, exist_ok=True)
-    with storage.replacing(folder / "scores.json") as new:
-        new.write_text(json.dumps({"budget": budget, "scores": scores}), encoding="utf-8")
-    with storage.replacing(folder / "ablation.parquet") as new:
-        table.to_parquet(new, index=False)
-    with storage.replacing(folder / "ablation.json") as new:
-        new.write_text(json.dumps(budget, indent=1), encoding="utf-8")
+def _write(folder: Path, budget: AblationRecord, scores: dict[str, VariantScore], validation: Faces) -> pd.DataFrame:
+    """Keep what is finished, as scores to resume from and as the table that is shown."""
+    table = compared(scores, validation, budget.seed)
+    artifacts.ABLATION_SCORES.write(AblationScores(budget=budget, scores=scores), folder)
+    artifacts.ABLATION.write(table, folder)
+    artifacts.ABLATION_BUDGET.write(budget, folder)
     return table
 
 
-def _finished(folder: Path, budget: dict[str, Any]) -> dict[str, Any]:
-    path = folder / "scores.json"
-    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"budget": None}
-    scores: dict[str, Any] = kept["scores"] if kept["budget"] == json.loads(json.dumps(budget)) else {}
-    return scores
+def _finished(folder: Path, budget: AblationRecord) -> dict[str, VariantScore]:
+    path = folder / artifacts.ABLATION_SCORES.name
+    kept = artifacts.ABLATION_SCORES.read_file(path) if path.exists() else None
+    return dict(kept.scores) if kept and kept.budget == budget else {}
 
 
 def _of(faces: Faces, names: Sequence[str]) -> Faces:
@@ -191,13 +182,13 @@ def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.nda
     return kept.predict(shown, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()
 
 
-def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.DataFrame:
+def compared(scores: dict[str, VariantScore], validation: Faces, seed: int = 0) -> pd.DataFrame:
     """Table of variants from their logits; see `ablate`.
 
     Parameters
     ----------
     scores
-        Variant -> ``logits`` (n,), ``seconds``, ``parameters``; the reference must be among them.
+        By variant; the reference must be among them.
     validation
         The n faces.
     seed
@@ -205,13 +196,13 @@ def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.Dat
     """
     male = validation.male > 0
     rng = np.random.default_rng(seed)
-    reference = np.asarray(scores[REFERENCE]["logits"]) > 0
+    reference = np.asarray(scores[REFERENCE].logits) > 0
     rows = []
     for dataset, where in validation.table.groupby("dataset", sort=False).indices.items():
         draws = np.concatenate(list(resamples(np.arange(len(where)), _DRAWS, rng)))
         base = (reference == male)[where].astype(np.float32)
         for name, score in scores.items():
-            logits = np.asarray(score["logits"])[where]
+            logits = np.asarray(score.logits)[where]
             gain = ((logits > 0) == male[where]).astype(np.float32) - base
             low, high = interval(draws @ gain / len(where))
             same = name == REFERENCE
@@ -225,8 +216,8 @@ def compared(scores: dict[str, Any], validation: Faces, seed: int = 0) -> pd.Dat
                     "difference": None if same else float(gain.mean()),
                     "low": None if same else float(low),
                     "high": None if same else float(high),
-                    "seconds": score["seconds"],
-                    "parameters": score["parameters"],
+                    "seconds": score.seconds,
+                    "parameters": score.parameters,
                 }
             )
     return pd.DataFrame(rows)

@@ -3,18 +3,18 @@
 import contextlib
 import hashlib
 import io
-import json
 import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from analysis.core.schema import LABELS
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
+from analysis.results.artifacts import CARD
+from analysis.results.records import Band, Card, CardInput
 from model.predict import open_session, session_logits
 from model.training.quantise import quantise
 
@@ -31,7 +31,7 @@ def export(
     calibration: np.ndarray,
     validation: np.ndarray,
     male: np.ndarray,
-) -> dict[str, Any]:
+) -> Card:
     """Write ``model.onnx`` and ``model.json``, and check that the file answers as the network does.
 
     The file has 8 bits where these cost at most half a point of accuracy on the validation split, else it is float.
@@ -53,7 +53,7 @@ def export(
 
     Returns
     -------
-    dict
+    Card
         The card, not yet calibrated: temperature 1 and an empty band, until the run is evaluated. ``bits`` of the
         weights, and ``accuracy_lost`` in [-1, 1], the share of right answers on the validation split that the float
         file has and the file of 8 bits has not.
@@ -71,19 +71,19 @@ def export(
         path = folder / FILE
         shutil.copyfile(small if lost <= LOSS else full, path)
     height, width = network.input_shape[1:3]
-    card = {
-        "file": FILE,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "bits": 8 if lost <= LOSS else 32,
-        "accuracy_lost": lost,
-        "input": {"height": height, "width": width, "frame": [FRAME_HEIGHT, FRAME_WIDTH]},
-        "parameters": network.count_params(),
-        "temperature": 1.0,
-        "band": {"low": 0.5, "high": 0.5},
-        "labels": list(LABELS),
-        "run": run,
-    }
-    (folder / "model.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+    card = Card(
+        file=FILE,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        bits=8 if lost <= LOSS else 32,
+        accuracy_lost=lost,
+        input=CardInput(height=height, width=width, frame=(FRAME_HEIGHT, FRAME_WIDTH)),
+        parameters=network.count_params(),
+        temperature=1.0,
+        band=Band(low=0.5, high=0.5),
+        labels=list(LABELS),
+        run=run,
+    )
+    CARD.write(card, folder)
     return card
 
 

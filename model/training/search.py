@@ -3,10 +3,8 @@
 Knows which hyper-parameters are searched and within what; training itself is ``model.training.train``'s.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,10 +14,10 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
-from analysis.results import Run
+from analysis.results import Run, artifacts
+from analysis.results.records import SearchRecord
 from model.training.dataset import Faces, dataset_facts, load_split
 from model.training.train import Training, compiled, fit, keeper, with_heads
 
@@ -124,7 +122,8 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )
 
-    budget = {"epochs": epochs, "faces": faces, "data": {name: fact["fingerprint"] for name, fact in facts.items()}}
+    fingerprints = {name: fact["fingerprint"] for name, fact in facts.items()}
+    budget = {"epochs": epochs, "faces": faces, "data": fingerprints}
     if study.user_attrs.get("budget", budget) != budget:
         raise UserError(f"{folder} holds a study of other data or of another budget: give its options, or move it")
     study.set_user_attr("budget", budget)
@@ -138,16 +137,19 @@ def search(
     if sum(each.state in _FINISHED for each in study.get_trials(deepcopy=False)) < trials:
         study.optimize(_objective(part, watched, short), callbacks=[told, enough], catch=())
     table = trial_table(study)
-    record = {
-        "sampler": sampler,
-        "trials": len(table),
-        **budget,
-        "datasets": [dataset.name for dataset in datasets],
-        "validation_faces": len(watched),
-        "importance": importance(study),
-        "best": study.best_params,
-    }
-    write_search(folder, table, record)
+    record = SearchRecord(
+        sampler=sampler,
+        trials=len(table),
+        epochs=epochs,
+        faces=faces,
+        data=fingerprints,
+        datasets=[dataset.name for dataset in datasets],
+        validation_faces=len(watched),
+        importance=importance(study),
+        best=study.best_params,
+    )
+    artifacts.SEARCH.write(table, folder)
+    artifacts.SEARCH_RECORD.write(record, folder)
     return table
 
 
@@ -224,12 +226,3 @@ def importance(study: optuna.Study) -> dict[str, float]:
         study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
     )
     return {name: float(value) for name, value in found.items()}
-
-
-def write_search(folder: Path, table: pd.DataFrame, record: dict[str, Any]) -> None:
-    """Write ``search.parquet`` and ``search.json`` into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with storage.replacing(folder / "search.parquet") as new:
-        table.to_parquet(new, index=False)
-    with storage.replacing(folder / "search.json") as new:
-        new.write_text(json.dumps(record, indent=1), encoding="utf-8")

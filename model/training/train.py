@@ -20,7 +20,7 @@ from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.dataset import Dataset
-from analysis.results import Run
+from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, serving_network
@@ -309,7 +309,8 @@ def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
         path = run.folder / "model" / "model.keras"
         if not path.exists():
             raise UserError(f"run {name!r} has no weights to begin with: run `meanface train NAME --run {name}` first")
-        recorded: dict[str, Any] = run.results.run["steps"]["train"]["architecture"]
+        step = run.results.run.steps.train
+        recorded = step.architecture if step else {}
         lists = {key: tuple(recorded[key]) for key in ("filters", "blocks")}  # JSON knows no tuples
         no_heads = {"attributes": 0, "ages": 0, "races": 0}  # which are not served
         served.append(keras.saving.load_model(path))
@@ -488,9 +489,9 @@ def _teacher(run: str) -> Predictor:
 
 def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
     """A teacher's probability of "male", float32 (n,), of pictures at any size."""
-    height, width = teacher.card["input"]["height"], teacher.card["input"]["width"]
+    height, width = teacher.card.input.height, teacher.card.input.width
     seen = np.stack([cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR) for face in faces])
-    return calibrated(teacher.window_logits(seen), teacher.card["temperature"])
+    return calibrated(teacher.window_logits(seen), teacher.card.temperature)
 
 
 def _save(
@@ -538,7 +539,7 @@ def _finish(
     with storage.replacing(run.folder / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
-        history.to_parquet(new / "history.parquet", index=False)
+        artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
     record_step(run.name, "train", configuration, data=facts)
     shutil.rmtree(run.folder / "checkpoint")

@@ -1,12 +1,12 @@
 """Stands in for the model: a predictor without a network, and plain pictures that it answers to."""
 
 import io
-from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
 from analysis.data.photo import decode_photo
+from analysis.results.records import Band, Card, CardInput
 from model.faces import NoFaceError
 from model.predict import FacePrediction
 
@@ -14,18 +14,20 @@ from model.predict import FacePrediction
 class FakePredictor:
     """Answers as `model.predict.Predictor` does: the brighter a photo, the more "male"; a black one has no face."""
 
-    card: ClassVar = {
-        "run": "synthetic",
-        "test_accuracy": 0.97,
-        "labels": ["female", "male"],
-        "band": {"low": 0.4, "high": 0.6},
-        "temperature": 1.0,
-        "sha256": "0" * 64,
-        "input": {"height": 80, "width": 80, "frame": [109, 89]},
-    }
+    card = Card(
+        file="model.onnx",
+        run="synthetic",
+        test_accuracy=0.97,
+        labels=["female", "male"],
+        band=Band(low=0.4, high=0.6),
+        temperature=1.0,
+        sha256="0" * 64,
+        parameters=123456,
+        input=CardInput(height=80, width=80, frame=(109, 89)),
+    )
 
     def decide(self, p_male):
-        if self.card["band"]["low"] < p_male < self.card["band"]["high"]:
+        if self.card.band.low < p_male < self.card.band.high:
             return "uncertain"
         return "male" if p_male >= 0.5 else "female"
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
 from analysis.data.sources import demo_source
+from analysis.results.records import Band
 from model.batch import COLUMNS, find_photos, predict_paths, write_table
 from model.commands import app
 from model.predict import NoFaceError, Predictor, calibrated, decision, window
@@ -133,11 +134,11 @@ def test_window_is_part_of_the_frame() -> None:
 
 
 def test_decision_is_uncertain_only_strictly_inside_the_band() -> None:
-    band = {"low": 0.3, "high": 0.7}
+    band = Band(low=0.3, high=0.7)
     assert [decision(p, band) for p in (0.1, 0.3, 0.31, 0.69, 0.7, 0.9)] == [
         "female", "female", "uncertain", "uncertain", "male", "male",
     ]  # fmt: skip
-    assert decision(0.5, {"low": 0.5, "high": 0.5}) == "male"
+    assert decision(0.5, Band(low=0.5, high=0.5)) == "male"
 
 
 def test_temperature_softens_and_keeps_the_side() -> None:

@@ -192,16 +192,16 @@ def test_gallery_keeps_its_precision_when_written(demo: Path, table: pd.DataFram
 
 def test_agreement_reports_the_worst_subset(demo: Path, table: pd.DataFrame, quick: CompressedEngine) -> None:
     found = measure_agreement(Dataset.open("demo"), table, quick, progress=False)
-    assert 0 < found["median_mean"] <= found["worst_mean"] < 3  # 280 faces are few to fit on
-    assert found["subsets"] > 20
-    assert found["worst_subset_count"] >= found["exact_below"] == 40
+    assert 0 < found.median_mean <= found.worst_mean < 3  # 280 faces are few to fit on
+    assert found.subsets > 20
+    assert found.worst_subset_count >= found.exact_below == 40
 
 
 def test_a_data_set_too_small_to_be_estimated_has_nothing_to_compare(demo_home, table, quick, monkeypatch) -> None:
     small = CompressedEngine(quick.folder)
     small.facts = fit.Facts(**{**vars(quick.facts), "exact_below": 500})
     monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
-    assert measure_agreement(Dataset.open("demo"), table, small, progress=False)["subsets"] == 0
+    assert measure_agreement(Dataset.open("demo"), table, small, progress=False).subsets == 0
 
 
 def test_command_tells_counts_and_writes_a_picture_and_numbers(demo: Path, quick, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_quality_reading_compares_means(results: Results) -> None:
     female, male = (float(number) for number in re.findall(r"(0\.\d+) for", reading))
     assert female > male
     assert "overlap by" in reading
-    assert quality.quality_histogram_reading(results.quality, "width") == "All images share one width: 89 pixels."
+    assert quality.quality_histogram_reading(results.quality, "width") == "All images have the same width: 89 pixels."
 
 
 def test_unknown_quality_is_refused(results: Results) -> None:
@@ -426,3 +426,24 @@ def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -
     again = write_results(tmp_path / "again")
     pd.testing.assert_frame_equal(again.predictions, results.predictions)
     assert again.hypothesis == results.hypothesis
+
+
+def test_the_worst_served_groups_are_named_first(results: Results) -> None:
+    groups = pd.DataFrame(
+        [
+            ("this", "celeba", "label", "female", 500, 0.97, 0.96, 0.98),
+            ("this", "celeba", "label", "male", 500, 0.96, 0.95, 0.97),
+            ("this", "celeba", "style", "women with make-up", 400, 0.99, 0.98, 1.0),
+            ("this", "celeba", "style", "women without make-up", 100, 0.8, 0.7, 0.9),
+            ("this", "celeba", "Smiling", "with", 100, 0.1, 0.0, 0.2),
+            ("other", "celeba", "label", "female", 500, 0.5, 0.4, 0.6),
+        ],
+        columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high"],
+    )
+    assert fairness.worst_groups(groups).replace("\u00a0", " ") == (
+        "Accuracy is lowest, with 95 % intervals, for women without make-up in celeba, 80.0 % of 100 (70.0 to 90.0), "
+        "against 99.0 % of women with make-up; labelled male in celeba, 96.0 % of 500 (95.0 to 97.0), "
+        "against 97.0 % of labelled female."
+    )
+    assert "no groups" in fairness.worst_groups(groups.iloc[:0])
+    assert fairness.worst_groups(results.groups).startswith("Accuracy is lowest")

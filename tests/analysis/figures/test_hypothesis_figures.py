@@ -15,6 +15,7 @@ from analysis.figures import confounders, elsewhere, hypothesis
 from analysis.figures.html import figure_html
 from analysis.hypothesis.regions import REGIONS
 from analysis.results import Results
+from analysis.results.records import FalsePositives
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +148,9 @@ def test_balance_counts_covariates_before_and_after(results: Results) -> None:
 def test_false_alarms_are_set_against_the_nominal_rate(results: Results) -> None:
     found = results.hypothesis
     assert "which agrees with the nominal 5 %" in hypothesis.false_positive_reading(found)
-    off = found["false_positives"] | {"by_identity": found["false_positives"]["by_photo"]}
-    del off["by_photo"]
-    assert "which differs from" in hypothesis.false_positive_reading(found | {"false_positives": off})
+    rates = found.false_positives
+    off = FalsePositives(alpha=rates.alpha, permutations=rates.permutations, by_identity=rates.by_photo)
+    assert "which differs from" in hypothesis.false_positive_reading(found.changed(false_positives=off))
 
 
 def test_failed_control_is_called_failed(results: Results) -> None:

@@ -1,6 +1,5 @@
 """The test of the hypothesis as a whole: finds what is there, finds nothing where nothing is, and counts people."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -25,27 +24,27 @@ def found() -> Findings:
 
 def test_real_difference_is_found_where_it_is(found: Findings) -> None:
     record = found.record
-    assert record["verdict"] == "supported"
-    assert all(record["criteria"].values())
-    assert record["p_value"] == pytest.approx(1 / 201)
+    assert record.verdict == "supported"
+    assert all(record.criteria.values())
+    assert record.p_value == pytest.approx(1 / 201)
     effect = found.maps["effect"].sel(channel="L").to_numpy()
-    assert effect[5:9, 4:8].min() > record["critical_abs_g"]
-    assert np.abs(effect[:4, :3]).max() < record["critical_abs_g"]
-    assert record["area_significant_by_channel"]["L"] == pytest.approx(16 / 144, abs=0.03)
-    low, high = record["mean_abs_g_interval"]
-    assert low < record["mean_abs_g"] < high
-    assert record["nearest_average"]["accuracy"] > 0.8
-    assert record["carried_over"]["other"]["nearest_average"]["accuracy"] > 0.8
-    assert record["largest_in_face"] == record["largest"]
-    assert record["largest"]["channel"] == "L"
+    assert effect[5:9, 4:8].min() > record.critical_abs_g
+    assert np.abs(effect[:4, :3]).max() < record.critical_abs_g
+    assert record.area_significant_by_channel["L"] == pytest.approx(16 / 144, abs=0.03)
+    low, high = record.mean_abs_g_interval
+    assert low < record.mean_abs_g < high
+    assert record.nearest_average.accuracy > 0.8
+    assert record.carried_over["other"].nearest_average.accuracy > 0.8
+    assert record.largest_in_face == record.largest
+    assert record.largest.channel == "L"
 
 
 def test_no_difference_is_not_supported() -> None:
     faces, manifest = made_faces(400, shift=0, seed=3)
     found = examine(faces, manifest, **QUICK)  # type: ignore[arg-type]
-    assert found.record["verdict"] != "supported"
-    assert found.record["p_value"] > 0.05
-    assert found.record["criteria"]["elsewhere"] is None
+    assert found.record.verdict != "supported"
+    assert found.record.p_value > 0.05
+    assert found.record.criteria["elsewhere"] is None
     assert found.elsewhere.empty
 
 
@@ -53,7 +52,7 @@ def test_findings_are_written_as_results_read_them(found: Findings, tmp_path: Pa
     (tmp_path / "study").mkdir()
     found.write(tmp_path / "study")
     results = Results(tmp_path)
-    assert results.hypothesis == json.loads(json.dumps(found.record))
+    assert results.hypothesis == found.record
     pd.testing.assert_frame_equal(results.regions, found.regions)
     assert set(results.confounders["comparison"]) == set(results.effects["comparison"].values)
     assert results.effects["elsewhere"].sizes["dataset"] == 1

@@ -8,6 +8,7 @@ from made_faces import made_faces
 from analysis.core.people import accuracy_interval
 from analysis.hypothesis import confounders, controls, elsewhere, prediction, verdict
 from analysis.hypothesis.people import Photos, read_photos
+from analysis.results.records import Control, FalsePositiveRate, FalsePositives
 
 
 def portraits(n: int, *, face: float, hair: float, seed: int = 0) -> Photos:
@@ -58,14 +59,14 @@ def test_weights_balance_what_they_hold_equal() -> None:
     assert apart.loc["Smiling", ["exact", "weights", "bare_weights"]].max() < 0.01
     assert apart.loc["Wearing_Lipstick", "weights"] > 0.5
     assert apart.loc["Wearing_Lipstick", "bare"] == 0
-    told = {each["key"]: each for each in found.record["comparisons"]}
-    assert told["weights"]["effective"]["male"] < told["all"]["effective"]["male"] == told["all"]["people"]["male"]
+    told = {each.key: each for each in found.record.comparisons}
+    assert told["weights"].effective["male"] < told["all"].effective["male"] == told["all"].people["male"]
 
 
 def test_attribute_of_one_label_only_is_said_not_to_be_matchable() -> None:
     photos = portraits(400, face=0.3, hair=0.5)
     rows = confounders.overlap(confounders.covariates(photos.table), photos.male)
-    matchable = {row["attribute"]: row["matchable"] for row in rows}
+    matchable = {row.attribute: row.matchable for row in rows}
     assert matchable == {"Smiling": True, "Wearing_Lipstick": False}
 
 
@@ -87,14 +88,13 @@ def test_ages_and_races_are_held_equal_where_they_are_known() -> None:
 def test_difference_is_learned_from_train_and_proved_on_test() -> None:
     photos = read_photos(*made_faces(400, shift=30), rng=np.random.default_rng(0))
     found = prediction.accuracies(prediction.fit(photos), photos, rng=np.random.default_rng(0))
-    for name in ("nearest_average", "discriminant"):
-        low, high = found[name]["interval"]
-        assert found[name]["images"] == 120
-        assert 0.8 < low <= found[name]["accuracy"] <= high
+    for rule in (found.nearest_average, found.discriminant):
+        low, high = rule.interval
+        assert rule.images == 120
+        assert 0.8 < low <= rule.accuracy <= high
     nothing = read_photos(*made_faces(400, shift=0), rng=np.random.default_rng(0))
-    low, high = prediction.accuracies(prediction.fit(nothing), nothing, rng=np.random.default_rng(0))["discriminant"][
-        "interval"
-    ]
+    guessed = prediction.accuracies(prediction.fit(nothing), nothing, rng=np.random.default_rng(0))
+    low, high = guessed.discriminant.interval
     assert low < 0.5 < high
 
 
@@ -139,17 +139,22 @@ def test_false_alarms_are_as_rare_as_they_should_be_only_with_people_for_the_uni
     table = pd.DataFrame({"label": np.where(people % 2, "male", "female"), "person": people, "kept": True})
     photos = Photos((own + 0.3 * rng.normal(size=own.shape)).astype(np.float32), table, (4, 4))
     found = controls.false_positives(photos.by_person(), photos, splits=200, permutations=300, rng=rng)
-    low, high = found["by_identity"]["interval"]
+    low, high = found.by_identity.interval
     assert low < 0.05 < high
-    assert found["by_identity"]["splits"] == 200
-    assert found["by_photo"]["interval"][0] > 0.3
+    assert found.by_identity.splits == 200
+    assert found.by_photo.interval[0] > 0.3
 
 
-SOUND = {"a": {"p_value": 0.5}, "b": {"p_value": 0.2}, "c": {"p_value": 0.4}}
+def false_alarms(low: float, high: float) -> FalsePositives:
+    rate = FalsePositiveRate(hits=10, splits=200, rate=0.05, interval=(low, high))
+    return FalsePositives(alpha=0.05, permutations=200, by_identity=rate)
+
+
+SOUND = {name: Control(p_value=p, max_abs_g=0.1) for name, p in {"a": 0.5, "b": 0.2, "c": 0.4}.items()}
 HELD = {
     "p_value": 0.001,
     "controls": SOUND,
-    "false_positives": {"by_identity": {"interval": [0.02, 0.08]}},
+    "false_positives": false_alarms(0.02, 0.08),
     "matched_p_value": 0.01,
     "accuracy_low": 0.6,
     "correlation_low": 0.3,
@@ -162,9 +167,9 @@ HELD = {
         ({}, "supported"),
         ({"matched_p_value": None, "correlation_low": None, "false_positives": None}, "supported"),
         ({"p_value": 0.2}, "not supported"),
-        ({"controls": SOUND | {"b": {"p_value": 0.001}}}, "inconclusive"),
-        ({"controls": SOUND | {"b": {"p_value": 0.001}}, "p_value": 0.2}, "inconclusive"),
-        ({"false_positives": {"by_identity": {"interval": [0.07, 0.2]}}}, "inconclusive"),
+        ({"controls": SOUND | {"b": Control(p_value=0.001, max_abs_g=1)}}, "inconclusive"),
+        ({"controls": SOUND | {"b": Control(p_value=0.001, max_abs_g=1)}, "p_value": 0.2}, "inconclusive"),
+        ({"false_positives": false_alarms(0.07, 0.2)}, "inconclusive"),
         ({"matched_p_value": 0.3}, "inconclusive"),
         ({"accuracy_low": 0.49}, "inconclusive"),
         ({"correlation_low": -0.1}, "inconclusive"),

@@ -96,9 +96,9 @@ def striped() -> tuple[xr.DataArray, pd.DataFrame]:
 
 def test_wrong_labels_are_doubted_out_of_fold(striped: tuple[xr.DataArray, pd.DataFrame]) -> None:
     facts, groups = doubted_labels(*striped, progress=False)
-    assert facts["accuracy"] == pytest.approx(0.975, abs=0.01)
-    assert facts["suggested"] == {"female to male": 5, "male to female": 5}
-    assert facts["noise_rate"] == pytest.approx(0.025, abs=0.01)
+    assert facts.accuracy == pytest.approx(0.975, abs=0.01)
+    assert facts.suggested == {"female to male": 5, "male to female": 5}
+    assert facts.noise_rate == pytest.approx(0.025, abs=0.01)
     shares = groups.set_index("group")
     assert shares.loc["all faces", "doubted"] == 10
     assert shares.loc["Blurry", "share"] == pytest.approx(10 / 40)

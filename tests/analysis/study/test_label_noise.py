@@ -26,8 +26,8 @@ def test_exchanged_labels_are_found_and_counted(rng: np.random.Generator) -> Non
     truly = set(scored.loc[exchanged, "image_id"])
     assert len(truly & set(issues["image_id"])) >= 0.75 * len(truly)
     assert len(set(issues["image_id"]) - truly) <= 10
-    assert facts["noise_rate"] == pytest.approx(0.03, abs=0.01)
-    assert facts["suggested"]["female to male"] == (issues["given"] == "female").sum() >= 40
-    assert facts["issues"] == len(issues)
+    assert facts.noise_rate == pytest.approx(0.03, abs=0.01)
+    assert facts.suggested["female to male"] == (issues["given"] == "female").sum() >= 40
+    assert facts.issues == len(issues)
     assert issues["self_confidence"].is_monotonic_increasing
     assert list(issues) == ["source", "image_id", "split", "given", "suggested", "self_confidence"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.results.records import Band
 from model.evaluation.calibration import calibration, choose_band, fit_temperature
 from model.predict import calibrated
 
@@ -29,28 +30,28 @@ def test_calibration_error_of_honest_and_overconfident_scores(rng: np.random.Gen
     p = rng.uniform(size=20_000)
     male = rng.uniform(size=20_000) < p
     honest = calibration(p, male)
-    assert honest["ece"] < 0.015
-    assert sum(each["images"] for each in honest["bins"]) == 20_000
-    assert len(honest["bins"]) == 15
-    assert calibration(np.where(p > 0.5, 1.0, 0.0), male)["ece"] > 0.2
+    assert honest.ece < 0.015
+    assert sum(each.images for each in honest.bins) == 20_000
+    assert len(honest.bins) == 15
+    assert calibration(np.where(p > 0.5, 1.0, 0.0), male).ece > 0.2
 
 
 def test_band_is_the_narrowest_that_is_right_often_enough() -> None:
     p = np.array([0.01] * 60 + [0.4] * 10 + [0.6] * 10 + [0.99] * 60)
     male = np.array([False] * 60 + [True, False] * 5 + [True, False] * 5 + [True] * 60)
     band = choose_band(p, male)
-    assert 0.01 <= band["low"] < 0.4
-    assert 0.6 < band["high"] <= 0.99
-    assert choose_band(p[male == (p > 0.5)], male[male == (p > 0.5)]) == {"low": 0.5, "high": 0.5}
-    assert choose_band(np.array([0.9] * 4), np.array([False] * 4)) == {"low": 0.0, "high": 1.0}
+    assert 0.01 <= band.low < 0.4
+    assert 0.6 < band.high <= 0.99
+    assert choose_band(p[male == (p > 0.5)], male[male == (p > 0.5)]) == Band(low=0.5, high=0.5)
+    assert choose_band(np.array([0.9] * 4), np.array([False] * 4)) == Band(low=0.0, high=1.0)
 
 
 def test_an_easy_source_does_not_pay_for_a_hard_one(rng: np.random.Generator) -> None:
     p = rng.uniform(0.5, 1, 11_000)
     source = np.array(["easy"] * 10_000 + ["hard"] * 1_000)
     wrong = (source == "hard") & (p < 0.8) & (rng.uniform(size=11_000) < 0.15)
-    assert choose_band(p, ~wrong) == {"low": 0.5, "high": 0.5}
+    assert choose_band(p, ~wrong) == Band(low=0.5, high=0.5)
     band = choose_band(p, ~wrong, source)
-    assert 0.7 < band["high"] < 0.81
-    decided = (p >= band["high"]) & (source == "hard")
+    assert 0.7 < band.high < 0.81
+    decided = (p >= band.high) & (source == "hard")
     assert (~wrong)[decided].mean() >= 0.99

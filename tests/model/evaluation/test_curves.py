@@ -22,14 +22,14 @@ def scores(rng: np.random.Generator, n: int = 400) -> pd.DataFrame:
 
 def test_areas_are_scikit_learns(rng: np.random.Generator) -> None:
     scored = scores(rng)
-    facts, _ = curves.ranking(scored, rng=rng)
+    ranks, _ = curves.ranking(scored, rng=rng)
     male, p = scored["label"] == "male", scored["p_male"]
-    assert facts["roc_auc"] == pytest.approx(metrics.roc_auc_score(male, p))
-    assert facts["average_precision"]["male"] == pytest.approx(metrics.average_precision_score(male, p))
-    assert facts["average_precision"]["female"] == pytest.approx(metrics.average_precision_score(~male, 1 - p))
-    for low, high in (facts["roc_auc_interval"], facts["average_precision_interval"]["male"]):
+    assert ranks.roc_auc == pytest.approx(metrics.roc_auc_score(male, p))
+    assert ranks.average_precision["male"] == pytest.approx(metrics.average_precision_score(male, p))
+    assert ranks.average_precision["female"] == pytest.approx(metrics.average_precision_score(~male, 1 - p))
+    for low, high in (ranks.roc_auc_interval, ranks.average_precision_interval["male"]):
         assert low < high
-    assert facts["roc_auc_interval"][0] < facts["roc_auc"] < facts["roc_auc_interval"][1]
+    assert ranks.roc_auc_interval[0] < ranks.roc_auc < ranks.roc_auc_interval[1]
 
 
 def test_measured_areas_of_an_even_weighting_are_the_estimates(rng: np.random.Generator) -> None:
@@ -61,7 +61,7 @@ def test_the_same_photos_of_fewer_people_say_less(rng: np.random.Generator) -> N
     repeated = pd.concat([scored.assign(identity=range(len(scored)))] * 4, ignore_index=True)
     alone, _ = curves.ranking(repeated.drop(columns="identity"), rng=np.random.default_rng(1))
     known, _ = curves.ranking(repeated, rng=np.random.default_rng(1))
-    width = [np.diff(each["roc_auc_interval"])[0] for each in (alone, known)]
+    width = [np.diff(each.roc_auc_interval)[0] for each in (alone, known)]
     assert width[1] > 1.5 * width[0]
 
 

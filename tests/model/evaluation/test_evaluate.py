@@ -1,6 +1,5 @@
 """A whole evaluation of the shipped model on composites, and what must never go wrong in one."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -14,9 +13,13 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
 from analysis.data.dataset import Dataset
 from analysis.results import Results, Run
-from analysis.results.publish import PUBLISHED, publish
+from analysis.results.artifacts import ARTIFACTS
+from analysis.results.publish import publish, record_step
+from analysis.results.records import SplitMetrics
 from model.commands import app
 from model.evaluation import evaluate as module
+from model.evaluation import scores
+from model.evaluation.curves import ranking
 from model.evaluation.evaluate import choose, evaluate, split_metrics
 from model.evaluation.scores import check_both_labels, check_disjoint, parts
 
@@ -29,10 +32,7 @@ def a_run(name: str) -> Path:
     (folder / "model").mkdir(parents=True)
     for file in ("model.json", "model.onnx"):
         shutil.copy(SHIPPED / file, folder / "model" / file)
-    fingerprint = Dataset.open("demo").fingerprint
-    train = {"datasets": ["demo"], "data": {"demo": fingerprint}, "code": {}}
-    record = {"run": name, "data": {}, "steps": {"train": train}}
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    record_step(name, "train", {"datasets": ["demo"], "epochs": 1}, data={"demo": Dataset.open("demo").facts})
     return folder
 
 
@@ -62,9 +62,9 @@ def test_an_evaluation_writes_all_that_is_published_of_a_model(results: Results)
     # Ablation, search and history are training's.
     tables = ("predictions", "curves", "groups", "cross_source", "robustness", "label_issues")
     written = ["metrics.json", "model.json", "explanation.zarr.zip", *(f"{name}.parquet" for name in tables)]
-    assert {f"model/{name}" for name in written} <= set(PUBLISHED)
+    declared = {each.path: each for each in ARTIFACTS if each.published == "always"}
     for name in written:
-        assert (results.folder / "model" / name).exists(), name
+        declared[f"model/{name}"].read(results.folder)
 
 
 def test_a_brief_evaluation_is_enough_to_compare_with_but_not_to_be_published(
@@ -79,21 +79,21 @@ def test_a_brief_evaluation_is_enough_to_compare_with_but_not_to_be_published(
 
 def test_every_source_and_split_is_measured(results: Results) -> None:
     found = results.metrics
-    assert list(found["sources"]) == ["demo"] and found["subsets"] == {}
-    assert list(found["splits"]) == list(SPLITS)
-    assert found["splits"] == found["sources"]["demo"]
-    assert {split: each["images"] for split, each in found["splits"].items()} == {
+    assert list(found.sources) == ["demo"] and found.subsets == {}
+    assert list(found.splits) == list(SPLITS)
+    assert found.splits == found.sources["demo"]
+    assert {split: measured.images for split, measured in found.splits.items()} == {
         "train": 280, "validation": 60, "test": 60,
     }  # fmt: skip
-    assert found["splits"]["test"]["accuracy"] > 0.9  # the shipped model knows these faces' labels
+    assert found.splits["test"].accuracy > 0.9  # the shipped model knows these faces' labels
     assert set(results.curves["split"]) == set(SPLITS)
 
 
 def test_the_card_is_calibrated_and_says_what_the_metrics_say(results: Results) -> None:
-    card = json.loads((results.model_folder / "model.json").read_text("utf-8"))
-    assert card["temperature"] == results.metrics["temperature"]
-    assert card["band"] == results.metrics["band"]
-    assert card["test_accuracy"] == results.metrics["splits"]["test"]["accuracy"]
+    card, metrics = results.card, results.metrics
+    assert card.temperature == metrics.temperature
+    assert card.band == metrics.band
+    assert card.test_accuracy == metrics.splits["test"].accuracy
 
 
 def test_compared_runs_have_rows_of_their_own(results: Results) -> None:
@@ -101,13 +101,13 @@ def test_compared_runs_have_rows_of_their_own(results: Results) -> None:
     pair = results.cross_source.set_index("run")
     assert pair.loc["first", "accuracy"] == pair.loc["second", "accuracy"]  # the same file on the same images
     assert set(results.groups["run"]) == {"second", "first"}
-    assert results.run["steps"]["evaluate"]["compare"] == ["first"]
+    assert results.run.steps.evaluate.compare == ["first"]
 
 
 def test_what_a_rival_was_compared_with_on_the_same_data_stays_in_the_table(results: Results) -> None:
     from model.evaluation.cross_source import compared_before
 
-    data = results.run["steps"]["evaluate"]["data"]
+    data = results.run.steps.evaluate.data
     kept = compared_before(Run.open("second"), data)
     assert set(kept["run"]) == {"first"}
     pd.testing.assert_frame_equal(
@@ -152,24 +152,31 @@ def scored_by_hand() -> pd.DataFrame:
     )
 
 
+def measure(scored: pd.DataFrame) -> SplitMetrics:
+    ranks, _ = ranking(scored, rng=np.random.default_rng(0))
+    return split_metrics(scored, ranks)
+
+
 def test_confusion_matrix_has_annotated_rows_and_predicted_columns() -> None:
-    found = split_metrics(scored_by_hand())
-    assert found["confusion"] == {"labels": ["female", "male"], "matrix": [[4, 1], [1, 2]]}
-    assert found["accuracy"] == 6 / 8
-    assert found["report"]["female"]["support"] == 5
-    assert found["report"]["male"]["recall"] == pytest.approx(2 / 3)
-    assert found["accuracy_interval"][0] < 0.75 < found["accuracy_interval"][1]
+    measured = measure(scored_by_hand())
+    assert measured.confusion.labels == ["female", "male"]
+    assert measured.confusion.matrix == [[4, 1], [1, 2]]
+    assert measured.accuracy == 6 / 8
+    assert measured.report.female.support == 5
+    assert measured.report.male.recall == pytest.approx(2 / 3)
+    assert measured.accuracy_interval[0] < 0.75 < measured.accuracy_interval[1]
 
 
 def test_swapped_labels_cannot_hide() -> None:
     """Everyone female, nobody called male: each number that names a label must sit under that label."""
     scored = pd.DataFrame({"label": ["female"] * 9 + ["male"], "p_male": [0.1] * 10, "decision": ["female"] * 10})
-    found = split_metrics(scored)
-    matrix = pd.DataFrame(found["confusion"]["matrix"], found["confusion"]["labels"], found["confusion"]["labels"])
-    assert found["confusion"]["labels"] == list(LABELS) == ["female", "male"]
+    measured = measure(scored)
+    labels = measured.confusion.labels
+    matrix = pd.DataFrame(measured.confusion.matrix, labels, labels)
+    assert labels == list(LABELS) == ["female", "male"]
     assert matrix.loc["female", "female"] == 9 and matrix.loc["male", "female"] == 1
     assert matrix["male"].sum() == 0
-    assert found["report"]["female"]["recall"] == 1 and found["report"]["male"]["recall"] == 0
+    assert measured.report.female.recall == 1 and measured.report.male.recall == 0
 
 
 def test_report_and_matrix_of_every_split_tell_the_same_story(results: Results) -> None:
@@ -177,14 +184,14 @@ def test_report_and_matrix_of_every_split_tell_the_same_story(results: Results) 
     for split in SPLITS:
         part = predictions[predictions["split"] == split]
         called = np.where(part["p_male"] >= 0.5, "male", "female")
-        found = results.metrics["splits"][split]
+        measured = results.metrics.splits[split]
         by_hand = pd.crosstab(part["label"], called).reindex(index=LABELS, columns=LABELS, fill_value=0)
-        assert found["confusion"]["matrix"] == by_hand.to_numpy().tolist()
+        assert measured.confusion.matrix == by_hand.to_numpy().tolist()
         for label in LABELS:
-            report, hits = found["report"][label], by_hand.loc[label, label]
-            assert report["support"] == by_hand.loc[label].sum()
-            assert report["recall"] == pytest.approx(hits / by_hand.loc[label].sum())
-            assert report["precision"] == pytest.approx(hits / by_hand[label].sum())
+            report, hits = getattr(measured.report, label), by_hand.loc[label, label]
+            assert report.support == by_hand.loc[label].sum()
+            assert report.recall == pytest.approx(hits / by_hand.loc[label].sum())
+            assert report.precision == pytest.approx(hits / by_hand[label].sum())
 
 
 def test_the_demo_faces_share_no_picture_between_splits(demo: Path) -> None:
@@ -248,10 +255,10 @@ def test_what_is_chosen_depends_on_validation_alone_and_each_source_is_heard(rng
     logit = rng.normal(np.where(male, 2.5, -2.5), 1.5)
     source = np.where(np.arange(3000) < 2500, "a", "b")
     found = choose(pd.DataFrame({"dataset": source, "label": np.where(male, "male", "female"), "logit": logit}))
-    assert set(found["temperatures"]) == {"a", "b"}
-    assert min(found["temperatures"].values()) <= found["temperature"] <= max(found["temperatures"].values())
-    p_male = 1 / (1 + np.exp(-logit / found["temperature"]))
-    decided = (p_male <= found["band"]["low"]) | (p_male >= found["band"]["high"])
+    assert set(found.temperatures) == {"a", "b"}
+    assert min(found.temperatures.values()) <= found.temperature <= max(found.temperatures.values())
+    p_male = 1 / (1 + np.exp(-logit / found.temperature))
+    decided = (p_male <= found.band.low) | (p_male >= found.band.high)
     for name in ("a", "b"):
         part = decided & (source == name)
         assert ((p_male >= 0.5) == male)[part].mean() >= 0.99
@@ -266,9 +273,8 @@ def test_small_children_do_not_widen_the_band(rng: np.random.Generator) -> None:
     children["age"] = children["age"].astype("Int64")
     together = choose(pd.concat([table, children], ignore_index=True))
     unknown = choose(pd.concat([table, children.assign(age=pd.NA)], ignore_index=True))
-    assert together["band_ages"] == [10, 80]
-    width = together["band"]["high"] - together["band"]["low"]
-    assert width < unknown["band"]["high"] - unknown["band"]["low"]
+    assert together.band_ages == (10, 80)
+    assert together.band.high - together.band.low < unknown.band.high - unknown.band.low
 
 
 def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
@@ -289,7 +295,8 @@ def test_sources_with_ages_are_measured_at_ages_10_to_80_besides() -> None:
     assert parts(table.assign(age=pd.array([pd.NA] * 18, dtype="Int64")), ["u"])[1] == {}
 
 
-def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels() -> None:
+def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "FEWEST", 2)
     table = pd.DataFrame(
         {
             "dataset": "more",
@@ -302,6 +309,8 @@ def test_parts_of_a_data_set_are_measured_where_each_split_holds_both_labels() -
     assert list(sources) == ["more"]
     assert list(subsets) == ["more, press", "more, web"]
     assert subsets["more, web"].sum() == 6
+    monkeypatch.setattr(scores, "FEWEST", 3)
+    assert parts(table, ["more"])[1] == {}  # two images in a split say nothing
 
 
 def test_a_person_of_celeba_is_the_same_in_every_data_set() -> None:

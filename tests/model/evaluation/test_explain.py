@@ -1,5 +1,7 @@
 """An explanation finds what the answer rests on, beats walks that know nothing, and shows no single face."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ class Looks:
     """Goes by the contrast of one patch, which blurring takes away: stripes say "male", a checkerboard "female"."""
 
     def __init__(self) -> None:
-        self.card = {"temperature": 1.0}
+        self.card = SimpleNamespace(temperature=1.0)
 
     def logits(self, faces: np.ndarray) -> np.ndarray:
         patch = faces[:, *PLACE, 0].astype(np.float64) - 127

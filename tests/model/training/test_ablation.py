@@ -9,6 +9,7 @@ import pytest
 
 from analysis.data.dataset import Dataset
 from analysis.results import Run
+from analysis.results.records import VariantScore
 from model.training.dataset import Faces
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
@@ -19,11 +20,13 @@ def validation(n: int = 200) -> Faces:
     return Faces(table, np.zeros((n, 1, 1, 3), np.uint8))
 
 
-def scores(**right: float) -> dict:
+def scores(**right: float) -> dict[str, VariantScore]:
     """Logits of which a share is on the right side, the first ones."""
     side = np.tile([-2.0, 2.0], 100)
     return {
-        name: {"logits": np.where(np.arange(200) < share * 200, side, -side), "seconds": 1.0, "parameters": 7}
+        name: VariantScore(
+            logits=np.where(np.arange(200) < share * 200, side, -side).tolist(), seconds=1.0, parameters=7
+        )
         for name, share in right.items()
     }
 
@@ -50,7 +53,8 @@ def test_finished_variants_are_not_trained_again(demo: Path, monkeypatch: pytest
     from analysis.results.publish import record_step
     from model.training import ablation
 
-    record_step("ablated", "train", {}, data={"demo": {"fingerprint": "x", "images": 1}})
+    facts = {"demo": {"fingerprint": "x", "images": 1}}
+    record_step("ablated", "train", {"datasets": ["demo"], "epochs": 1}, data=facts)
     trained: list[str] = []
 
     def stopped(part, faces, training):

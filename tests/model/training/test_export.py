@@ -1,7 +1,6 @@
 """The serving file: float or 8 bits, and what is checked before either is written."""
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,12 @@ def faces() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 def test_file_of_8_bits_answers_as_the_network(network: Any, faces: tuple, tmp_path: Path) -> None:
-    from model.training.export import export
+    from model.training.export import CARD, export
 
     pictures, male = faces
     card = export(network, tmp_path, run="tiny", calibration=pictures, validation=pictures, male=male)
-    assert json.loads((tmp_path / "model.json").read_text()) == card
-    assert (card["bits"], card["accuracy_lost"]) == (8, 0.0)
+    assert CARD.read_file(tmp_path / "model.json") == card
+    assert (card.bits, card.accuracy_lost) == (8, 0.0)
     types = {each.type for each in onnxruntime.InferenceSession(tmp_path / "model.onnx").get_inputs()}
     assert types == {"tensor(float)"}
     assert b"QuantizeLinear" in (tmp_path / "model.onnx").read_bytes()
@@ -70,7 +69,7 @@ def test_8_bits_that_cost_accuracy_are_not_served(
 
     monkeypatch.setattr(module, "quantise", spoilt)
     card = module.export(network, tmp_path, run="tiny", calibration=pictures, validation=pictures, male=male)
-    assert card["bits"] == 32 and card["accuracy_lost"] > module.LOSS
+    assert card.bits == 32 and card.accuracy_lost > module.LOSS
     assert b"QuantizeLinear" not in (tmp_path / "model.onnx").read_bytes()
     wanted = network.predict(pictures.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(Predictor.load(tmp_path).window_logits(pictures), wanted, atol=1e-3)

@@ -136,12 +136,12 @@ def test_other_configuration_starts_anew(demo: Path, small, monkeypatch: pytest.
 
 def test_evaluation_reports_every_split_and_calibrates_the_card(trained: Path) -> None:
     metrics = Results(trained).metrics
-    assert {split: found["images"] for split, found in metrics["splits"].items()} == {
+    assert {split: measured.images for split, measured in metrics.splits.items()} == {
         "train": 280, "validation": 60, "test": 60,
     }  # fmt: skip
     card = json.loads((trained / "model/model.json").read_text())
-    assert card["temperature"] == metrics["temperature"]
-    assert card["band"] == metrics["band"]
+    assert card["temperature"] == metrics.temperature
+    assert card["band"] == metrics.band.as_json()
     predictions = Results(trained).predictions
     assert list(predictions.columns) == ["image_id", "dataset", "split", "label", "p_male", "decision"]
     assert len(predictions) == 400
@@ -156,7 +156,7 @@ def test_test_split_chooses_nothing(trained: Path) -> None:
     metrics, predictions = Results(trained).metrics, Results(trained).predictions
     validation = predictions[predictions["split"] == "validation"]
     band = choose_band(validation["p_male"].to_numpy(), (validation["label"] == "male").to_numpy())
-    assert band == metrics["band"]
+    assert band == metrics.band
 
 
 def test_data_ingested_anew_is_not_scored_with_an_old_model(trained: Path, demo: Path) -> None:

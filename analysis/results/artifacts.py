@@ -1,0 +1,460 @@
+"""Every stored file of a run, declared once: where it lies, what writes it, and what is in it.
+
+The writers' checks, what is published, the reader (`analysis.results.Results`) and ``results/README.md`` all follow
+from these declarations; the tests' synthetic run is held against them. To add a result, declare it here, give it an
+attribute in the reader, and write it with its ``write``.
+"""
+
+from analysis.results.records import (
+    AblationRecord,
+    AblationScores,
+    Agreement,
+    Card,
+    HypothesisRecord,
+    MetricsRecord,
+    RunRecord,
+    SearchRecord,
+    StudyRecord,
+)
+from analysis.results.stored import Arrays, Artifact, Binary, Column, Json, Table, Variable
+
+_STUDY = "meanface study NAME --run RUN"
+_TRAIN = "meanface train NAME --run RUN"
+_EVALUATE = "meanface evaluate RUN"
+_ABLATE = "meanface ablate NAME --run RUN"
+_SEARCH = "meanface search NAME --run RUN"
+
+_SHARE, _EFFECT = "0 to 1", "standard deviations"
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name, "string", meaning)
+
+
+def _count(name: str, meaning: str, unit: str = "") -> Column:
+    return Column(name, "integer", meaning, unit)
+
+
+def _number(name: str, meaning: str, unit: str = "", *, optional: bool = False) -> Column:
+    return Column(name, "float", meaning, unit, optional)
+
+
+def _flag(name: str, meaning: str) -> Column:
+    return Column(name, "boolean", meaning)
+
+
+def _interval(of: str, unit: str, prefix: str = "") -> tuple[Column, Column]:
+    return (
+        _number(f"{prefix}low", f"lower end of the 95 % interval of `{of}`", unit),
+        _number(f"{prefix}high", "upper end of it", unit),
+    )
+
+
+_IMAGES = _count("images", "number of images")
+_LABEL = _text("label", "label as the annotators perceived it: female or male")
+_SPLIT = _text("split", "train, validation or test")
+_SCOPE = _text("scope", "images (the faces that were studied) or metadata (every row of the attribute table)")
+_SOURCE = _text("source", "data set, or a part of it such as some ages")
+_RUN = _text("run", "this run, or one that it was compared with")
+_ACCURACY = _number("accuracy", "share of right answers", _SHARE)
+_COVERAGE = _number("coverage", "share of images that are decided", _SHARE)
+_DECIDED = _number("decided_accuracy", "share of decided images that is right", _SHARE)
+_COMPARISON = _text("comparison", "key of a comparison in hypothesis.json")
+_REGION = _text("region", "part of the picture")
+_KIND = _text("kind", "kind of covariate, such as hair or age")
+_MEAN_G = _number("mean_abs_g", "mean of abs(Hedges' g) over the part", _EFFECT)
+_BY_CHANCE = _number("by_chance", "the same with exchanged labels", _EFFECT)
+_LIGHTNESS = _text("channel", "L, a or b of CIELAB, or all of them")
+
+_RGB = Variable("channel", ("channel",), "R, G, B")
+_LAB = Variable("channel", ("channel",), "L, a, b of CIELAB")
+_FACE = ("y", "x", "channel")
+_HALF = ("channel", "half_y", "half_x")
+
+RUN = Json("run.json", _STUDY, "What the run was made from: data, options and code of each step.", record=RunRecord)
+
+STUDY = Json("study/study.json", _STUDY, "Counts of the study and where its data come from.", record=StudyRecord)
+HYPOTHESIS = Json(
+    "study/hypothesis.json", _STUDY, "The verdict and all the numbers that it rests on.", record=HypothesisRecord
+)
+REGIONS = Table(
+    "study/hypothesis_regions.parquet",
+    _STUDY,
+    "Effect of each part of the picture and channel.",
+    columns=(
+        _REGION,
+        _LIGHTNESS,
+        _number("share", "share of the picture that the part covers", _SHARE),
+        _MEAN_G,
+        *_interval("mean_abs_g", _EFFECT),
+        _BY_CHANCE,
+        _number("max_abs_g", "largest abs(g) within the part", _EFFECT),
+        _number("beyond_chance", "share of the part beyond what exchanged labels give anywhere", _SHARE),
+    ),
+)
+CONFOUNDERS = Table(
+    "study/hypothesis_confounders.parquet",
+    _STUDY,
+    "Effect of each part with other things held equal, and the share that survives.",
+    columns=(
+        _COMPARISON,
+        _REGION,
+        _MEAN_G,
+        *_interval("mean_abs_g", _EFFECT),
+        _BY_CHANCE,
+        _number("survives", "`mean_abs_g` relative to the photos as they are"),
+        *_interval("survives", "", "survives_"),
+    ),
+)
+BALANCE = Table(
+    "study/hypothesis_balance.parquet",
+    _STUDY,
+    "Difference of the labels in each covariate, before and after it is held equal.",
+    columns=(
+        _COMPARISON,
+        _KIND,
+        _text("covariate", "name of the covariate"),
+        _flag("held", "whether the comparison holds it equal"),
+        _number("difference", "standardised mean difference, male minus female", _EFFECT),
+    ),
+)
+ELSEWHERE = Table(
+    "study/hypothesis_elsewhere.parquet",
+    _STUDY,
+    "Correlation of this data set's difference map with those of other data sets, and of their ages and races.",
+    columns=(
+        _text("dataset", "the other data set"),
+        _text("kind", "all, age or race"),
+        _text("group", "everybody, an age band or a race"),
+        _count("female", "people labelled female in the group"),
+        _count("male", "people labelled male in the group"),
+        _LIGHTNESS,
+        _number("correlation", "Pearson's correlation of the two maps", "-1 to 1"),
+        *_interval("correlation", "-1 to 1"),
+    ),
+)
+EFFECTS = Arrays(
+    "study/hypothesis_maps.zarr.zip",
+    _STUDY,
+    "Maps of the effect: of the data set, with other things held equal, and of other data sets.",
+    variables=(
+        Variable("effect", ("channel", "y", "x"), "Hedges' g, male minus female", _EFFECT),
+        Variable("held_equal", ("comparison", *_HALF), "the same in each comparison, at half size", _EFFECT),
+        Variable("elsewhere", ("dataset", *_HALF), "the same of each other data set, at half size", _EFFECT),
+        _LAB,
+        Variable("comparison", ("comparison",), "key of a comparison in hypothesis.json"),
+        Variable("dataset", ("dataset",), "name of the other data set"),
+    ),
+)
+LABELS = Table(
+    "study/labels.parquet",
+    _STUDY,
+    "Images and people of each label and split.",
+    columns=(_LABEL, _SPLIT, _IMAGES, _count("identities", "people in them; missing where nobody is named")),
+)
+ATTRIBUTES = Table(
+    "study/attributes.parquet",
+    _STUDY,
+    "Prevalence of each attribute and label, with its Wilson interval.",
+    columns=(
+        _SCOPE,
+        _text("attribute", "CelebA's name of the attribute"),
+        _LABEL,
+        _IMAGES,
+        _count("positives", "images that have the attribute"),
+        _number("prevalence", "their share", _SHARE),
+        *_interval("prevalence", _SHARE),
+    ),
+)
+COOCCURRENCE = Table(
+    "study/cooccurrence.parquet",
+    _STUDY,
+    "Correlation of every pair of attributes, the label among them.",
+    columns=(
+        _SCOPE,
+        _text("first", "one attribute"),
+        _text("second", "another attribute"),
+        _count("first_place", "place of the first in the order of similarity, from 0"),
+        _count("second_place", "place of the second"),
+        _IMAGES,
+        _number("both", "share of images that have both", _SHARE),
+        _number("phi", "phi coefficient", "-1 to 1"),
+    ),
+)
+IDENTITIES = Table(
+    "study/identities.parquet",
+    _STUDY,
+    "People by the number of their images, and how many of them carry both labels.",
+    columns=(
+        _SCOPE,
+        _count("images", "images of a person"),
+        _count("people", "people with so many"),
+        _count("mixed_people", "of these, people whose images carry both labels"),
+        _count("minority_images", "images of those people that carry the rarer label"),
+    ),
+)
+DUPLICATES = Table(
+    "study/duplicates.parquet",
+    _STUDY,
+    "Pictures that repeat an earlier one, by what the copies disagree about.",
+    columns=(
+        _text("kind", "exact (same file content) or near (looks the same)"),
+        _flag("same_split", "whether both are in one split"),
+        _flag("same_label", "whether both have one label"),
+        _flag("same_person", "whether both are of one person"),
+        _count("images", "number of repeated pictures"),
+    ),
+)
+DOUBTS = Table(
+    "study/doubts.parquet",
+    _STUDY,
+    "Labels that confident learning doubts on out-of-fold scores, counted by group.",
+    columns=(
+        _text("kind", "all, label or attribute"),
+        _text("group", "all faces, a label, or an attribute that the images have"),
+        _IMAGES,
+        _count("doubted", "images whose label is doubted"),
+        _number("share", "their share", _SHARE),
+        *_interval("share", _SHARE),
+    ),
+)
+SAMPLES = Arrays(
+    "study/samples.zarr.zip",
+    _STUDY,
+    "Composites of 16 faces or more each: a sample of the data set that shows nobody.",
+    variables=(
+        Variable("face", ("picture", *_FACE), "the composite", "0 to 255"),
+        Variable("label", ("picture",), "label of its members"),
+        Variable("members", ("picture",), "faces in it"),
+        _RGB,
+    ),
+)
+QUALITY = Table(
+    "study/quality.parquet",
+    _STUDY,
+    "Histograms of brightness, contrast, sharpness and size by label.",
+    columns=(
+        _LABEL,
+        _text("measure", "what was measured"),
+        _text("unit", "unit of the bins"),
+        _number("bin_left", "left edge of the bin", "`unit`"),
+        _number("bin_right", "right edge of the bin", "`unit`"),
+        _count("images", "images in the bin"),
+    ),
+)
+AVERAGE_FACES = Arrays(
+    "study/average_faces.zarr.zip",
+    _STUDY,
+    "Average, standard deviation and standard error of the faces of each label.",
+    variables=(
+        Variable("mean", ("label", *_FACE), "average face", _SHARE),
+        Variable("spread", ("label", *_FACE), "standard deviation over faces", _SHARE),
+        Variable("sem", ("label", *_FACE), "standard error of the mean", _SHARE),
+        Variable("count", ("label",), "faces averaged"),
+        Variable("label", ("label",), "female, male"),
+        _RGB,
+    ),
+)
+SUBSETS = Arrays(
+    "study/subsets.zarr.zip",
+    _STUDY,
+    "Averages of named subsets, each of 16 people or more.",
+    variables=(
+        Variable("mean", ("subset", *_FACE), "average face", _SHARE),
+        Variable("spread", ("subset", *_FACE), "standard deviation over faces", _SHARE),
+        Variable("count", ("subset",), "faces averaged"),
+        Variable("people", ("subset",), "people in them; -1 where nobody is named"),
+        Variable("filter", ("subset",), "filter that selects the subset"),
+        Variable("shared", ("subset", "other"), "faces that two subsets have in common"),
+        Variable("subset", ("subset",), "name of the subset"),
+        _RGB,
+    ),
+)
+ENGINES = Json(
+    "study/engines.json", _STUDY, "How far the compressed averages are from the exact ones.", record=Agreement
+)
+
+METRICS = Json("model/metrics.json", _EVALUATE, "What the model is worth, by source and split.", record=MetricsRecord)
+HISTORY = Table(
+    "model/history.parquet",
+    _TRAIN,
+    "Training epoch by epoch.",
+    columns=(
+        _count("epoch", "epoch, counted from 1"),
+        _number("loss", "loss on the train split", "nats per image"),
+        _number("accuracy", "accuracy on the train split, on distorted faces", _SHARE),
+        _number("val_loss", "loss on the validation split", "nats per image"),
+        _number("val_accuracy", "accuracy on the validation split", _SHARE),
+        _number("val_worst_loss", "`val_loss` of the group where it is highest", "nats per image", optional=True),
+        _number("val_worst_accuracy", "`val_accuracy` of the group where it is lowest", _SHARE, optional=True),
+        _number("learning_rate", "learning rate at the end of the epoch"),
+        _flag("kept", "whether the weights of this epoch are the model"),
+    ),
+)
+PREDICTIONS = Table(
+    "model/predictions.parquet",
+    _EVALUATE,
+    "Score of every image; never the image.",
+    columns=(
+        _text("image_id", "name of the image in its data set"),
+        _text("dataset", "data set"),
+        _SPLIT,
+        _LABEL,
+        _number("p_male", "calibrated probability that an annotator would say male", _SHARE),
+        _text("decision", "female, male or uncertain"),
+    ),
+)
+CURVES = Table(
+    "model/curves.parquet",
+    _EVALUATE,
+    "ROC and precision-recall curves, with pointwise 95 % bands over people.",
+    columns=(
+        _SOURCE,
+        _SPLIT,
+        _text("curve", "roc, pr_female or pr_male"),
+        _number("x", "roc: share of female taken for male; else: share of the label found", _SHARE),
+        _number("y", "roc: share of male found; else: share of those called so that are", _SHARE),
+        *_interval("y", _SHARE),
+    ),
+)
+GROUPS = Table(
+    "model/groups.parquet",
+    _EVALUATE,
+    "Test metrics of groups of people and attributes, of this run and of those that it was compared with.",
+    columns=(
+        _RUN,
+        _SOURCE,
+        _text("feature", "what groups differ in: label, age, race, style or an attribute"),
+        _text("group", "value of the feature"),
+        _IMAGES,
+        _ACCURACY,
+        *_interval("accuracy", _SHARE, "accuracy_"),
+        _COVERAGE,
+        _DECIDED,
+        _number("selection_rate", "share of images answered by male", _SHARE),
+        _number("false_male_rate", "share of those labelled female that are answered by male", _SHARE),
+        _number("false_female_rate", "share of those labelled male that are answered by female", _SHARE),
+        _number("gap", "accuracy behind the best group of the feature", "-1 to 1"),
+        *_interval("gap", "-1 to 1", "gap_"),
+    ),
+)
+CROSS_SOURCE = Table(
+    "model/cross_source.parquet",
+    _EVALUATE,
+    "Test metrics of this run, and of those that it was compared with, on each source.",
+    columns=(
+        _RUN,
+        _text("trained_on", "data sets that the run was trained on"),
+        _SOURCE,
+        _IMAGES,
+        _ACCURACY,
+        *_interval("accuracy", _SHARE),
+        _number("ece", "expected calibration error", _SHARE),
+        _COVERAGE,
+        _DECIDED,
+    ),
+)
+ROBUSTNESS = Table(
+    "model/robustness.parquet",
+    _EVALUATE,
+    "Accuracy on degraded photos.",
+    columns=(
+        _SOURCE,
+        _text("degradation", "how photos are made worse"),
+        _text("unit", "unit of `level`"),
+        _number("level", "how much", "`unit`"),
+        _flag("intact", "whether this level leaves photos as they are"),
+        _IMAGES,
+        _ACCURACY,
+        *_interval("accuracy", _SHARE),
+    ),
+)
+LABEL_ISSUES = Table(
+    "model/label_issues.parquet",
+    _EVALUATE,
+    "Labels that confident learning doubts on the model's scores; never the image.",
+    columns=(
+        _SOURCE,
+        _text("image_id", "name of the image in its data set"),
+        _SPLIT,
+        _text("given", "label as given"),
+        _text("suggested", "the other label"),
+        _number("self_confidence", "probability of the given label", _SHARE),
+    ),
+)
+EXPLANATION = Arrays(
+    "model/explanation.zarr.zip",
+    _EVALUATE,
+    "Where the model looks, over average faces, and how that was checked.",
+    variables=(
+        Variable("heat", ("label", "y", "x"), "average heat map of faces predicted so"),
+        Variable("face", ("label", *_FACE), "their average", _SHARE),
+        Variable("count", ("label",), "faces averaged"),
+        Variable("probability", ("walk", "order", "share"), "mean probability of the answer", _SHARE),
+        Variable("area", ("walk", "order"), "area under `probability`", _SHARE),
+        Variable("advantage", ("walk", "order"), "by how much the explanation's order is better", "-1 to 1"),
+        Variable("advantage_low", ("walk", "order"), "lower end of its 95 % interval", "-1 to 1"),
+        Variable("advantage_high", ("walk", "order"), "upper end of it", "-1 to 1"),
+        Variable("label", ("label",), "predicted label"),
+        Variable("walk", ("walk",), "deletion or insertion of pixels"),
+        Variable("order", ("order",), "by the explanation, centre first, or random patches"),
+        Variable("share", ("share",), "share of pixels deleted or inserted", _SHARE),
+        _RGB,
+    ),
+)
+CARD = Json("model/model.json", _EVALUATE, "What is needed to read the serving file.", record=Card)
+SERVING_FILE = Binary("model/model.onnx", _TRAIN, "The serving file, ONNX: picture in, logit of male out.")
+WEIGHTS = Binary(
+    "model/model.keras",
+    _TRAIN,
+    "The network with float weights, Keras; published below 10 MB.",
+    "where present",
+    largest=10_000_000,
+)
+
+ABLATION = Table(
+    "ablation/ablation.parquet",
+    _ABLATE,
+    "Accuracy on the validation splits when one thing about training is changed.",
+    "where present",
+    columns=(
+        _text("variant", "what was changed"),
+        _text("dataset", "data set that was scored"),
+        _IMAGES,
+        _ACCURACY,
+        _number("log_loss", "log loss", "nats per image"),
+        _number("difference", "accuracy minus that of the defaults; missing for these", "-1 to 1"),
+        *_interval("difference", "-1 to 1"),
+        _number("seconds", "time of the training", "seconds"),
+        _count("parameters", "parameters of the network"),
+    ),
+)
+ABLATION_BUDGET = Json(
+    "ablation/ablation.json", _ABLATE, "What each variant was trained with.", "where present", record=AblationRecord
+)
+ABLATION_SCORES = Json(
+    "ablation/scores.json", _ABLATE, "What is finished of an ablation, to resume from.", "never", record=AblationScores
+)
+SEARCH = Table(
+    "search/search.parquet",
+    _SEARCH,
+    "Finished trials of the hyper-parameter search.",
+    "where present",
+    columns=(
+        _count("trial", "number of the trial, from 0"),
+        _text("state", "complete, pruned or fail"),
+        _number("value", "log loss on the validation split", "nats per image"),
+        _ACCURACY,
+        _number("seconds", "time of the trial", "seconds"),
+    ),
+    further="one column per hyper-parameter with its value",
+)
+SEARCH_RECORD = Json(
+    "search/search.json",
+    _SEARCH,
+    "How hyper-parameters were searched, and what was found.",
+    "where present",
+    record=SearchRecord,
+)
+
+ARTIFACTS: tuple[Artifact, ...] = tuple(value for value in globals().values() if isinstance(value, Artifact))

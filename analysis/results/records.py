@@ -1,0 +1,752 @@
+"""The JSON files of a run, each a typed record: what a field is called, its type and its meaning stand here, once.
+
+A record checks itself when it is made or read, and cannot be changed; ``record.changed(field=...)`` gives another one.
+Written, it has the fields that were given, in the order of the class. Shares and probabilities are in [0, 1], effects
+in standard deviations, intervals are 95 % ones as (low, high).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Interval = tuple[float, float]
+Label = Literal["female", "male"]
+Verdict = Literal["supported", "not supported", "inconclusive"]
+
+
+class Record(BaseModel):
+    """A JSON object with known fields."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that were given, as plain values for `json.dumps`."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def changed(self, **fields: Any) -> Self:
+        """Return a copy with other values, checked like the first ones."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self).model_validate(given | fields)
+
+    def __getitem__(self, key: str) -> Any:
+        name = next((name for name, field in type(self).model_fields.items() if field.alias == key), key)
+        if name not in self.model_fields_set:
+            raise KeyError(key)
+        return getattr(self, name)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.keys()
+
+    def keys(self) -> list[str]:
+        """Names of the fields that were given."""
+        own = [field.alias or name for name, field in type(self).model_fields.items() if name in self.model_fields_set]
+        return [*own, *(self.model_extra or {})]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Value of a field, or ``default`` where it was not given."""
+        return dict(self.items()).get(key, default)
+
+    def __or__(self, fields: dict[str, Any]) -> Self:
+        return self.changed(**fields)
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Names and values of the fields that were given."""
+        return ((key, self[key]) for key in self.keys())
+
+
+# ---------------------------------------------------------------------------------------------------- what was run
+
+
+class Code(Record):
+    """The code that wrote something."""
+
+    version: str
+    """Version of the package."""
+    commit: str | None
+    """Git commit that was checked out; null outside of a checkout."""
+
+
+class Data(Record):
+    """A data set that a run used."""
+
+    fingerprint: str
+    """Checksum of what was ingested."""
+    images: int
+    """Usable images."""
+
+
+class Step(Record):
+    """What a step was made from: its options, and the data and code that it saw."""
+
+    model_config = ConfigDict(extra="allow")  # a training has many options; its own class declares them
+
+    data: dict[str, str]
+    """Data set -> fingerprint."""
+    code: Code
+    """The code that ran the step."""
+    seed: int = 0
+    """Random seed."""
+
+
+class StudyStep(Step):
+    """Options of `meanface study`."""
+
+    dataset: str
+    """Data set that was studied."""
+    compare: list[str] = []
+    """Data sets that its difference maps were compared with."""
+    permutations: int
+    """Number of permutations of the hypothesis test."""
+
+
+class TrainStep(Step):
+    """Options of `meanface train`; all others are listed as they were given."""
+
+    datasets: list[str]
+    """Data sets that were trained on; the first is the one that the run studies."""
+    epochs: int
+    """Passes over the train split."""
+    start: list[str] = []
+    """Runs whose weights training began with; random weights if empty."""
+    teachers: list[str] = []
+    """Runs whose probabilities were learned from beside the labels."""
+    architecture: dict[str, Any] = {}
+    """Sizes of the network."""
+
+
+class EvaluateStep(Step):
+    """Options of `meanface evaluate`."""
+
+    right_share_wanted: float | None = None
+    """Share of decided cases that should be right, which the band was chosen for."""
+    compare: list[str] = []
+    """Runs that this one was compared with."""
+    brief: bool = False
+    """Whether robustness and explanations were left out."""
+
+
+class Steps(Record):
+    """The steps that were run."""
+
+    study: StudyStep | None = None
+    """The last `meanface study`."""
+    train: TrainStep | None = None
+    """The last `meanface train`."""
+    evaluate: EvaluateStep | None = None
+    """The last `meanface evaluate`."""
+
+
+class RunRecord(Record):
+    """run.json: what a run was made from, step by step."""
+
+    run: str
+    """Name of the run."""
+    data: dict[str, Data]
+    """Data sets by name."""
+    steps: Steps
+    """What each step was made from."""
+    created: str
+    """When the last step ended, ISO 8601 in UTC."""
+    code: Code
+    """The code that ran the last step."""
+    versions: dict[str, str]
+    """Versions of Python and of the packages that numbers depend on."""
+
+
+# ------------------------------------------------------------------------------------------------------- the study
+
+
+class LabelNoise(Record):
+    """How many labels are likely wrong; see `analysis.study.label_noise`."""
+
+    images: int
+    """Images that were scored."""
+    issues: int
+    """Labels that are doubted."""
+    noise_rate: float
+    """Estimated share of wrong labels."""
+    suggested: dict[str, int]
+    """"female to male" and "male to female" -> number of doubted labels."""
+    folds: int | None = None
+    """Parts of the people, each scored by a classifier fitted on the others; absent where the network scored."""
+    accuracy: float | None = None
+    """Accuracy of these out-of-fold scores."""
+
+
+class Duplicates(Record):
+    """Pictures that repeat an earlier one."""
+
+    exact: int
+    """Files with the same content."""
+    near: int
+    """Pictures that look the same."""
+    across_splits: int
+    """Repeated pictures that are in two splits."""
+
+
+class Frame(Record):
+    """Size of an aligned face."""
+
+    height: int
+    """Pixels."""
+    width: int
+    """Pixels."""
+
+
+class StudyRecord(Record):
+    """study/study.json: what was studied, in numbers."""
+
+    dataset: str
+    """Name of the data set."""
+    fingerprint: str
+    """Checksum of what was ingested."""
+    images: int
+    """Usable images."""
+    identities: int | None
+    """People in them; null where nobody is named."""
+    metadata_images: int | None
+    """Rows of the whole attribute table; null without one."""
+    status: dict[str, int]
+    """Status in the manifest -> images."""
+    aligned_by: dict[str, int]
+    """"landmarks" (found by the detector) or "source" (as delivered) -> usable images."""
+    duplicates: Duplicates
+    """Pictures that repeat an earlier one."""
+    identities_across_splits: int
+    """People who are in two splits."""
+    label_noise: LabelNoise
+    """How many labels are likely wrong."""
+    frame: Frame
+    """Size of an aligned face."""
+
+
+class Agreement(Record):
+    """study/engines.json: how far the compressed averages are from the exact ones, in 8-bit steps."""
+
+    images: int
+    """Faces of the data set."""
+    mean_components: int
+    """Components that averages are made of."""
+    spread_components: int
+    """Components that standard deviations are made of."""
+    residual: float
+    """Root mean square of what components leave out of a single face."""
+    exact_below: int
+    """Faces below which a subset is read instead of estimated."""
+    bytes_a_face: int
+    """Stored bytes per face."""
+    subsets: int
+    """Subsets that were compared."""
+    worst_mean: float | None = None
+    """Largest root-mean-square difference of an average."""
+    median_mean: float | None = None
+    """Its median over subsets."""
+    worst_spread: float | None = None
+    """Largest root-mean-square difference of a standard deviation."""
+    median_spread: float | None = None
+    """Its median over subsets."""
+    worst_subset: str | None = None
+    """Filter or description of the subset with ``worst_mean``."""
+    worst_subset_count: int | None = None
+    """Faces in it."""
+
+
+# -------------------------------------------------------------------------------------------------- the hypothesis
+
+
+class Effect(Record):
+    """An effect at one place of the picture."""
+
+    g: float
+    """Hedges' g, male minus female."""
+    channel: str
+    """"L", "a" or "b" of CIELAB."""
+    region: str
+    """Part of the picture."""
+    p_value: float
+    """How often exchanged labels give as much anywhere in the picture."""
+
+
+class Histogram(Record):
+    """Counts in bins."""
+
+    bin_left: list[float]
+    """Left edges."""
+    bin_right: list[float]
+    """Right edges."""
+    count: list[int]
+    """Values in each bin."""
+
+
+class Survives(Record):
+    """How much of the difference in the face is left in the strictest comparison."""
+
+    comparison: str
+    """Key of the comparison."""
+    title: str
+    """Its title."""
+    p_value: float
+    """Within the face."""
+    share: float
+    """Share of the mean effect that is left; can be above 1."""
+    interval: Interval
+    """Of ``share``."""
+
+
+class ComparisonRecord(Record):
+    """A comparison of the labels with some covariates held equal."""
+
+    key: str
+    """Short name, which tables use."""
+    title: str
+    """What is held equal, in words."""
+    how: str
+    """By which method."""
+    held: list[str]
+    """Covariates that are held equal."""
+    people: dict[Label, int]
+    """Label -> people compared."""
+    effective: dict[Label, float]
+    """Label -> effective sample size (Kish)."""
+    p_value: float
+    """Within the face."""
+    max_abs_g_face: float
+    """Largest effect within the face."""
+
+
+class Overlap(Record):
+    """Whether an attribute occurs with both labels often enough to be held equal."""
+
+    kind: str
+    """Kind of covariate, such as "hair"."""
+    attribute: str
+    """Name of the attribute."""
+    female: float
+    """Share of people labelled female who have it."""
+    male: float
+    """Share of people labelled male who have it."""
+    fewest: int
+    """People in the smallest of the four groups."""
+    matchable: bool
+    """Whether these are enough."""
+
+
+class ConfounderRecord(Record):
+    """The comparisons in which confounders are held equal."""
+
+    photos: int
+    """Photos, one per person."""
+    permutations: int
+    """Permutations of each comparison."""
+    resamples: int
+    """Bootstrap resamples of people."""
+    comparisons: list[ComparisonRecord]
+    """From "as photographed" to the strictest."""
+    overlap: list[Overlap]
+    """Each attribute's occurrence with both labels."""
+    fewest: int
+    """People that the smallest group must have for an attribute to be held equal."""
+
+
+class Control(Record):
+    """A comparison in which there is nothing to find."""
+
+    p_value: float
+    """Of the permutation test."""
+    max_abs_g: float
+    """Largest effect."""
+
+
+class FalsePositiveRate(Record):
+    """How often random splits within one label are called different."""
+
+    hits: int
+    """Splits called different."""
+    splits: int
+    """Splits that were tested."""
+    rate: float
+    """Their ratio."""
+    interval: Interval
+    """Clopper-Pearson interval of ``rate``."""
+
+
+class FalsePositives(Record):
+    """False-positive rates of the test."""
+
+    alpha: float
+    """Nominal rate."""
+    permutations: int
+    """Permutations per label."""
+    by_identity: FalsePositiveRate
+    """The test as it is: people are the unit."""
+    by_photo: FalsePositiveRate | None = None
+    """For comparison, photos as the unit; absent where nobody has several photos."""
+
+
+class AverageAccuracy(Record):
+    """How often a rule made from averages names the label, on people it has not seen."""
+
+    accuracy: float
+    """Share of right answers."""
+    interval: Interval
+    """People resampled."""
+    images: int
+    """Photos."""
+    split: str
+    """Split that they are in."""
+    components: int | None = None
+    """Principal components that the discriminant uses."""
+    explained: float | None = None
+    """Share of variance that these explain."""
+
+
+class AverageAccuracies(Record):
+    """Both rules on one data set."""
+
+    nearest_average: AverageAccuracy
+    """Whichever average face is nearer."""
+    discriminant: AverageAccuracy
+    """Linear discriminant of principal components."""
+
+
+class HypothesisRecord(Record):
+    """study/hypothesis.json: the verdict and all the numbers that it rests on."""
+
+    statement: str
+    """The hypothesis."""
+    verdict: Verdict
+    """By the rule of `analysis.hypothesis.verdict`."""
+    criteria: dict[str, bool | None]
+    """Point of that rule -> whether it holds; null where it could not be tested."""
+    p_value: float
+    """Of the permutation test over all pixels and channels."""
+    alpha: float
+    """Level of significance."""
+    permutations: int
+    """Permutations of the test."""
+    control_permutations: int
+    """Permutations of each control and matched comparison."""
+    resamples: int
+    """Bootstrap resamples of people."""
+    unit: str
+    """What is exchanged and resampled: "identity"."""
+    identities: dict[Label, int]
+    """Label -> people."""
+    mixed_label_identities: int
+    """People whose photos carry both labels."""
+    identities_left_out: int
+    """People who were left out to limit memory."""
+    max_abs_g: float
+    """Largest effect in the picture."""
+    largest: Effect
+    """Where it is."""
+    largest_in_face: Effect
+    """The largest within the face."""
+    critical_abs_g: float
+    """Effect that exchanged labels exceed somewhere in 5 % of cases."""
+    area_significant: float
+    """Share of the picture beyond it in any channel."""
+    area_significant_by_channel: dict[str, float]
+    """Channel -> share of the picture beyond it."""
+    mean_abs_g: float
+    """Mean of abs(g) over picture and channels."""
+    mean_abs_g_interval: Interval
+    """People resampled."""
+    mean_abs_g_by_chance: float
+    """The same with exchanged labels."""
+    null_max_abs_g: Histogram
+    """Largest effects of exchanged labels."""
+    survives: Survives | None
+    """What is left in the strictest comparison; null if nothing could be held equal."""
+    confounders: ConfounderRecord
+    """Comparisons with other things held equal."""
+    controls: dict[str, Control]
+    """Comparisons in which there is nothing to find."""
+    false_positives: FalsePositives
+    """How often the test is wrong where there is nothing to find."""
+    nearest_average: AverageAccuracy
+    """How often the nearer average face is the right one."""
+    discriminant: AverageAccuracy
+    """How often a linear discriminant is right."""
+    carried_over: dict[str, AverageAccuracies]
+    """Other data set -> accuracy of the same rules there."""
+
+
+# ------------------------------------------------------------------------------------------------------- the model
+
+
+class Band(Record):
+    """Scores that are answered by "uncertain"."""
+
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end; scores strictly between are uncertain."""
+
+
+class Confusion(Record):
+    """Confusion matrix."""
+
+    labels: list[str]
+    """Order of rows and columns."""
+    matrix: list[list[int]]
+    """Images; rows are the annotators' labels, columns the model's."""
+
+
+class LabelScores(Record):
+    """A row of scikit-learn's classification report."""
+
+    precision: float
+    """Share of those called so that are."""
+    recall: float
+    """Share of the label that is found."""
+    f1_score: float = Field(alias="f1-score")
+    """Harmonic mean of both."""
+    support: float
+    """Images."""
+
+
+class Report(Record):
+    """Scikit-learn's classification report."""
+
+    female: LabelScores
+    """Label female."""
+    male: LabelScores
+    """Label male."""
+    accuracy: float
+    """Share of right answers."""
+    macro_avg: LabelScores = Field(alias="macro avg")
+    """Mean of both labels."""
+    weighted_avg: LabelScores = Field(alias="weighted avg")
+    """Mean weighted by images."""
+
+
+class CalibrationBin(Record):
+    """Images whose scores are in one bin."""
+
+    left: float
+    """Left edge."""
+    right: float
+    """Right edge."""
+    images: int
+    """Images."""
+    confidence: float | None
+    """Mean score; null in an empty bin."""
+    share_male: float | None
+    """Share labelled male; null in an empty bin."""
+
+
+class Calibration(Record):
+    """Whether scores are probabilities."""
+
+    ece: float
+    """Expected calibration error."""
+    bins: list[CalibrationBin]
+    """Bins of equal width."""
+
+
+class Decided(Record):
+    """What is answered by a label."""
+
+    coverage: float
+    """Share of images that are decided."""
+    accuracy: float | None
+    """Share of these that is right; null if none is decided."""
+    uncertain: int
+    """Images that are not decided."""
+
+
+class Ranking(Record):
+    """How well scores rank the labels, whatever the threshold."""
+
+    average_precision: dict[Label, float]
+    """Label -> area under its precision-recall curve."""
+    average_precision_interval: dict[Label, Interval]
+    """People resampled."""
+    roc_auc: float
+    """Area under the ROC curve."""
+    roc_auc_interval: Interval
+    """People resampled."""
+
+
+class SplitMetrics(Record):
+    """What the model is worth on one split of one source."""
+
+    images: int
+    """Images."""
+    accuracy: float
+    """Share of right answers at 0.5."""
+    accuracy_interval: Interval
+    """People resampled."""
+    balanced_accuracy: float
+    """Mean of both labels' recall."""
+    log_loss: float
+    """Nats per image."""
+    brier: float
+    """Mean squared error of the score."""
+    confusion: Confusion
+    """Confusion matrix."""
+    report: Report
+    """Precision and recall of each label."""
+    calibration: Calibration
+    """Whether scores are probabilities."""
+    decided: Decided
+    """What is answered by a label."""
+    average_precision: dict[Label, float]
+    """Label -> area under its precision-recall curve."""
+    average_precision_interval: dict[Label, Interval]
+    """People resampled."""
+    roc_auc: float
+    """Area under the ROC curve."""
+    roc_auc_interval: Interval
+    """People resampled."""
+
+
+class Thresholds(Record):
+    """What is chosen on the validation split, and nothing else is."""
+
+    temperature: float
+    """Logits are divided by it; every source weighs the same."""
+    temperatures: dict[str, float]
+    """Source -> temperature that it would choose alone."""
+    band: Band
+    """Scores that are answered by "uncertain"."""
+    band_ages: tuple[int, int] | None
+    """Ages that the band was chosen on; null where no age is known."""
+    right_share_wanted: float
+    """Share of decided cases that should be right on the validation split of every source."""
+
+
+class MetricsRecord(Record):
+    """model/metrics.json: what the model is worth, by source and split."""
+
+    datasets: list[str]
+    """Sources; the first is the one that the run studies."""
+    splits: dict[str, SplitMetrics]
+    """Split -> metrics of the first source."""
+    sources: dict[str, dict[str, SplitMetrics]]
+    """Source -> split -> metrics."""
+    subsets: dict[str, dict[str, SplitMetrics]]
+    """Part of a source, such as some ages -> split -> metrics."""
+    temperature: float
+    """Logits are divided by it; every source weighs the same."""
+    temperatures: dict[str, float]
+    """Source -> temperature that it would choose alone."""
+    band: Band
+    """Scores that are answered by "uncertain"."""
+    band_ages: tuple[int, int] | None
+    """Ages that the band was chosen on; null where no age is known."""
+    right_share_wanted: float
+    """Share of decided cases that should be right on the validation split of every source."""
+    label_noise: dict[str, LabelNoise]
+    """Source -> how many labels are likely wrong."""
+    parameters: int
+    """Parameters of the network."""
+    input: Frame
+    """Size of the picture that the network sees."""
+    serving_bytes: int
+    """Bytes of the serving file."""
+
+
+class CardInput(Record):
+    """What the serving file reads."""
+
+    height: int
+    """Pixels that the network sees."""
+    width: int
+    """Pixels that the network sees."""
+    frame: tuple[int, int]
+    """Height and width of the aligned face that they are cut from."""
+
+
+class Card(Record):
+    """model/model.json: what is needed to read the serving file, and where it comes from."""
+
+    file: str
+    """Name of the serving file."""
+    sha256: str
+    """Its checksum."""
+    bits: int = 32
+    """Bits of a weight."""
+    accuracy_lost: float | None = None
+    """Accuracy on the validation split that 8 bits cost."""
+    input: CardInput
+    """What the serving file reads."""
+    parameters: int
+    """Parameters of the network."""
+    temperature: float
+    """Logits are divided by it."""
+    band: Band
+    """Scores that are answered by "uncertain"."""
+    labels: list[str]
+    """The two labels."""
+    run: str
+    """Name of the run."""
+    test_accuracy: float | None = None
+    """Accuracy on the test split; absent before the run is evaluated."""
+
+
+# ----------------------------------------------------------------------------------------------------- experiments
+
+
+class AblationRecord(Record):
+    """ablation/ablation.json: what each variant was trained with."""
+
+    epochs: int
+    """Passes over the faces."""
+    faces: int
+    """Faces drawn from the train split."""
+    seed: int
+    """Random seed."""
+    datasets: list[str]
+    """Data sets that were trained on."""
+    data: dict[str, str] = {}
+    """Data set -> fingerprint."""
+    teacher: Code | None = None
+    """The code that trained the run that teaches."""
+
+
+class VariantScore(Record):
+    """What a variant's training gave."""
+
+    logits: list[float]
+    """Logit of each validation face."""
+    seconds: float
+    """Time of the training."""
+    parameters: int
+    """Parameters of the network."""
+
+
+class AblationScores(Record):
+    """ablation/scores.json: what is finished of an ablation, to resume from."""
+
+    budget: AblationRecord
+    """What each variant is trained with."""
+    scores: dict[str, VariantScore]
+    """Variant -> what its training gave."""
+
+
+class SearchRecord(Record):
+    """search/search.json: how hyper-parameters were searched, and what was found."""
+
+    sampler: str
+    """How values were drawn: "tpe", "random" or "grid"."""
+    trials: int
+    """Finished trials."""
+    epochs: int
+    """Passes over the faces in each trial."""
+    faces: int
+    """Faces drawn from the train split."""
+    data: dict[str, str] = {}
+    """Data set -> fingerprint."""
+    datasets: list[str] = []
+    """Data sets that were trained on."""
+    validation_faces: int | None = None
+    """Faces that trials were scored on."""
+    importance: dict[str, float]
+    """Hyper-parameter -> share of the value's variance that it explains; empty with few trials."""
+    best: dict[str, int | float | str]
+    """Settings of the best trial."""
