@@ -19,13 +19,23 @@ def numbers(results: Results) -> str:
     test, hypothesis, metrics = results.metrics.splits["test"], results.hypothesis, results.metrics
     face = hypothesis.largest_in_face
     rows = []
-    for name, splits in (metrics.sources | metrics.subsets).items():
+    ages = {name: splits for name, splits in metrics.subsets.items() if ", ages " in name}
+    for name, splits in (metrics.sources | ages).items():
         part = splits["test"]
         low, high = part.accuracy_interval
         rows.append(
             (
                 f"Accuracy on {part.images:,} test photos of {name}",
                 f"**{percent(part.accuracy)}** (95 % interval {percent(low)} to {percent(high)})",
+            )
+        )
+    groups = results.groups
+    styles = groups[(groups["run"] == results.run.run) & (groups["feature"] == "style")].sort_values("accuracy")
+    for row in styles.head(1).itertuples():
+        rows.append(
+            (
+                f"Accuracy on {row.images:,} {row.group} of {row.source}",
+                f"**{percent(row.accuracy)}** (95 % interval {percent(row.accuracy_low)} to {percent(row.accuracy_high)})",
             )
         )
     rows += [

@@ -110,7 +110,7 @@ def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: st
         assert len(re.findall(rf'"{part}":0\b', html)) >= len(plots), part
 
 
-@pytest.mark.parametrize("name", set(CHARTS) - {"labels", "attributes", "metadata", "confusion", "together"})
+@pytest.mark.parametrize("name", sorted(set(CHARTS) - {"labels", "attributes", "metadata", "confusion", "together"}))
 def test_measured_axis_names_its_unit(name: str, results: Results) -> None:
     for plot in plots_of(CHARTS[name](results)):
         said = f"{plot.below[0].axis_label} | {plot.left[0].axis_label}"

@@ -32,7 +32,7 @@ def test_faces_keep_their_shape_and_the_same_chance_gives_the_same_face(name: st
         np.testing.assert_array_equal(first, again)
 
 
-@pytest.mark.parametrize("name", set(DEGRADATIONS))
+@pytest.mark.parametrize("name", sorted(DEGRADATIONS))
 def test_a_severer_level_changes_a_face_more(name: str, face: np.ndarray) -> None:
     kind = DEGRADATIONS[name]
     assert kind.intact in kind.levels and list(kind.levels) == sorted(kind.levels)
