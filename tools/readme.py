@@ -35,7 +35,8 @@ def numbers(results: Results) -> str:
         rows.append(
             (
                 f"Accuracy on {row.images:,} {row.group} of {row.source}",
-                f"**{percent(row.accuracy)}** (95 % interval {percent(row.accuracy_low)} to {percent(row.accuracy_high)})",
+                f"**{percent(row.accuracy)}** "
+                f"(95 % interval {percent(row.accuracy_low)} to {percent(row.accuracy_high)})",
             )
         )
     rows += [
