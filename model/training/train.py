@@ -541,5 +541,5 @@ def _finish(
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    record_step(run.name, "train", configuration, data=facts)
+    record_step(run, "train", configuration, data=facts)
     shutil.rmtree(run.folder / "checkpoint")

@@ -343,7 +343,7 @@ def test_the_data_page_hides_what_the_view_does_not_use(shared):
     assert search.visible
     page.view = "cooccurrence"
     assert not search.visible
-    assert "go together most" in text_of(shown)
+    assert "are correlated most" in text_of(shown)
 
 
 def test_the_data_page_shows_people_and_likely_mistakes(shared):
@@ -353,4 +353,4 @@ def test_the_data_page_shows_people_and_likely_mistakes(shared):
     assert "have both labels" in said
     assert "duplicate an earlier one" in said
     page.mistakes = "doubts"
-    assert "confident learning expects" in text_of(page)
+    assert "confident learning estimates" in text_of(page)
