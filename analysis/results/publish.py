@@ -142,8 +142,8 @@ def _is_published(artifact: Artifact, source: Path) -> bool:
 
 def _check_one_data(record: RunRecord) -> None:
     seen: dict[str, str] = {}
-    for key, step in record.steps.items():
-        for name, fingerprint in step.data.items():
+    for key, step in record.steps:
+        for name, fingerprint in (step.data if step else {}).items():
             if seen.setdefault(name, fingerprint) != fingerprint:
                 raise UserError(
                     f"step {key!r} of run {record.run!r} used another version of {name!r} than the steps before: "
