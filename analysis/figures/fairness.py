@@ -13,6 +13,7 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # features of who is shown; the others are CelebA's attributes
+_LARGE = 50  # images of a group that is named as the best or the worst: of fewer, chance decides
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
 
 
@@ -168,7 +169,7 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
 
 
 def worst_groups(groups: pd.DataFrame) -> str:
-    """The group of each feature that this run serves worst, in a sentence, the least accurate first.
+    """The group of each feature that this run serves worst, of 50 images or more, in a sentence, the worst first.
 
     Parameters
     ----------
@@ -176,9 +177,9 @@ def worst_groups(groups: pd.DataFrame) -> str:
         As in `group_gaps`, with ``accuracy_low, accuracy_high``.
     """
     own = groups[(groups["run"] == groups["run"].iloc[0]) & groups["feature"].isin(PEOPLE)] if len(groups) else groups
-    if own.empty:
-        return "The run has no groups of 20 test images or more."
-    ranked = own.sort_values("accuracy", kind="stable")
+    if not (own["images"] >= _LARGE).any():
+        return f"The run has no groups of {_LARGE} test images or more."
+    ranked = own[own["images"] >= _LARGE].sort_values("accuracy", kind="stable")
     worst = ranked.drop_duplicates("feature")
     best = ranked.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
     parts = []

@@ -46,7 +46,8 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
     ----------
     history
         ``epoch, loss, accuracy, val_loss, val_accuracy, kept``; epochs count from 1, accuracies are in [0, 1],
-        ``kept`` is true for one epoch.
+        ``kept`` is true for one epoch. Runs that were chosen by their worst group have ``val_worst_loss`` and
+        ``val_worst_accuracy``, too.
     """
     accuracy = _panel(
         history,
@@ -80,9 +81,16 @@ def training_history_reading(history: pd.DataFrame) -> str:
     gap = 100 * (kept["accuracy"] - kept["val_accuracy"])
     missing = int(history["accuracy"].isna().sum())
     gaps = f" Train accuracy was not recorded in {missing} of the epochs." if missing else ""
+    reason = f"their validation loss is the lowest at full size, {kept['val_loss']:.3f}, with"
+    if "val_worst_loss" in history:
+        reason = (
+            f"there the group of validation faces that does worst has its lowest log loss at full size, "
+            f"{kept['val_worst_loss']:.3f} ({percent(kept['val_worst_accuracy'])} right); all together have "
+            f"{kept['val_loss']:.3f} and"
+        )
     return (
-        f"The weights after epoch {int(kept['epoch'])} of {len(history)} are kept (dotted line): their validation loss "
-        f"is the lowest at full size, {kept['val_loss']:.3f}, with an accuracy of {percent(kept['val_accuracy'])}. "
+        f"The weights after epoch {int(kept['epoch'])} of {len(history)} are kept (dotted line): {reason} an accuracy "
+        f"of {percent(kept['val_accuracy'])}. "
         f"Train accuracy, on augmented faces, is {abs(gap):.1f} percentage "
         f"points {'above' if gap >= 0 else 'below'} validation accuracy.{gaps}"
     )

@@ -239,6 +239,15 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
     kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
     assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
     assert f"{kept['val_loss']:.3f}, with an accuracy of {percent(kept['val_accuracy'])}" in reading
+
+
+def test_training_reading_says_when_the_worst_group_chose_the_epoch(results: Results) -> None:
+    history = results.history.assign(val_worst_loss=0.4, val_worst_accuracy=0.8)
+    reading = training.training_history_reading(history).replace("\u00a0", " ")
+    assert (
+        "the group of validation faces that does worst has its lowest log loss at full size, 0.400 (80.0 %" in reading
+    )
+    assert "validation loss is the lowest" not in reading
     assert "not recorded" not in reading
     unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
     assert "not recorded in 1 of the epochs" in training.training_history_reading(unknown)
