@@ -218,10 +218,11 @@ def publish(
     Example: `meanface publish celeba`.
     """
     from analysis.core import paths
+    from analysis.results import Run
     from analysis.results.publish import publish as make
 
     target = to or paths.home() / "results"
-    names = make(run, target)
+    names = make(Run.open(run), target)
     size = sum((target / name).stat().st_size for name in names)
     typer.echo(f"{target}: {len(names)} files, {size / 1e6:.1f} MB. Next: meanface report")
 

@@ -163,7 +163,7 @@ def main() -> None:
     table.insert(1, "ratio", table["ms a face"] / first["ms a face"])
     table.insert(3, "ratio ", table["faces/s"] / first["faces/s"])
     keras_accuracy = 100 * float(((wanted > 0) == male).mean())
-    print(f"{len(pictures):,} faces; Keras: {keras_accuracy:.2f} % right; {published().run['run']}, the published run")
+    print(f"{len(pictures):,} faces; Keras: {keras_accuracy:.2f} % right; {published().run.run}, the published run")
     print(
         table.round(
             {"ms a face": 2, "ratio": 2, "faces/s": 0, "ratio ": 2, "KB": 0, "max |d logit|": 5, "accuracy %": 2}

@@ -32,10 +32,11 @@ def numbers(results: Results) -> str:
     groups = results.groups
     styles = groups[(groups["run"] == results.run.run) & (groups["feature"] == "style")].sort_values("accuracy")
     for row in styles.head(1).itertuples():
+        interval = f"{percent(row.accuracy_low)} to {percent(row.accuracy_high)}"
         rows.append(
             (
                 f"Accuracy on {row.images:,} {row.group} of {row.source}",
-                f"**{percent(row.accuracy)}** (95 % interval {percent(row.accuracy_low)} to {percent(row.accuracy_high)})",
+                f"**{percent(row.accuracy)}** (95 % interval {interval})",
             )
         )
     rows += [

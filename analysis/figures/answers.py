@@ -10,13 +10,13 @@ from analysis.results import Results
 
 def prediction_answer(results: Results) -> str:
     """Accuracy of the predicted labels on people the model has not seen."""
-    test = results.metrics["splits"]["test"]
-    low, high = test["accuracy_interval"]
-    decided = test["decided"]
+    test = results.metrics.splits["test"]
+    low, high = test.accuracy_interval
+    decided = test.decided
     return (
-        f"On {test['images']:,} photos of unseen people, the model agrees with the annotators in "
-        f"{percent(test['accuracy'])} of cases (95 % interval {percent(low)} to {percent(high)}); it answers "
-        f"“uncertain” for {percent(1 - decided['coverage'])} and is right in {percent(decided['accuracy'] or 0)} of "
+        f"On {test.images:,} photos of unseen people, the model agrees with the annotators in "
+        f"{percent(test.accuracy)} of cases (95 % interval {percent(low)} to {percent(high)}); it answers "
+        f"“uncertain” for {percent(1 - decided.coverage)} and is right in {percent(decided.accuracy or 0)} of "
         "the others."
     )
 
@@ -24,27 +24,27 @@ def prediction_answer(results: Results) -> str:
 def hypothesis_answer(results: Results) -> str:
     """Whether the average faces differ, how much of that is styling, and how well averages predict the label."""
     hypothesis = results.hypothesis
-    people, face = sum(hypothesis["identities"].values()), hypothesis["largest_in_face"]
+    people, face = sum(hypothesis.identities.values()), hypothesis.largest_in_face
     opening = {
         "supported": "The average faces of women and men differ significantly",
         "not supported": "The average faces of women and men do not differ significantly",
         "inconclusive": "Whether the average faces of women and men differ is not settled by this data",
-    }[hypothesis["verdict"]]
+    }[hypothesis.verdict]
     sentences = [
-        f"{opening} (largest effect within the face |g| = {abs(face['g']):.2f}, {p_value(face['p_value'])} over "
-        f"{hypothesis['permutations']:,} permutations of the labels of {people:,} people)."
+        f"{opening} (largest effect within the face |g| = {abs(face.g):.2f}, {p_value(face.p_value)} over "
+        f"{hypothesis.permutations:,} permutations of the labels of {people:,} people)."
     ]
-    left = hypothesis["survives"]
+    left = hypothesis.survives
     if left is not None:
-        low, high = left["interval"]
+        low, high = left.interval
         styling = "Styling is part of it" if high < 1 else "Styling does not explain it"
         sentences.append(
-            f"{styling}: in the strictest matched comparison, {percent(left['share'], 0)} of the difference in the "
+            f"{styling}: in the strictest matched comparison, {percent(left.share, 0)} of the difference in the "
             f"face remains (95 % interval {percent(low, 0)} to {percent(high, 0)})."
         )
     sentences.append(
         "Averages alone predict the label of one face poorly: the nearer average is the right one for "
-        f"{percent(hypothesis['nearest_average']['accuracy'])} of unseen faces."
+        f"{percent(hypothesis.nearest_average.accuracy)} of unseen faces."
     )
     return " ".join(sentences)
 
@@ -53,31 +53,31 @@ def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
     """Question, answer ("yes", "no" or "not tested") and the numbers of each point that the verdict rests on."""
     hypothesis = results.hypothesis
     face, alarms, left = (
-        hypothesis["largest_in_face"],
-        hypothesis["false_positives"]["by_identity"],
-        hypothesis["survives"],
+        hypothesis.largest_in_face,
+        hypothesis.false_positives.by_identity,
+        hypothesis.survives,
     )
-    quiet = min(control["p_value"] for control in hypothesis["controls"].values())
-    nearest = hypothesis["nearest_average"]
+    quiet = min(control.p_value for control in hypothesis.controls.values())
+    nearest = hypothesis.nearest_average
     whole = results.elsewhere.query("kind == 'all' and channel == 'all'")
     details = {
-        "sound": f"smallest {p_value(quiet)} of {len(hypothesis['controls'])} controls; false positives in "
-        f"{percent(alarms['rate'])} of {alarms['splits']} random splits (95 % interval "
-        f"{percent(alarms['interval'][0])} to {percent(alarms['interval'][1])})",
-        "beyond_chance": f"|g| = {abs(face['g']):.2f} in the {face['region']}, {p_value(face['p_value'])}",
+        "sound": f"smallest {p_value(quiet)} of {len(hypothesis.controls)} controls; false positives in "
+        f"{percent(alarms.rate)} of {alarms.splits} random splits (95 % interval "
+        f"{percent(alarms.interval[0])} to {percent(alarms.interval[1])})",
+        "beyond_chance": f"|g| = {abs(face.g):.2f} in the {face.region}, {p_value(face.p_value)}",
         "more_than_styling": "nothing could be matched"
         if left is None
-        else f"{percent(left['share'], 0)} of the difference in the face remains ({percent(left['interval'][0], 0)} to "
-        f"{percent(left['interval'][1], 0)}), {p_value(left['p_value'])}",
-        "tells_apart": f"the nearer average is right for {percent(nearest['accuracy'])} "
-        f"({percent(nearest['interval'][0])} to {percent(nearest['interval'][1])})",
+        else f"{percent(left.share, 0)} of the difference in the face remains ({percent(left.interval[0], 0)} to "
+        f"{percent(left.interval[1], 0)}), {p_value(left.p_value)}",
+        "tells_apart": f"the nearer average is right for {percent(nearest.accuracy)} "
+        f"({percent(nearest.interval[0])} to {percent(nearest.interval[1])})",
         "elsewhere": "; ".join(
             f"{row.dataset}: r = {row.correlation:.2f} ({row.low:.2f} to {row.high:.2f})" for row in whole.itertuples()
         ).replace("-", "−")
         or "no other data set was compared",
     }
     answers = {True: "yes", False: "no", None: "not tested"}
-    return [(question, answers[hypothesis["criteria"][key]], details[key]) for key, question in QUESTIONS.items()]
+    return [(question, answers[hypothesis.criteria[key]], details[key]) for key, question in QUESTIONS.items()]
 
 
 def api_answer(results: Results) -> str:
@@ -85,19 +85,19 @@ def api_answer(results: Results) -> str:
     metrics = results.metrics
     return (
         "One POST request with one or more photos returns every detected face with its perceived gender and a "
-        f"calibrated probability; the model is a file of {metrics['serving_bytes'] / 1e6:.1f} MB with "
-        f"{metrics['parameters']:,} parameters that needs no graphics card."
+        f"calibrated probability; the model is a file of {metrics.serving_bytes / 1e6:.1f} MB with "
+        f"{metrics.parameters:,} parameters that needs no graphics card."
     )
 
 
 def key_numbers(results: Results) -> dict[str, str]:
     """Four numbers that summarise the study, by their names."""
-    hypothesis, test = results.hypothesis, results.metrics["splits"]["test"]
+    hypothesis, test = results.hypothesis, results.metrics.splits["test"]
     return {
-        "faces studied": f"{results.study['images']:,}",
-        "of unseen faces predicted correctly": percent(test["accuracy"]),
-        "largest difference within the face, Hedges’ g": f"{abs(hypothesis['largest_in_face']['g']):.2f}",
-        "of the picture differs significantly": percent(hypothesis["area_significant"], 0),
+        "faces studied": f"{results.study.images:,}",
+        "of unseen faces predicted correctly": percent(test.accuracy),
+        "largest difference within the face, Hedges’ g": f"{abs(hypothesis.largest_in_face.g):.2f}",
+        "of the picture differs significantly": percent(hypothesis.area_significant, 0),
     }
 
 

@@ -3,8 +3,6 @@
 Knows the results of the matched comparisons; knows nothing of how they were computed.
 """
 
-from typing import Any
-
 import holoviews as hv
 import pandas as pd
 
@@ -14,6 +12,7 @@ from analysis.figures.hypothesis import chance_marks
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.hypothesis.regions import REGIONS
+from analysis.results.records import HypothesisRecord
 
 BALANCED = 0.1  # standardised difference below which a covariate is taken as balanced (Austin 2009)
 _PLAIN = {  # attributes in plain words
@@ -30,15 +29,15 @@ def plain_name(attribute: str) -> str:
     return _PLAIN.get(attribute, attribute.replace("_", " ").lower())
 
 
-def _titles(hypothesis: dict[str, Any]) -> dict[str, str]:
-    return {comparison["key"]: comparison["title"] for comparison in hypothesis["confounders"]["comparisons"]}
+def _titles(hypothesis: HypothesisRecord) -> dict[str, str]:
+    return {comparison.key: comparison.title for comparison in hypothesis.confounders.comparisons}
 
 
-def _strictest(table: pd.DataFrame, hypothesis: dict[str, Any]) -> pd.DataFrame:
+def _strictest(table: pd.DataFrame, hypothesis: HypothesisRecord) -> pd.DataFrame:
     return table[table["comparison"] == list(_titles(hypothesis))[-1]]
 
 
-def steps_chart(confounders: pd.DataFrame, hypothesis: dict[str, Any], region: str = "face") -> hv.Overlay:
+def steps_chart(confounders: pd.DataFrame, hypothesis: HypothesisRecord, region: str = "face") -> hv.Overlay:
     """Mean abs(g) of one part in increasingly strict comparisons, with intervals.
 
     Parameters
@@ -70,39 +69,39 @@ def steps_chart(confounders: pd.DataFrame, hypothesis: dict[str, Any], region: s
     )
 
 
-def steps_reading(hypothesis: dict[str, Any]) -> str:
+def steps_reading(hypothesis: HypothesisRecord) -> str:
     """Share of the difference in the face that remains in the strictest comparison, and its certainty."""
-    remains = hypothesis["survives"]
+    remains = hypothesis.survives
     if remains is None:
         return "These photos have no attributes to match on."
-    low, high = remains["interval"]
-    people = hypothesis["confounders"]["comparisons"][-1]["effective"]
+    low, high = remains.interval
+    people = hypothesis.confounders.comparisons[-1].effective
     return (
-        f"In the strictest comparison, {percent(remains['share'], 0)} of the difference in the face remains (95 % "
-        f"interval {percent(low, 0)} to {percent(high, 0)}; {p_value(remains['p_value'])} for the largest effect in "
+        f"In the strictest comparison, {percent(remains.share, 0)} of the difference in the face remains (95 % "
+        f"interval {percent(low, 0)} to {percent(high, 0)}; {p_value(remains.p_value)} for the largest effect in "
         f"the face). Its effective sample size is {people['female']:,.0f} female and {people['male']:,.0f} male, of "
-        f"{hypothesis['confounders']['photos']:,} people."
+        f"{hypothesis.confounders.photos:,} people."
     )
 
 
-def comparison_table(hypothesis: dict[str, Any]) -> pd.DataFrame:
+def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
     """What each comparison matches, how, and its sample size, formatted for display."""
     rows = [
         {
-            "Comparison": comparison["title"],
-            "Method": comparison["how"],
-            "People, female": f"{comparison['people']['female']:,}",
-            "People, male": f"{comparison['people']['male']:,}",
-            "Effective n, female": f"{comparison['effective']['female']:,.0f}",
-            "Effective n, male": f"{comparison['effective']['male']:,.0f}",
-            "p, face": p_value(comparison["p_value"]).removeprefix("p ").removeprefix("= "),
+            "Comparison": comparison.title,
+            "Method": comparison.how,
+            "People, female": f"{comparison.people['female']:,}",
+            "People, male": f"{comparison.people['male']:,}",
+            "Effective n, female": f"{comparison.effective['female']:,.0f}",
+            "Effective n, male": f"{comparison.effective['male']:,.0f}",
+            "p, face": p_value(comparison.p_value).removeprefix("p ").removeprefix("= "),
         }
-        for comparison in hypothesis["confounders"]["comparisons"]
+        for comparison in hypothesis.confounders.comparisons
     ]
     return pd.DataFrame(rows).set_index("Comparison")
 
 
-def survival_chart(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> hv.Overlay:
+def survival_chart(confounders: pd.DataFrame, hypothesis: HypothesisRecord) -> hv.Overlay:
     """Mean abs(g) of each part as photographed and in the strictest comparison.
 
     Parameters
@@ -140,7 +139,7 @@ def survival_chart(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> hv.
     )
 
 
-def survival_reading(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> str:
+def survival_reading(confounders: pd.DataFrame, hypothesis: HypothesisRecord) -> str:
     """Parts of which most and least of the difference remains."""
     after = _strictest(confounders[confounders["region"].isin(REGIONS)], hypothesis)
     after = after.sort_values("survives", ascending=False)
@@ -156,7 +155,7 @@ def survival_reading(confounders: pd.DataFrame, hypothesis: dict[str, Any]) -> s
     )
 
 
-def balance_chart(balance: pd.DataFrame, hypothesis: dict[str, Any]) -> hv.Overlay:
+def balance_chart(balance: pd.DataFrame, hypothesis: HypothesisRecord) -> hv.Overlay:
     """Absolute standardised difference of every covariate, before and after, and the limit of 0.1.
 
     Parameters
@@ -187,7 +186,7 @@ def balance_chart(balance: pd.DataFrame, hypothesis: dict[str, Any]) -> hv.Overl
     )
 
 
-def balance_reading(balance: pd.DataFrame, hypothesis: dict[str, Any]) -> str:
+def balance_reading(balance: pd.DataFrame, hypothesis: HypothesisRecord) -> str:
     """Number of covariates that differ before and after matching."""
     before = balance[balance["comparison"] == "all"].set_index("covariate")["difference"].abs()
     after = _strictest(balance, hypothesis).set_index("covariate")["difference"].abs()
@@ -198,33 +197,33 @@ def balance_reading(balance: pd.DataFrame, hypothesis: dict[str, Any]) -> str:
     )
 
 
-def overlap_table(hypothesis: dict[str, Any]) -> pd.DataFrame:
+def overlap_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
     """Share of each label with each attribute, and whether it can be matched, formatted for display."""
     columns = ["Attribute", "Labelled female", "Labelled male", "Smallest group", "Can be matched"]
     rows = [
         (
-            plain_name(row["attribute"]),
-            percent(row["female"]),
-            percent(row["male"]),
-            f"{row['fewest']:,}",
-            "yes" if row["matchable"] else "no",
+            plain_name(row.attribute),
+            percent(row.female),
+            percent(row.male),
+            f"{row.fewest:,}",
+            "yes" if row.matchable else "no",
         )
-        for row in sorted(hypothesis["confounders"]["overlap"], key=lambda row: row["fewest"])
+        for row in sorted(hypothesis.confounders.overlap, key=lambda row: row.fewest)
     ]
     return pd.DataFrame(rows, columns=columns).set_index("Attribute")
 
 
-def overlap_reading(hypothesis: dict[str, Any]) -> str:
+def overlap_reading(hypothesis: HypothesisRecord) -> str:
     """Attributes that are too rare in one label to be matched."""
-    matching = hypothesis["confounders"]
-    lone = [plain_name(row["attribute"]) for row in matching["overlap"] if not row["matchable"]]
-    if not matching["overlap"]:
+    matching = hypothesis.confounders
+    lone = [plain_name(row.attribute) for row in matching.overlap if not row.matchable]
+    if not matching.overlap:
         return "The photos have no attributes."
     if not lone:
-        return f"In both labels, {matching['fewest']} people or more are with and without every attribute."
+        return f"In both labels, {matching.fewest} people or more are with and without every attribute."
     names = ", ".join(lone[:-1]) + (" or " if len(lone) > 1 else "") + lone[-1]
     return (
-        f"Fewer than {matching['fewest']} people of one label have {names}, so the labels cannot be balanced in these. "
+        f"Fewer than {matching.fewest} people of one label have {names}, so the labels cannot be balanced in these. "
         "The strictest comparison therefore excludes people with make-up or a beard, and people without a counterpart "
         "have little weight."
     )

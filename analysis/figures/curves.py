@@ -1,7 +1,6 @@
 """ROC and precision-recall curves with 95 % bands, data sets side by side."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import holoviews as hv
 import pandas as pd
@@ -11,6 +10,7 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.metrics import measured
 from analysis.figures.rows import in_percent, with_errors
+from analysis.results.records import MetricsRecord
 
 
 def _chosen(curves: pd.DataFrame, curve: str, split: str, name: str) -> pd.DataFrame:
@@ -75,14 +75,14 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
     )
 
 
-def roc_curve_reading(metrics: dict[str, Any], split: str, names: Sequence[str]) -> str:
+def roc_curve_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
     """Areas under the curves, in words."""
     parts = []
     for name in names:
         measures = measured(metrics, split, name)
-        low, high = measures["roc_auc_interval"]
+        low, high = measures.roc_auc_interval
         parts.append(
-            f"{percent(measures['roc_auc'], 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})"
+            f"{percent(measures.roc_auc, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})"
         )
     return (
         f"A random {split} image labelled male scores higher than a random one labelled female in "
@@ -124,13 +124,13 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
     )
 
 
-def precision_recall_curve_reading(metrics: dict[str, Any], split: str, names: Sequence[str], label: str) -> str:
+def precision_recall_curve_reading(metrics: MetricsRecord, split: str, names: Sequence[str], label: str) -> str:
     """Average precision of each source, in words."""
     parts = []
     for name in names:
         measures = measured(metrics, split, name)
-        low, high = measures["average_precision_interval"][label]
-        value = measures["average_precision"][label]
+        low, high = measures.average_precision_interval[label]
+        value = measures.average_precision[label]
         parts.append(f"{percent(value, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})")
     return (
         f"Average precision for the label {label} on the {split} split: {', '.join(parts)}. The axis starts at a "

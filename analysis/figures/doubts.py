@@ -1,7 +1,5 @@
 """Labels that confident learning suspects to be wrong, by group of faces."""
 
-from typing import Any
-
 import holoviews as hv
 import pandas as pd
 
@@ -11,6 +9,7 @@ from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import in_percent, intervals, row_chart
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
+from analysis.results.records import LabelNoise
 
 
 def _named(doubts: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
     )
 
 
-def doubted_shares_reading(doubts: pd.DataFrame, noise: dict[str, Any]) -> str:
+def doubted_shares_reading(doubts: pd.DataFrame, noise: LabelNoise) -> str:
     """Estimated noise, how it was estimated, and where the share is highest.
 
     Parameters
@@ -75,10 +74,10 @@ def doubted_shares_reading(doubts: pd.DataFrame, noise: dict[str, Any]) -> str:
         ``label_noise`` of ``study.json``.
     """
     text = (
-        f"A simple classifier scored every face out of sample ({noise['folds']}-fold cross-validation over people, "
-        f"{percent(noise['accuracy'])} accurate). From its scores confident learning estimates that "
-        f"{percent(noise['noise_rate'])} of the {noise['images']:,} labels are wrong and names {noise['issues']:,} "
-        f"({noise['suggested']['female to male']:,} labelled female, {noise['suggested']['male to female']:,} male)"
+        f"A simple classifier scored every face out of sample ({noise.folds}-fold cross-validation over people, "
+        f"{percent(noise.accuracy or 0)} accurate). From its scores confident learning estimates that "
+        f"{percent(noise.noise_rate)} of the {noise.images:,} labels are wrong and names {noise.issues:,} "
+        f"({noise.suggested['female to male']:,} labelled female, {noise.suggested['male to female']:,} male)"
     )
     attributes = _named(doubts[doubts["kind"] == "attribute"])
     if attributes.empty:

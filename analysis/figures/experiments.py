@@ -1,7 +1,5 @@
 """Experiments before the published training: an ablation of its parts and a search of hyper-parameters."""
 
-from typing import Any
-
 import holoviews as hv
 import hvplot.pandas  # noqa: F401 - gives tables `.hvplot`
 import numpy as np
@@ -10,6 +8,7 @@ import pandas as pd
 from analysis.core.words import percent, signed
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, intervals
+from analysis.results.records import AblationRecord, SearchRecord
 
 _NAMES = {
     "learning_rate": "learning rate",
@@ -67,14 +66,14 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
     )
 
 
-def ablation_reading(ablation: pd.DataFrame, budget: dict[str, Any]) -> str:
+def ablation_reading(ablation: pd.DataFrame, budget: AblationRecord) -> str:
     """Budget of the ablation, largest loss and gain, and number of significant changes."""
     compared = ablation.dropna(subset=["difference"])
     mean = compared.groupby("variant")["difference"].mean()
     seeds = compared[compared["variant"] == "another seed"]["difference"].abs()
     clear = compared[(compared["high"] < 0) | (compared["low"] > 0)]["variant"].nunique()
     reading = (
-        f"Each variant was trained for {budget['epochs']} epochs on {budget['faces']:,} faces and scored on the "
+        f"Each variant was trained for {budget.epochs} epochs on {budget.faces:,} faces and scored on the "
         f"validation splits. The largest loss comes with “{mean.idxmin()}” ({100 * mean.min():+.1f} points on "
         f"average), the largest gain with “{mean.idxmax()}” ({100 * mean.max():+.1f}); {clear} of {len(mean)} changes "
         "differ significantly from the reference on some data set"
@@ -100,7 +99,7 @@ def ablation_table(ablation: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Changed")
 
 
-def importance_chart(record: dict[str, Any]) -> hv.Overlay:
+def importance_chart(record: SearchRecord) -> hv.Overlay:
     """Share of the variance of the log loss that each hyper-parameter explains.
 
     Parameters
@@ -108,7 +107,7 @@ def importance_chart(record: dict[str, Any]) -> hv.Overlay:
     record
         ``search.json``; its ``importance`` maps names to shares in [0, 1].
     """
-    ranked = sorted(record["importance"].items(), key=lambda pair: pair[1])
+    ranked = sorted(record.importance.items(), key=lambda pair: pair[1])
     table = pd.DataFrame({"name": [_NAMES.get(name, name) for name, _ in ranked], "share": [v for _, v in ranked]})
     bars = in_percent(table, "share").hvplot.barh(
         x="name",
@@ -134,13 +133,13 @@ def importance_chart(record: dict[str, Any]) -> hv.Overlay:
     )
 
 
-def importance_reading(record: dict[str, Any]) -> str:
+def importance_reading(record: SearchRecord) -> str:
     """Size of the search, and the most important settings."""
-    first = sorted(record["importance"].items(), key=lambda pair: -pair[1])[:3]
+    first = sorted(record.importance.items(), key=lambda pair: -pair[1])[:3]
     ranked = ", ".join(f"{_NAMES.get(name, name)} ({percent(share)})" for name, share in first)
     return (
-        f"{record['trials']} trials of {record['epochs']} epochs on {record['faces']:,} faces each, proposed by the "
-        f"{record['sampler']} sampler; unpromising trials were stopped early. Log loss on the validation splits "
+        f"{record.trials} trials of {record.epochs} epochs on {record.faces:,} faces each, proposed by the "
+        f"{record.sampler} sampler; unpromising trials were stopped early. Log loss on the validation splits "
         f"depends most on {ranked}."
     )
 
@@ -206,10 +205,10 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
     )
 
 
-def parallel_coordinates_reading(trials: pd.DataFrame, record: dict[str, Any]) -> str:
+def parallel_coordinates_reading(trials: pd.DataFrame, record: SearchRecord) -> str:
     """The best trial, its settings, and the number of trials stopped early."""
     best = trials.loc[trials["value"].idxmin()]
-    settings = ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in record["best"].items())
+    settings = ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in record.best.items())
     pruned = int((trials["state"] == "pruned").sum())
     return (
         f"Darker lines are better trials; {pruned} of {len(trials)} were stopped early. The best, number "

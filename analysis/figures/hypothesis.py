@@ -5,7 +5,6 @@ computed from the same numbers. See also ``analysis.figures.confounders`` and ``
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import holoviews as hv
 import numpy as np
@@ -18,11 +17,12 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart, two_
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.hypothesis.regions import AROUND, FACE, REGIONS, region_map
 from analysis.hypothesis.verdict import CONTROLS
+from analysis.results.records import AverageAccuracies, Effect, HypothesisRecord, MetricsRecord
 
 CHANNEL_NAMES = {"L": "lightness L*", "a": "green to red a*", "b": "blue to yellow b*"}
 _GAP = 6 / 89  # of a map's width, between two maps
 _REGION_COLOURS = ("#DDCC77", "#882255", "#332288", "#44AA99", "#CC6677", "#88CCEE", "#AA4499", "#117733", "#999999")
-_UNITS = {"by_identity": "people permuted\n(the test)", "by_photo": "photos permuted\n(for comparison)"}
+_UNITS = ("people permuted\n(the test)", "photos permuted\n(for comparison)")
 
 
 def maps_side_by_side(
@@ -100,26 +100,26 @@ def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overla
     )
 
 
-def effect_maps_reading(hypothesis: dict[str, Any]) -> str:
+def effect_maps_reading(hypothesis: HypothesisRecord) -> str:
     """Largest effects in the face and in the picture, and the significant area."""
-    face, whole = hypothesis["largest_in_face"], hypothesis["largest"]
+    face, whole = hypothesis.largest_in_face, hypothesis.largest
     areas = ", ".join(
         f"{percent(area, 0)} in {CHANNEL_NAMES[channel]}"
-        for channel, area in hypothesis["area_significant_by_channel"].items()
+        for channel, area in hypothesis.area_significant_by_channel.items()
     )
-    opening = f"Within the face the largest effect is g = {signed(face['g'])}, {_where(face)}"
-    if (face["region"], face["channel"]) != (whole["region"], whole["channel"]):
-        opening += f"; in the whole picture it is {signed(whole['g'])}, {_where(whole)}"
+    opening = f"Within the face the largest effect is g = {signed(face.g)}, {_where(face)}"
+    if (face.region, face.channel) != (whole.region, whole.channel):
+        opening += f"; in the whole picture it is {signed(whole.g)}, {_where(whole)}"
     return (
         f"{opening}. Indigo is lighter, redder or yellower where labelled male, red where labelled female. Of the "
-        f"picture, {areas} are significant: |g| is above {hypothesis['critical_abs_g']:.2f}, which 5 % of the "
+        f"picture, {areas} are significant: |g| is above {hypothesis.critical_abs_g:.2f}, which 5 % of the "
         "permutations exceed anywhere (family-wise error rate 5 %)."
     )
 
 
-def _where(place: dict[str, Any]) -> str:
-    name = {"L": "lightness", "a": "redness", "b": "yellowness"}[place["channel"]]
-    return f"in the {name} of the {place['region']}"
+def _where(place: Effect) -> str:
+    name = {"L": "lightness", "a": "redness", "b": "yellowness"}[place.channel]
+    return f"in the {name} of the {place.region}"
 
 
 def masks(faces: xr.Dataset) -> hv.Overlay:
@@ -236,7 +236,7 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
     )
 
 
-def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
+def null_distribution(hypothesis: HypothesisRecord) -> hv.Overlay:
     """Null distribution of the largest abs(g), its 95 % quantile, and the largest abs(g) within the face.
 
     Parameters
@@ -244,12 +244,12 @@ def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
     hypothesis
         ``hypothesis.json``.
     """
-    null, critical = hypothesis["null_max_abs_g"], hypothesis["critical_abs_g"]
-    observed = abs(hypothesis["largest_in_face"]["g"])
-    top = max(null["count"])
-    right = max(observed, null["bin_right"][-1]) * 1.06
-    edges = [*null["bin_left"], null["bin_right"][-1]]
-    chance = hv.Histogram((edges, null["count"]), vdims="count").opts(
+    null, critical = hypothesis.null_max_abs_g, hypothesis.critical_abs_g
+    observed = abs(hypothesis.largest_in_face.g)
+    top = max(null.count)
+    right = max(observed, null.bin_right[-1]) * 1.06
+    edges = [*null.bin_left, null.bin_right[-1]]
+    chance = hv.Histogram((edges, null.count), vdims="count").opts(
         color=LABEL_COLOURS["uncertain"],
         tools=["hover"],
         hover_tooltips=[("largest |g|", "@left{0.000} to @right{0.000}"), ("permutations", "@count{0,0}")],
@@ -283,18 +283,18 @@ def null_distribution(hypothesis: dict[str, Any]) -> hv.Overlay:
     )
 
 
-def null_distribution_reading(hypothesis: dict[str, Any]) -> str:
+def null_distribution_reading(hypothesis: HypothesisRecord) -> str:
     """Observed effect and null distribution, in words."""
-    face, critical = hypothesis["largest_in_face"], hypothesis["critical_abs_g"]
-    observed = abs(face["g"])
+    face, critical = hypothesis.largest_in_face, hypothesis.critical_abs_g
+    observed = abs(face.g)
     return (
         f"The largest effect within the face, |g| = {observed:.2f} {_where(face)}, is {observed / critical:.1f} times "
         f"the 95 % quantile {critical:.2f} of the largest effect anywhere in the picture under "
-        f"{hypothesis['permutations']:,} permutations of the labels ({p_value(face['p_value'])})."
+        f"{hypothesis.permutations:,} permutations of the labels ({p_value(face.p_value)})."
     )
 
 
-def false_positive_chart(hypothesis: dict[str, Any]) -> hv.Overlay:
+def false_positive_chart(hypothesis: HypothesisRecord) -> hv.Overlay:
     """False-positive rate in random splits of one label, against the nominal rate.
 
     Parameters
@@ -302,23 +302,23 @@ def false_positive_chart(hypothesis: dict[str, Any]) -> hv.Overlay:
     hypothesis
         ``hypothesis.json``.
     """
-    rates = hypothesis["false_positives"]
+    rates = hypothesis.false_positives
     table = pd.DataFrame(
         [
             {
                 "row": name,
-                "rate": rates[key]["rate"],
-                "low": rates[key]["interval"][0],
-                "high": rates[key]["interval"][1],
-                "hits": rates[key]["hits"],
-                "splits": rates[key]["splits"],
+                "rate": rate.rate,
+                "low": rate.interval[0],
+                "high": rate.interval[1],
+                "hits": rate.hits,
+                "splits": rate.splits,
             }
-            for key, name in _UNITS.items()
-            if key in rates
+            for name, rate in zip(_UNITS, (rates.by_identity, rates.by_photo), strict=True)
+            if rate is not None
         ]
     )
     table = in_percent(table, "rate", "low", "high")
-    nominal = 100 * rates["alpha"]
+    nominal = 100 * rates.alpha
     tips = [("false positives", "@hits of @splits"), ("95 % interval", "@low{0.0} % to @high{0.0} %")]
     layers = [
         hv.VLine(nominal).opts(color=CATEGORIES[1]),
@@ -337,43 +337,43 @@ def false_positive_chart(hypothesis: dict[str, Any]) -> hv.Overlay:
     )
 
 
-def false_positive_reading(hypothesis: dict[str, Any]) -> str:
+def false_positive_reading(hypothesis: HypothesisRecord) -> str:
     """False-positive rate with its interval, against the nominal rate and against permuting photos."""
-    rates = hypothesis["false_positives"]
-    own = rates["by_identity"]
-    low, high = own["interval"]
-    matches = "which agrees with" if low <= rates["alpha"] <= high else "which differs from"
+    rates = hypothesis.false_positives
+    own = rates.by_identity
+    low, high = own.interval
+    matches = "which agrees with" if low <= rates.alpha <= high else "which differs from"
     reading = (
-        f"{own['hits']} of {own['splits']} random splits of people of one label are significant, "
-        f"{percent(own['rate'])} (95 % interval {percent(low)} to {percent(high)}), {matches} the nominal "
-        f"{percent(rates['alpha'], 0)}."
+        f"{own.hits} of {own.splits} random splits of people of one label are significant, "
+        f"{percent(own.rate)} (95 % interval {percent(low)} to {percent(high)}), {matches} the nominal "
+        f"{percent(rates.alpha, 0)}."
     )
-    if "by_photo" in rates:
-        other = rates["by_photo"]
+    other = rates.by_photo
+    if other is not None:
         reading += (
-            f" Permuting photos instead of people would give {percent(other['rate'])} "
-            f"({percent(other['interval'][0])} to {percent(other['interval'][1])})"
+            f" Permuting photos instead of people would give {percent(other.rate)} "
+            f"({percent(other.interval[0])} to {percent(other.interval[1])})"
         )
-        reading += ": photos of one person are correlated." if other["interval"][0] > rates["alpha"] else "."
+        reading += ": photos of one person are correlated." if other.interval[0] > rates.alpha else "."
     return reading
 
 
-def control_table(hypothesis: dict[str, Any]) -> pd.DataFrame:
+def control_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
     """The three controls, formatted for display."""
-    limit = hypothesis["alpha"] / len(hypothesis["controls"])
+    limit = hypothesis.alpha / len(hypothesis.controls)
     rows = [
         {
             "Control": CONTROLS[key],
-            "Largest |g|": f"{control['max_abs_g']:.3f}",
-            "p": p_value(control["p_value"]).removeprefix("p ").removeprefix("= "),
-            "Result": "no difference" if control["p_value"] >= limit else "a difference: failed",
+            "Largest |g|": f"{control.max_abs_g:.3f}",
+            "p": p_value(control.p_value).removeprefix("p ").removeprefix("= "),
+            "Result": "no difference" if control.p_value >= limit else "a difference: failed",
         }
-        for key, control in hypothesis["controls"].items()
+        for key, control in hypothesis.controls.items()
     ]
     return pd.DataFrame(rows).set_index("Control")
 
 
-def accuracy_table(hypothesis: dict[str, Any], metrics: dict[str, Any] | None, own: str) -> pd.DataFrame:
+def accuracy_table(hypothesis: HypothesisRecord, metrics: MetricsRecord | None, own: str) -> pd.DataFrame:
     """Accuracy on the test split of each classifier.
 
     Parameters
@@ -396,13 +396,14 @@ def accuracy_table(hypothesis: dict[str, Any], metrics: dict[str, Any] | None, o
         facts = {"name": name, "dataset": dataset, "images": images}
         rows.append({**facts, "accuracy": accuracy, "low": interval[0], "high": interval[1]})
 
-    for dataset, results in ((own, hypothesis), *hypothesis["carried_over"].items()):
-        for key, name in (("nearest_average", "nearest average"), ("discriminant", "linear discriminant")):
-            result = results[key]
-            add(name, dataset, result["images"], result["accuracy"], result["interval"])
-        split = None if metrics is None else metrics["sources"].get(dataset, {}).get("test")
+    own_rules = AverageAccuracies(nearest_average=hypothesis.nearest_average, discriminant=hypothesis.discriminant)
+    for dataset, results in ((own, own_rules), *hypothesis.carried_over.items()):
+        pairs = (("nearest average", results.nearest_average), ("linear discriminant", results.discriminant))
+        for name, result in pairs:
+            add(name, dataset, result.images, result.accuracy, result.interval)
+        split = None if metrics is None else metrics.sources.get(dataset, {}).get("test")
         if split is not None:
-            add("network", dataset, split["images"], split["accuracy"], split["accuracy_interval"])
+            add("network", dataset, split.images, split.accuracy, split.accuracy_interval)
     return pd.DataFrame(rows)
 
 
@@ -446,7 +447,7 @@ def accuracy_reading(table: pd.DataFrame) -> str:
 
     def in_words(name: str) -> str:
         row = rows.loc[name]
-        return f"{percent(row['accuracy'])} ({percent(row['low'])} to {percent(row['high'])})"
+        return f"{percent(row.accuracy)} ({percent(row.low)} to {percent(row.high)})"
 
     reading = (
         f"On {int(rows['images'].iloc[0]):,} photos of unseen people, the nearer average predicts the label of "

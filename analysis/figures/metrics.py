@@ -1,7 +1,6 @@
 """How well the model does: mistakes, calibration, and when it is uncertain."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401 - gives tables `.hvplot`
@@ -15,14 +14,15 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, points, with_errors
 from analysis.figures.theme import LABEL_COLOURS
+from analysis.results.records import MetricsRecord, SplitMetrics
 
 
-def sources(metrics: dict[str, Any]) -> list[str]:
+def sources(metrics: MetricsRecord) -> list[str]:
     """Names of what was measured: the data sets, then their subsets."""
-    return [*metrics["sources"], *metrics.get("subsets", {})]
+    return [*metrics.sources, *metrics.subsets]
 
 
-def measured(metrics: dict[str, Any], split: str, source: str | None = None) -> dict[str, Any]:
+def measured(metrics: MetricsRecord, split: str, source: str | None = None) -> SplitMetrics:
     """Metrics of one split of one source.
 
     Parameters
@@ -39,14 +39,14 @@ def measured(metrics: dict[str, Any], split: str, source: str | None = None) -> 
     UserError
         If the run has no metrics of it.
     """
-    named = metrics["sources"] | metrics.get("subsets", {})
-    measures = named.get(source or metrics["datasets"][0], {}).get(split)
+    named = metrics.sources | metrics.subsets
+    measures = named.get(source or metrics.datasets[0], {}).get(split)
     if measures is None:
         raise UserError(f"this run has no metrics of the {split} split of {source!r}: run `meanface evaluate` again")
     return measures
 
 
-def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = None) -> hv.Overlay:
+def confusion_matrix(metrics: MetricsRecord, split: str, source: str | None = None) -> hv.Overlay:
     """Counts and row shares: rows are the annotators' labels, columns the model's.
 
     Parameters
@@ -54,7 +54,7 @@ def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = N
     metrics, split, source
         As in `measured`.
     """
-    matrix = np.array(measured(metrics, split, source)["confusion"]["matrix"])
+    matrix = np.array(measured(metrics, split, source).confusion.matrix)
     cells = pd.DataFrame(
         {
             "annotated": np.repeat(LABELS, 2),
@@ -108,9 +108,9 @@ def confusion_matrix(metrics: dict[str, Any], split: str, source: str | None = N
     )
 
 
-def confusion_matrix_reading(metrics: dict[str, Any], split: str, source: str | None = None) -> str:
+def confusion_matrix_reading(metrics: MetricsRecord, split: str, source: str | None = None) -> str:
     """Number and rate of either error, in words."""
-    matrix = np.array(measured(metrics, split, source)["confusion"]["matrix"])
+    matrix = np.array(measured(metrics, split, source).confusion.matrix)
     wrong = matrix[0, 1], matrix[1, 0]
     rates = [n / max(total, 1) for n, total in zip(wrong, matrix.sum(axis=1), strict=True)]
     return (
@@ -120,7 +120,7 @@ def confusion_matrix_reading(metrics: dict[str, Any], split: str, source: str | 
     )
 
 
-def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str]) -> hv.Overlay:
+def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]) -> hv.Overlay:
     """Share labelled male against predicted probability, with 95 % intervals; calibrated probabilities lie on the line.
 
     Parameters
@@ -139,7 +139,7 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
         ("images", "@images{0,0}"),
     ]
     for name, colour in zip(names, theme.CATEGORIES, strict=False):
-        rows = [bin_.as_json() for bin_ in measured(metrics, split, name)["calibration"]["bins"]]
+        rows = [bin_.as_json() for bin_ in measured(metrics, split, name).calibration.bins]
         bins = pd.DataFrame(rows).query("images > 0")
         ends = [wilson(round(row.share_male * row.images), row.images) for row in bins.itertuples()]
         bins = bins.assign(
@@ -168,11 +168,11 @@ def reliability_diagram(metrics: dict[str, Any], split: str, names: Sequence[str
     )
 
 
-def reliability_diagram_reading(metrics: dict[str, Any], split: str, names: Sequence[str]) -> str:
+def reliability_diagram_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
     """Expected calibration error of each source, in words."""
     errors = [(name, measured(metrics, split, name)) for name in names]
     parts = ", ".join(
-        f"{100 * measures['calibration']['ece']:.1f} percentage points on {name} ({measures['images']:,} images)"
+        f"{100 * measures.calibration.ece:.1f} percentage points on {name} ({measures.images:,} images)"
         for name, measures in errors
     )
     return (
@@ -267,7 +267,7 @@ def score_distribution_reading(
     return f"{held}; of the other {len(decided):,}, {percent(right)} are predicted as annotated."
 
 
-def classification_report_table(metrics: dict[str, Any], split: str, source: str | None = None) -> pd.DataFrame:
+def classification_report_table(metrics: MetricsRecord, split: str, source: str | None = None) -> pd.DataFrame:
     """Precision, recall and F1 of each label and their averages, as text to be shown.
 
     Parameters
@@ -281,15 +281,17 @@ def classification_report_table(metrics: dict[str, Any], split: str, source: str
         Index: female, male, accuracy, macro average, weighted average; columns: Precision, Recall, F1, Images.
     """
     measures = measured(metrics, split, source)
-    report = measures["report"]
-    names = {"female": "Female", "male": "Male", "macro avg": "Macro average", "weighted avg": "Weighted average"}
-    rows = {
-        title: [
-            *(f"{report[name][key]:.3f}" for key in ("precision", "recall", "f1-score")),
-            f"{report[name]['support']:,.0f}",
-        ]
-        for name, title in names.items()
+    report = measures.report
+    scores = {
+        "Female": report.female,
+        "Male": report.male,
+        "Macro average": report.macro_avg,
+        "Weighted average": report.weighted_avg,
     }
-    rows["Accuracy"] = ["", "", f"{measures['accuracy']:.3f}", f"{measures['images']:,}"]
+    rows = {
+        title: [f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1_score:.3f}", f"{row.support:,.0f}"]
+        for title, row in scores.items()
+    }
+    rows["Accuracy"] = ["", "", f"{measures.accuracy:.3f}", f"{measures.images:,}"]
     order = ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["Precision", "Recall", "F1", "Images"]).loc[order]

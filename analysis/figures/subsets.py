@@ -4,7 +4,6 @@ Draws what `analysis.averages.base.compare` and a run's published subsets hold; 
 """
 
 from html import escape
-from typing import Any
 
 import holoviews as hv
 import numpy as np
@@ -15,6 +14,7 @@ from analysis.averages.base import Difference
 from analysis.core.words import percent
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
+from analysis.results.records import Agreement
 
 
 def subset_faces(difference: Difference) -> hv.Overlay:
@@ -129,7 +129,7 @@ def gallery_reading(subsets: xr.Dataset, label: str) -> str:
     )
 
 
-def agreement_reading(engines: dict[str, Any]) -> str:
+def agreement_reading(engines: Agreement) -> str:
     """How the compressed averages are computed, and their error.
 
     Parameters
@@ -137,17 +137,17 @@ def agreement_reading(engines: dict[str, Any]) -> str:
     engines
         As from `analysis.averages.gallery.measure_agreement`.
     """
-    numbers = engines["mean_components"] + engines["spread_components"]
+    numbers = engines.mean_components + engines.spread_components
     text = (
         f"The averages on this page are exact. Other groups are averaged quickly from a compressed form: {numbers} "
-        f"coefficients of 8 bits represent each of the {engines['images']:,} faces, and their mean is the compressed "
+        f"coefficients of 8 bits represent each of the {engines.images:,} faces, and their mean is the compressed "
         "mean face."
     )
-    if engines["subsets"]:
+    if engines.subsets:
         text += (
-            f" Over {engines['subsets']} groups of {engines['exact_below']:,} faces or more, it "
-            f"is at most {engines['worst_mean']:.2f} of 255 steps from the exact mean (root mean square; median "
-            f"{engines['median_mean']:.2f}) and at most {engines['worst_spread']:.2f} from the exact standard "
+            f" Over {engines.subsets} groups of {engines.exact_below:,} faces or more, it "
+            f"is at most {engines.worst_mean:.2f} of 255 steps from the exact mean (root mean square; median "
+            f"{engines.median_mean:.2f}) and at most {engines.worst_spread:.2f} from the exact standard "
             "deviation."
         )
     return f"{text} Averages of smaller groups are always exact."

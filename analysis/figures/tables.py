@@ -1,12 +1,11 @@
 """Tables of the model's results, formatted for display, each with its reading: data sets, runs, label errors."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from analysis.core.words import percent
 from analysis.figures.metrics import measured, sources
+from analysis.results.records import MetricsRecord
 
 
 def interval_text(value: float, low: float, high: float, digits: int = 1) -> str:
@@ -20,7 +19,7 @@ def interval_text(value: float, low: float, high: float, digits: int = 1) -> str
     return text.replace("-", "−").replace(" ", "\u00a0")
 
 
-def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
+def source_table(metrics: MetricsRecord, split: str) -> pd.DataFrame:
     """Metrics on each data set and subset, formatted for display.
 
     Parameters
@@ -37,14 +36,14 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
     rows = {}
     for name in sources(metrics):
         measures = measured(metrics, split, name)
-        decided = measures["decided"]
+        decided = measures.decided
         rows[name] = [
-            f"{measures['images']:,}",
-            interval_text(measures["accuracy"], *measures["accuracy_interval"]),
-            f"{100 * decided['coverage']:.1f}",
-            interval_text(np.nan if decided["accuracy"] is None else decided["accuracy"], np.nan, np.nan),
-            f"{measures['calibration']['ece']:.3f}",
-            f"{measures['roc_auc']:.4f}",
+            f"{measures.images:,}",
+            interval_text(measures.accuracy, *measures.accuracy_interval),
+            f"{100 * decided.coverage:.1f}",
+            interval_text(np.nan if decided.accuracy is None else decided.accuracy, np.nan, np.nan),
+            f"{measures.calibration.ece:.3f}",
+            f"{measures.roc_auc:.4f}",
         ]
     columns = [
         "Images",
@@ -57,17 +56,17 @@ def source_table(metrics: dict[str, Any], split: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def source_table_reading(metrics: dict[str, Any], split: str) -> str:
+def source_table_reading(metrics: MetricsRecord, split: str) -> str:
     """Sources with the highest and lowest accuracy."""
     measures = {name: measured(metrics, split, name) for name in sources(metrics)}
-    best = max(measures, key=lambda name: measures[name]["accuracy"])
-    worst = min(measures, key=lambda name: measures[name]["accuracy"])
+    best = max(measures, key=lambda name: measures[name].accuracy)
+    worst = min(measures, key=lambda name: measures[name].accuracy)
     if best == worst:
-        return f"On the {split} split of {best}, accuracy is {percent(measures[best]['accuracy'])}."
+        return f"On the {split} split of {best}, accuracy is {percent(measures[best].accuracy)}."
     return (
-        f"On the {split} splits, accuracy is highest on {best}, {percent(measures[best]['accuracy'])}, and lowest on "
-        f"{worst}, {percent(measures[worst]['accuracy'])}; {percent(measures[best]['decided']['coverage'])} and "
-        f"{percent(measures[worst]['decided']['coverage'])} of their images are decided, the others are “uncertain”."
+        f"On the {split} splits, accuracy is highest on {best}, {percent(measures[best].accuracy)}, and lowest on "
+        f"{worst}, {percent(measures[worst].accuracy)}; {percent(measures[best].decided.coverage)} and "
+        f"{percent(measures[worst].decided.coverage)} of their images are decided, the others are “uncertain”."
     )
 
 
@@ -106,8 +105,8 @@ def cross_source_reading(cross_source: pd.DataFrame) -> str:
     parts = []
     for source, row in own.iterrows():
         rival = others[others["source"] == source].sort_values("accuracy").iloc[-1]
-        apart = 100 * (row["accuracy"] - rival["accuracy"])
-        clear = row["low"] > rival["high"] or rival["low"] > row["high"]
+        apart = 100 * (row.accuracy - rival["accuracy"])
+        clear = row.low > rival["high"] or rival["low"] > row.high
         place = f"{abs(apart):.1f} percentage points {'above' if apart > 0 else 'below'}"
         parts.append(
             f"{place if abs(apart) >= 0.05 else 'level with'} the best other run on {source}"
@@ -116,26 +115,26 @@ def cross_source_reading(cross_source: pd.DataFrame) -> str:
     return f"Trained on {own['trained_on'].iloc[0]}, this run is {', '.join(parts)}."
 
 
-def label_noise_table(metrics: dict[str, Any]) -> pd.DataFrame:
+def label_noise_table(metrics: MetricsRecord) -> pd.DataFrame:
     """Labels that confident learning suspects to be wrong, by data set, formatted for display."""
     rows = {
         name: [
-            f"{noise['images']:,}",
-            f"{100 * noise['noise_rate']:.1f}",
-            f"{noise['suggested']['female to male']:,}",
-            f"{noise['suggested']['male to female']:,}",
+            f"{noise.images:,}",
+            f"{100 * noise.noise_rate:.1f}",
+            f"{noise.suggested['female to male']:,}",
+            f"{noise.suggested['male to female']:,}",
         ]
-        for name, noise in metrics["label_noise"].items()
+        for name, noise in metrics.label_noise.items()
     }
     columns = ["Images", "Estimated noise, %", "Female, perhaps male", "Male, perhaps female"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def label_noise_reading(metrics: dict[str, Any]) -> str:
+def label_noise_reading(metrics: MetricsRecord) -> str:
     """Number of suspected label errors, and the limits of the estimate."""
     parts = ", ".join(
-        f"{noise['issues']:,} of {noise['images']:,} in {name} (noise estimated at {percent(noise['noise_rate'])})"
-        for name, noise in metrics["label_noise"].items()
+        f"{noise.issues:,} of {noise.images:,} in {name} (noise estimated at {percent(noise.noise_rate)})"
+        for name, noise in metrics.label_noise.items()
     )
     return (
         f"Confident learning suspects the labels of {parts}, from the model’s scores on validation and test images. A "

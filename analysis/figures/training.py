@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.rows import points
+from analysis.results.records import TrainStep
 
 _SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.LABEL_COLOURS["male"], "solid")}
 
@@ -87,7 +88,7 @@ def training_history_reading(history: pd.DataFrame) -> str:
     )
 
 
-def training_origin(record: dict[str, Any]) -> str:
+def training_origin(record: TrainStep) -> str:
     """Initial weights and teachers of a training, in two sentences.
 
     Parameters
@@ -95,10 +96,10 @@ def training_origin(record: dict[str, Any]) -> str:
     record
         The step "train" of ``run.json``; ``start`` and ``teachers`` may be missing.
     """
-    start, teachers = ([f"“{name}”" for name in record.get(key) or ()] for key in ("start", "teachers"))
+    start, teachers = ([f"“{name}”" for name in names] for names in (record.start, record.teachers))
     initial = "random weights"
     if start:
         mean = "the mean weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
         initial = f"{mean} {' and '.join(start)}"
     distilled = f", and learned from the labels and the probabilities of {' and '.join(teachers)}" if teachers else ""
-    return f"The published training started from {initial}{distilled}. It ran for {record['epochs']} epochs."
+    return f"The published training started from {initial}{distilled}. It ran for {record.epochs} epochs."

@@ -16,6 +16,7 @@ from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results import artifacts
 from analysis.results.artifacts import ARTIFACTS
+from analysis.results.reader import Run
 from analysis.results.records import Code, Data, RunRecord, Steps
 from analysis.results.stored import Artifact, Binary
 
@@ -61,13 +62,13 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def record_step(run: str, step: str, configuration: dict[str, Any], *, data: dict[str, dict[str, Any]]) -> None:
+def record_step(run: Run, step: str, configuration: dict[str, Any], *, data: dict[str, dict[str, Any]]) -> None:
     """Write into ``run.json`` what a step was made from.
 
     Parameters
     ----------
     run
-        Name of the run.
+        The run, which may be new.
     step
         "study", "train" or "evaluate".
     configuration
@@ -75,30 +76,29 @@ def record_step(run: str, step: str, configuration: dict[str, Any], *, data: dic
     data
         Data set name -> facts with ``fingerprint`` and ``images``.
     """
-    folder = paths.run_folder(run)
-    path = folder / artifacts.RUN.path
-    before = artifacts.RUN.read(folder) if path.exists() else None
+    path = run.folder / artifacts.RUN.path
+    before = artifacts.RUN.read(run.folder) if path.exists() else None
     code = code_version()
     used = {name: Data(fingerprint=facts["fingerprint"], images=facts["images"]) for name, facts in data.items()}
     made_from = {**configuration, "data": {name: each.fingerprint for name, each in used.items()}, "code": code}
     record = RunRecord(
-        run=before.run if before else run,
+        run=before.run if before else run.name,
         data=(before.data if before else {}) | used,
         steps=(before.steps if before else Steps()).changed(**{step: made_from}),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         code=code,
         versions=_versions(),
     )
-    artifacts.RUN.write(record, folder)
+    artifacts.RUN.write(record, run.folder)
 
 
-def publish(run: str, target: Path) -> list[str]:
+def publish(run: Run, target: Path) -> list[str]:
     """Make a run the published one, atomically: readers see the old one or the new one.
 
     Parameters
     ----------
     run
-        Name of a run with all its parts.
+        A run with all its parts.
     target
         Folder of the published run.
 
@@ -112,11 +112,13 @@ def publish(run: str, target: Path) -> list[str]:
     UserError
         If a part of the run is missing or damaged, or its parts come from different data.
     """
-    source = paths.run_folder(run)
+    source = run.folder
     kept = [each for each in ARTIFACTS if _is_published(each, source)]
     missing = [each.path for each in kept if not (source / each.path).exists()]
     if missing:
-        raise UserError(f"run {run!r} is not complete, {missing[0]} is missing: run study, train and evaluate first")
+        raise UserError(
+            f"run {run.name!r} is not complete, {missing[0]} is missing: run study, train and evaluate first"
+        )
     for artifact in kept:
         artifact.read(source)
     _check_one_data(artifacts.RUN.read(source))
@@ -140,8 +142,8 @@ def _is_published(artifact: Artifact, source: Path) -> bool:
 
 def _check_one_data(record: RunRecord) -> None:
     seen: dict[str, str] = {}
-    for key, step in record.steps.items():
-        for name, fingerprint in step.data.items():
+    for key, step in record.steps:
+        for name, fingerprint in (step.data if step else {}).items():
             if seen.setdefault(name, fingerprint) != fingerprint:
                 raise UserError(
                     f"step {key!r} of run {record.run!r} used another version of {name!r} than the steps before: "

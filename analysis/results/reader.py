@@ -7,7 +7,6 @@ is in each. Nothing here knows how they were computed or how they are drawn.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
 
 from analysis.core import paths
 from analysis.core.errors import UserError
@@ -44,13 +43,13 @@ class Results:
     average_faces = artifacts.AVERAGE_FACES
     subsets = artifacts.SUBSETS
     engines = artifacts.ENGINES
-    hypothesis: ClassVar[Any] = artifacts.HYPOTHESIS
+    hypothesis = artifacts.HYPOTHESIS
     regions = artifacts.REGIONS
     confounders = artifacts.CONFOUNDERS
     balance = artifacts.BALANCE
     elsewhere = artifacts.ELSEWHERE
     effects = artifacts.EFFECTS
-    metrics: ClassVar[Any] = artifacts.METRICS
+    metrics = artifacts.METRICS
     card = artifacts.CARD
     history = artifacts.HISTORY
     predictions = artifacts.PREDICTIONS
@@ -61,9 +60,9 @@ class Results:
     label_issues = artifacts.LABEL_ISSUES
     explanation = artifacts.EXPLANATION
     ablation = artifacts.ABLATION
-    ablation_budget: ClassVar[Any] = artifacts.ABLATION_BUDGET
+    ablation_budget = artifacts.ABLATION_BUDGET
     search = artifacts.SEARCH
-    search_record: ClassVar[Any] = artifacts.SEARCH_RECORD
+    search_record = artifacts.SEARCH_RECORD
 
     @property
     def has_ablation(self) -> bool:
@@ -111,7 +110,7 @@ class Run:
             If no run is published.
         """
         results = published()
-        return cls(results.run["run"], results.folder)
+        return cls(results.run.run, results.folder)
 
     @cached_property
     def results(self) -> Results:

@@ -5,7 +5,6 @@ Written, it has the fields that were given, in the order of the class. Shares an
 in standard deviations, intervals are 95 % ones as (low, high).
 """
 
-from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,29 +31,13 @@ class Record(BaseModel):
         return type(self).model_validate(given | fields)
 
     def __getitem__(self, key: str) -> Any:
-        name = next((name for name, field in type(self).model_fields.items() if field.alias == key), key)
-        if name not in self.model_fields_set:
-            raise KeyError(key)
-        return getattr(self, name)
+        return self.as_json()[key] if key not in type(self).model_fields else getattr(self, key)
 
     def __contains__(self, key: str) -> bool:
-        return key in self.keys()
-
-    def keys(self) -> list[str]:
-        """Names of the fields that were given."""
-        own = [field.alias or name for name, field in type(self).model_fields.items() if name in self.model_fields_set]
-        return [*own, *(self.model_extra or {})]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Value of a field, or ``default`` where it was not given."""
-        return dict(self.items()).get(key, default)
+        return key in self.model_fields_set
 
     def __or__(self, fields: dict[str, Any]) -> Self:
         return self.changed(**fields)
-
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Names and values of the fields that were given."""
-        return ((key, self[key]) for key in self.keys())
 
 
 # ---------------------------------------------------------------------------------------------------- what was run
@@ -307,9 +290,9 @@ class ComparisonRecord(Record):
     """By which method."""
     held: list[str]
     """Covariates that are held equal."""
-    people: dict[Label, int]
+    people: dict[str, int]
     """Label -> people compared."""
-    effective: dict[Label, float]
+    effective: dict[str, float]
     """Label -> effective sample size (Kish)."""
     p_value: float
     """Within the face."""
@@ -433,7 +416,7 @@ class HypothesisRecord(Record):
     """Bootstrap resamples of people."""
     unit: str
     """What is exchanged and resampled: "identity"."""
-    identities: dict[Label, int]
+    identities: dict[str, int]
     """Label -> people."""
     mixed_label_identities: int
     """People whose photos carry both labels."""
@@ -562,9 +545,9 @@ class Decided(Record):
 class Ranking(Record):
     """How well scores rank the labels, whatever the threshold."""
 
-    average_precision: dict[Label, float]
+    average_precision: dict[str, float]
     """Label -> area under its precision-recall curve."""
-    average_precision_interval: dict[Label, Interval]
+    average_precision_interval: dict[str, Interval]
     """People resampled."""
     roc_auc: float
     """Area under the ROC curve."""
@@ -595,9 +578,9 @@ class SplitMetrics(Record):
     """Whether scores are probabilities."""
     decided: Decided
     """What is answered by a label."""
-    average_precision: dict[Label, float]
+    average_precision: dict[str, float]
     """Label -> area under its precision-recall curve."""
-    average_precision_interval: dict[Label, Interval]
+    average_precision_interval: dict[str, Interval]
     """People resampled."""
     roc_auc: float
     """Area under the ROC curve."""

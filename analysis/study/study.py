@@ -123,5 +123,5 @@ def study(
         "permutations": permutations,
         "seed": seed,
     }
-    record_step(run.name, "study", configuration, data={each.name: each.facts for each in (dataset, *compare)})
+    record_step(run, "study", configuration, data={each.name: each.facts for each in (dataset, *compare)})
     return summary

@@ -9,6 +9,7 @@ import param
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.figures import attributes, cooccurrence, doubts, duplicates, identities, labels, quality, samples
+from analysis.results.records import LabelNoise
 from dashboard import chrome, parts
 from dashboard.parts import View
 
@@ -92,12 +93,12 @@ class DataPage(chrome.ExplorerPage):
     @property
     def images(self) -> int:
         """Number of faces studied."""
-        return self.results.study["images"]
+        return self.results.study.images
 
     @property
-    def label_noise(self) -> dict[str, Any]:
+    def label_noise(self) -> LabelNoise:
         """Estimated rates of wrong labels."""
-        return self.results.study["label_noise"]
+        return self.results.study.label_noise
 
     def _samples(self) -> Any:
         grids = self.results.samples
@@ -108,19 +109,19 @@ class DataPage(chrome.ExplorerPage):
 
     def _facts(self) -> Any:
         study = self.results.study
-        repeats, people, status = study["duplicates"], study["identities"], study["status"]
+        repeats, people, status = study.duplicates, study.identities, study.status
         return parts.facts(
             {
-                "Faces studied": f"{study['images']:,}",
+                "Faces studied": f"{study.images:,}",
                 "People": f"{people:,}" if people else "not known",
-                "Faces with attributes": f"{study['metadata_images']:,}" if study["metadata_images"] else "none",
+                "Faces with attributes": f"{study.metadata_images:,}" if study.metadata_images else "none",
                 "Left out": (
                     f"{status['broken'] + status['no_face'] + status['excluded']:,}",
                     "unreadable, without a face, or excluded",
                 ),
                 "Duplicates": (
-                    f"{repeats['exact'] + repeats['near']:,}",
-                    f"{repeats['across_splits']} across splits",
+                    f"{repeats.exact + repeats.near:,}",
+                    f"{repeats.across_splits} across splits",
                 ),
             }
         )

@@ -76,7 +76,7 @@ class HypothesisPage(chrome.ExplorerPage):
     @param.depends("beyond_chance")
     def critical(self) -> float | None:
         """Smallest significant |g| where only significant pixels are shown, else None."""
-        return self.results.hypothesis["critical_abs_g"] if self.beyond_chance else None
+        return self.results.hypothesis.critical_abs_g if self.beyond_chance else None
 
     @property
     def accuracies(self) -> pd.DataFrame:
@@ -85,16 +85,16 @@ class HypothesisPage(chrome.ExplorerPage):
             metrics = self.results.metrics
         except UserError:  # a run without a network has the averages alone
             metrics = None
-        return hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study["dataset"])
+        return hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study.dataset)
 
     def _verdict(self) -> Any:
         tested = self.results.hypothesis
-        people = tested["identities"]
+        people = tested.identities
         return parts.notice(
-            f"“{tested['statement']}”\n\n{p_value(tested['largest_in_face']['p_value'])} within the face in a "
-            f"permutation test with {tested['permutations']:,} permutations of {people['female']:,} female-labelled "
+            f"“{tested.statement}”\n\n{p_value(tested.largest_in_face.p_value)} within the face in a "
+            f"permutation test with {tested.permutations:,} permutations of {people['female']:,} female-labelled "
             f"and {people['male']:,} male-labelled people.",
-            title=tested["verdict"].capitalize(),
+            title=tested.verdict.capitalize(),
         )
 
     def _reasons(self) -> Any:
@@ -126,7 +126,7 @@ class HypothesisPage(chrome.ExplorerPage):
         if correlations.empty:
             return parts.notice("No other data set was compared: `meanface study NAME --compare OTHER` does that.")
         # A map has one channel; for all together lightness is shown.
-        own, channel = self.results.study["dataset"], self.channel if self.channel in CHANNEL_NAMES else "L"
+        own, channel = self.results.study.dataset, self.channel if self.channel in CHANNEL_NAMES else "L"
         maps = [
             parts.figure(
                 elsewhere.elsewhere_maps(effects, own, other, channel),

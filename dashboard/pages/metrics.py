@@ -11,6 +11,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
+from analysis.results.records import Band, SplitMetrics
 from dashboard import chrome, parts
 from dashboard.parts import View
 
@@ -162,11 +163,11 @@ class MetricsPage(chrome.ExplorerPage):
         return measured
 
     @property
-    def band(self) -> dict[str, float]:
+    def band(self) -> Band:
         """Scores between which the model answers "uncertain"."""
-        return self.results.metrics["band"]
+        return self.results.metrics.band
 
-    def measured(self) -> dict[str, Any]:
+    def measured(self) -> SplitMetrics:
         """Metrics of the chosen split and source."""
         return metrics.measured(self.results.metrics, self.split, self.source)
 
@@ -185,18 +186,18 @@ class MetricsPage(chrome.ExplorerPage):
     @param.depends("source", "split")
     def _facts(self) -> Any:
         measured = self.measured()
-        low, high = measured["accuracy_interval"]
-        decided = measured["decided"]
+        low, high = measured.accuracy_interval
+        decided = measured.decided
         return parts.facts(
             {
-                "Accuracy": (percent(measured["accuracy"]), f"95 % interval {percent(low)} to {percent(high)}"),
-                "Balanced accuracy": percent(measured["balanced_accuracy"]),
-                "Area under ROC": f"{measured['roc_auc']:.4f}",
+                "Accuracy": (percent(measured.accuracy), f"95 % interval {percent(low)} to {percent(high)}"),
+                "Balanced accuracy": percent(measured.balanced_accuracy),
+                "Area under ROC": f"{measured.roc_auc:.4f}",
                 "Accuracy when certain": (
-                    "–" if decided["accuracy"] is None else percent(decided["accuracy"]),
-                    f"{decided['uncertain']:,} of {measured['images']:,} are “uncertain”",
+                    "–" if decided.accuracy is None else percent(decided.accuracy),
+                    f"{decided.uncertain:,} of {measured.images:,} are “uncertain”",
                 ),
-                "Calibration error": (f"{measured['calibration']['ece']:.3f}", f"Brier score {measured['brier']:.3f}"),
+                "Calibration error": (f"{measured.calibration.ece:.3f}", f"Brier score {measured.brier:.3f}"),
             }
         )
 

@@ -150,11 +150,11 @@ class PredictPage(chrome.ExplorerPage):
             card = self.shared.scorer.predictor.card
         except UserError as error:
             return f"**No model can be used yet:** {error}."
-        band, accuracy = card["band"], card.get("test_accuracy")
+        band, accuracy = card.band, card.test_accuracy
         agrees = f" It agrees with the annotators on {percent(accuracy)} of the test faces." if accuracy else ""
         return (
-            f"The model comes from run `{card['run']}`.{agrees} It says *uncertain* where its probability of “male” is "
-            f"between {band['low']:.2f} and {band['high']:.2f}."
+            f"The model comes from run `{card.run}`.{agrees} It says *uncertain* where its probability of “male” is "
+            f"between {band.low:.2f} and {band.high:.2f}."
         )
 
     def _controls(self) -> Any:

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn import metrics
 
 from analysis.core.people import interval, person_numbers, resamples
-from analysis.results.records import Interval, Label, Ranking
+from analysis.results.records import Interval, Ranking
 
 RESAMPLES = 1000
 # Good models differ at the left end of the ROC curve and at the right end of precision-recall: points are dense there.
@@ -36,10 +36,10 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking,
     male = (scored["label"] == "male").to_numpy()
     once = np.ones((1, len(scored)), np.float32)
     drawn = list(resamples(person_numbers(scored), RESAMPLES, rng))
-    average_precision: dict[Label, float] = {}
-    intervals: dict[Label, Interval] = {}
+    average_precision: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
     tables = []
-    sides: tuple[tuple[Label, np.ndarray, np.ndarray], ...] = (("female", 1 - p_male, ~male), ("male", p_male, male))
+    sides: tuple[tuple[str, np.ndarray, np.ndarray], ...] = (("female", 1 - p_male, ~male), ("male", p_male, male))
     for label, score, positive in sides:
         walk = _Walk(score, positive)
         area, precision, heights = (np.concatenate(parts) for parts in zip(*map(walk.measure, drawn), strict=True))

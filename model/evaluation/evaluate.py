@@ -125,7 +125,7 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         "compare": [other.name for other in compare],
         "brief": brief,
     }
-    record_step(run.name, "evaluate", configuration, data=facts)
+    record_step(run, "evaluate", configuration, data=facts)
     return result
 
 

@@ -1,6 +1,6 @@
-"""What each part of training is worth: the same short training again and again, with one thing changed.
+"""Ablation: repeat one short training with one thing changed at a time.
 
-Knows trainings and the validation split; the test split is not touched.
+Uses the train and validation splits only, never the test split.
 """
 
 import time
@@ -23,7 +23,7 @@ from model.training.train import Training, compiled, fit, keeper, seen_at, with_
 
 REFERENCE = "defaults"
 _DRAWS = 2000
-_WATCHED = 500  # validation faces that are scored after each epoch; at the end all are
+_WATCHED = 500  # validation faces scored after each epoch; all are scored at the end
 _NO_AUGMENTATION = Augmentation(
     rotation=0, scale=0, stretch=0, shift=0, tight=0, coarse=0, blur=0, jpeg=0, hide=0, grey=0, light=0, noise=0
 )
@@ -31,16 +31,16 @@ _NO_AUGMENTATION = Augmentation(
 
 @dataclass(frozen=True)
 class Variant:
-    """A training with one thing changed.
+    """A training that differs from the reference in one thing.
 
     Attributes
     ----------
     name
-        What was changed, in words.
+        Description of the change.
     change
-        Default training -> training of this variant.
+        Function from the reference training to this variant's.
     datasets
-        Data sets trained on; None takes all.
+        Data sets to train on; None for all.
     """
 
     name: str
@@ -53,14 +53,14 @@ def _augmented(**changes: float) -> Callable[[Training], Training]:
 
 
 def variants(run: str, names: list[str]) -> list[Variant]:
-    """What is tried: the reference first, then one change each.
+    """All variants: the reference first, then one change each.
 
     Parameters
     ----------
     run
-        Name of a trained run, the teacher of the variant that is distilled.
+        Name of a trained run: the teacher in the distilled variant.
     names
-        Names of the data sets; with several, each is also tried alone.
+        Names of the data sets; with several, each one alone is a variant, too.
     """
     tried = [
         Variant(REFERENCE),
@@ -94,9 +94,9 @@ def variants(run: str, names: list[str]) -> list[Variant]:
 
 
 def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, seed: int = 0) -> pd.DataFrame:
-    """Train every variant on a small budget and compare each with the reference on the same validation faces.
+    """Train every variant on a small budget and compare it with the reference on the same validation faces.
 
-    What is finished is kept: started again with the same data and budget, the rest is trained.
+    Finished variants are saved; started again with the same data and budget, only the others are trained.
 
     Parameters
     ----------
@@ -105,21 +105,21 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
     run
         A trained run; the table is ``ablation/ablation.parquet`` in its folder.
     epochs, faces
-        Budget of a variant: passes, and faces of the training split that are drawn for it.
+        Epochs per variant, and faces sampled from the training split.
     seed
-        Of trainings and bootstrap.
+        Random seed for training and bootstrap.
 
     Returns
     -------
     pandas.DataFrame
-        A row a variant and source: ``variant, dataset, images, accuracy, log_loss``, the difference of the accuracy
+        One row per variant and source: ``variant, dataset, images, accuracy, log_loss``, the difference of the accuracy
         from the reference with its 95 % interval ``difference, low, high`` (paired bootstrap over images; empty for
         the reference), ``seconds, parameters``.
 
     Raises
     ------
     UserError
-        If a data set is not ingested, or the run that teaches is not trained.
+        If a data set is not ingested, or the teacher run is not trained.
     """
     facts, names = dataset_facts(datasets), [dataset.name for dataset in datasets]
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
@@ -151,7 +151,7 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
 
 
 def _write(folder: Path, budget: AblationRecord, scores: dict[str, VariantScore], validation: Faces) -> pd.DataFrame:
-    """Keep what is finished, as scores to resume from and as the table that is shown."""
+    """Keep what is finished, as scores to resume from and as a table to show."""
     table = compared(scores, validation, budget.seed)
     artifacts.ABLATION_SCORES.write(AblationScores(budget=budget, scores=scores), folder)
     artifacts.ABLATION.write(table, folder)
@@ -171,15 +171,15 @@ def _of(faces: Faces, names: Sequence[str]) -> Faces:
 
 
 def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.ndarray, int]:
-    """Logits (n,) on the validation split, and parameters, of a short training."""
+    """Logits (n,) on the validation split after a short training, and the number of parameters."""
     keras.backend.clear_session()
     training = with_heads(training, part)
     network = compiled(training, len(part))
     kept = keeper(network, training, len(part))
     for row in fit(network, kept, part, sample(validation, _WATCHED), training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
-    shown = seen_at(validation, training.architecture, training.sizes[-1])
-    return kept.predict(shown, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()
+    plain = seen_at(validation, training.architecture, training.sizes[-1])
+    return kept.predict(plain, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()
 
 
 def compared(scores: dict[str, VariantScore], validation: Faces, seed: int = 0) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def compared(scores: dict[str, VariantScore], validation: Faces, seed: int = 0) 
     validation
         The n faces.
     seed
-        Of the bootstrap.
+        Random seed of the bootstrap.
     """
     male = validation.male > 0
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The network, as a function of its hyper-parameters. Knows shapes; knows nothing of data or training."""
+"""The network as a function of its hyper-parameters."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-_LAST = "_last"  # end of the name of a block's last convolution
+_LAST = "_last"  # suffix of the name of a block's last convolution
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,13 @@ class Architecture:
     Attributes
     ----------
     height, width
-        Part of the frame that is seen when serving, in pixels.
+        Size of the window of the aligned face that the served network gets, in pixels.
     filters
-        Channels of each stage; the stem leaves a quarter of the sides, each stage after the first halves them again.
+        Channels of each stage; the stem divides the sides by four, each stage after the first by two.
     blocks
-        Residual blocks of each stage.
+        Residual blocks per stage.
     attributes, ages, races
-        Outputs of the auxiliary heads, which exist in training only; 0 leaves a head out.
+        Outputs of the auxiliary heads, which exist only in training; 0 omits a head.
     """
 
     height: int = 80
@@ -41,7 +41,7 @@ class Architecture:
 
 
 def build(architecture: Architecture, seed: int = 0) -> keras.Model:
-    """Make the network as it is trained: for pictures of any size, with its auxiliary heads.
+    """Build the network for training: pictures of any size, auxiliary heads included.
 
     A residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
     ECCV 2016), pooled over the whole picture at the end, so that it can be trained on small pictures first.
@@ -51,7 +51,7 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
     architecture
         Hyper-parameters.
     seed
-        Of the initial weights.
+        Random seed of the initial weights.
 
     Returns
     -------
@@ -67,9 +67,9 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
 
 
 def serving_network(network: keras.Model, architecture: Architecture) -> keras.Model:
-    """The part that is served, at its one size: float32 (n, height, width, 3) -> "male" logits (n, 1).
+    """Build the network for serving, at one fixed size: float32 (n, height, width, 3) -> "male" logits (n, 1).
 
-    A face and its mirror image are both looked at and their logits averaged, which no mirroring of a photo can change.
+    The logits of a face and its mirror image are averaged, so that mirroring a photo does not change its score.
     """
     inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
     one = keras.Model(inputs, layers.Dense(1, name="male")(_features(inputs, architecture)), name="one_side")
@@ -80,25 +80,25 @@ def serving_network(network: keras.Model, architecture: Architecture) -> keras.M
 
 
 def begin_with(network: keras.Model, served: keras.Model, architecture: Architecture) -> None:
-    """Give a network the weights of one that is served; auxiliary heads keep theirs.
+    """Initialise a network from a served one; auxiliary heads keep their weights.
 
-    The network may have more blocks than the one that is served. A block that is added starts as the identity, since
-    its last convolution is zero, so that the deeper network begins with the same answers (Chen, Goodfellow and Shlens,
+    The network may have more blocks than the served one. The last convolution of an added block is set to zero, which
+    makes the block the identity, so the deeper network starts with the same outputs (Chen, Goodfellow and Shlens,
     "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016).
 
     Parameters
     ----------
     network
-        As `build` makes it; changed in place.
+        Network from `build`; changed in place.
     served
-        As `serving_network` makes it.
+        Network from `serving_network`.
     architecture
-        Of the network that is served.
+        Architecture of the served network.
 
     Raises
     ------
     ValueError
-        If the two differ in more than added blocks.
+        If the two differ by more than added blocks.
     """
     smaller = build(replace(architecture, attributes=0, ages=0, races=0))
     smaller.set_weights(served.get_weights())
@@ -114,9 +114,9 @@ def begin_with(network: keras.Model, served: keras.Model, architecture: Architec
 
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
-    """Pooled features (n, last filters)."""
+    """Pooled features, (n, filters of the last stage)."""
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-    # Two convolutions of stride 2, narrow at first: most of the time of a small network goes into large pictures.
+    # Two convolutions of stride 2, the first one narrow: a small network spends most of its time at high resolution.
     first, second = architecture.filters[0] // 2, architecture.filters[0]
     x = layers.Conv2D(first, 4, strides=2, padding="same", use_bias=False, name="stem_1")(x)
     x = _activation(x, "stem")

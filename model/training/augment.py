@@ -1,8 +1,8 @@
-"""Makes each training face a little different every time it is seen: place, light, sharpness, what is hidden.
+"""Augmentation of training faces: position, light, sharpness, occlusion.
 
-Knows batches of pixels; knows nothing of labels or networks. Every random number is a function of the seed that is
-passed in, so that training that is killed and started again sees the same pictures. OpenCV does the work, a face at a
-time, beside the training step: on a CPU that takes a fraction of the time of the same steps as TensorFlow operations.
+The result depends only on its arguments, seed included, so that a resumed training gets the same pictures. OpenCV
+processes one face at a time in parallel with the training step; on a CPU that takes a fraction of the time of the same
+operations in TensorFlow.
 """
 
 import math
@@ -16,7 +16,7 @@ from model.predict import window_corner
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly faces are distorted.
+    """Strength of augmentation.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Augmentation:
     noise
         Largest standard deviation of grain, of 255 grey levels.
     mix
-        Share of faces, in [0, 1], that another face of the batch shines through; see `mix`.
+        Share of faces, in [0, 1], that are blended with another face of the batch; see `mix`.
     """
 
     rotation: float = 30.0
@@ -49,23 +49,23 @@ class Augmentation:
     mix: float = 0.0
 
     def scaled(self, factor: float) -> "Augmentation":
-        """All strengths and shares times a factor in [0, 1]."""
+        """All strengths and shares multiplied by a factor in [0, 1]."""
         return Augmentation(**{name: value * factor for name, value in asdict(self).items()})
 
 
 def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: float, how: Augmentation) -> np.ndarray:
-    """Distort a batch of faces and cut out what the network sees.
+    """Augment a batch of faces and crop it to the network's input.
 
     Parameters
     ----------
     faces
-        uint8 (n, 109, 89, 3), RGB, faces in the frame.
+        uint8 (n, 109, 89, 3), RGB, aligned faces.
     seed
-        Of all that is random.
+        Random seed.
     height, width
-        Part of the frame that the network sees, in pixels of the frame.
+        Size of the window of the aligned face that the network gets, in pixels.
     size
-        Pixels of the result per pixel of the frame; below 1 trains faster.
+        Scale of the result relative to the aligned face; below 1 trains faster.
     how
         Strengths.
 
@@ -81,7 +81,7 @@ def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: f
     tables = _light_tables(rng, how, n)
     colours = _saturations(rng, how, n)
     strengths = rng.uniform(0, how.noise, n)
-    # One bank of grain a batch, shifted for each face: as good as fresh numbers, and thirty times cheaper.
+    # One block of noise per batch, at a random offset for each face: as good as new noise, and thirty times cheaper.
     grain = rng.standard_normal((rows * 2, columns * 2, 1), np.float32)
     result = np.empty((n, rows, columns, 3), np.uint8)
     for index, face in enumerate(faces):
@@ -111,10 +111,10 @@ def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: f
 
 
 def mix(faces: np.ndarray, male: np.ndarray, seed: list[int], part: float) -> tuple[np.ndarray, np.ndarray]:
-    """Let another face of the batch shine through some faces, and move their targets as far.
+    """Blend some faces with another face of the batch, and their targets likewise.
 
     From Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, except that the
-    first face always is the stronger one, so that what else is known about it stays mostly true.
+    first face always has the larger weight, so that its other targets stay mostly true.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def mix(faces: np.ndarray, male: np.ndarray, seed: list[int], part: float) -> tu
     male
         Targets, float32 (n, 1) in [0, 1].
     seed
-        Of all that is random.
+        Random seed.
     part
-        Share of the faces that are mixed, in [0, 1].
+        Share of faces to blend, in [0, 1].
 
     Returns
     -------
@@ -150,10 +150,10 @@ def _placements(
     how: Augmentation,
     n: int,
 ) -> np.ndarray:
-    """Affine matrices (n, 2, 3) from pixels of the result to pixels of the frame; one in two mirrors."""
+    """Affine matrices (n, 2, 3) from pixels of the result to pixels of the aligned face; one in two mirrors."""
     height, width = window
     top, _ = window_corner(*frame, height, width)
-    angle = rng.uniform(-1, 1, n) ** 3 * math.radians(how.rotation)  # cubed: mostly small, now and then large
+    angle = rng.uniform(-1, 1, n) ** 3 * math.radians(how.rotation)  # cubed: mostly small, sometimes large
     scale = np.exp(rng.uniform(-how.scale, how.scale, n)) / size
     stretch = np.exp(rng.uniform(-how.stretch, how.stretch, n))
     mirror = np.where(rng.random(n) < 0.5, -1.0, 1.0)
@@ -174,12 +174,12 @@ def _light_tables(rng: np.random.Generator, how: Augmentation, n: int) -> np.nda
     """Grey level -> grey level of each face and channel: gamma, contrast, exposure, colour; uint8 (n, 256, 3)."""
     level = np.linspace(1e-4, 1, 256)[None, :, None]
 
-    def each(spread: float, channels: int = 1) -> np.ndarray:
+    def draw(spread: float, channels: int = 1) -> np.ndarray:
         return rng.uniform(-spread, spread, (n, 1, channels)) * how.light
 
-    table = level ** np.exp(each(0.35))
-    table = (table - 0.45) * (1 + each(0.3)) + 0.45 + each(0.1)
-    table = table * np.exp(each(0.12, 3))
+    table = level ** np.exp(draw(0.35))
+    table = (table - 0.45) * (1 + draw(0.3)) + 0.45 + draw(0.1)
+    table = table * np.exp(draw(0.12, 3))
     return (np.clip(table, 0, 1) * 255).round().astype(np.uint8)
 
 
@@ -191,7 +191,7 @@ def _saturations(rng: np.random.Generator, how: Augmentation, n: int) -> np.ndar
 
 
 def _tight_crop(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Repeat edges from a random box outwards, as alignment does with a photo that ends close to the face."""
+    """Repeat the edge pixels outside a random box, as alignment does for a tightly cropped photo."""
     height, width = face.shape[:2]
     near_y, far_y, near_x, far_x = (rng.uniform(0, [0.35, 0.12, 0.22, 0.22]) * [height, height, width, width]).astype(
         int
@@ -201,7 +201,7 @@ def _tight_crop(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _coarse(x: np.ndarray, part: float) -> np.ndarray:
-    """Bring down to a part of the resolution and back."""
+    """Reduce the resolution and scale back up."""
     height, width = x.shape[:2]
     small = cv2.resize(x, (max(8, round(width * part)), max(8, round(height * part))), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,6 @@
-"""Hyper-parameter search with Optuna: short trainings, many of them, kept in a SQLite file that processes share.
+"""Hyper-parameter search with Optuna: many short trainings, recorded in a SQLite file that processes share.
 
-Knows which hyper-parameters are searched and within what; training itself is ``model.training.train``'s.
+Defines the hyper-parameters and their ranges; ``model.training.train`` does the training.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from analysis.results.records import SearchRecord
 from model.training.dataset import Faces, dataset_facts, load_split
 from model.training.train import Training, compiled, fit, keeper, with_heads
 
-#: Searched hyper-parameters: within what, and the values that the grid sampler takes.
+#: Searched hyper-parameters: distribution, and the values of the grid sampler.
 SPACE: dict[str, tuple[BaseDistribution, tuple[Any, ...]]] = {
     "learning_rate": (FloatDistribution(3e-4, 8e-3, log=True), (5e-4, 2e-3, 6e-3)),
     "weight_decay": (FloatDistribution(1e-3, 0.3, log=True), (0.005, 0.05)),
@@ -40,14 +40,14 @@ _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def training_of(values: dict[str, Any], short: Training) -> Training:
-    """A training with searched values put in.
+    """A training with sampled hyper-parameters.
 
     Parameters
     ----------
     values
         Name in `SPACE` -> value.
     short
-        What stays as it is.
+        Training that provides all other values.
 
     Returns
     -------
@@ -67,12 +67,12 @@ def training_of(values: dict[str, Any], short: Training) -> Training:
 def search(
     datasets: Sequence[Dataset], run: Run, *, trials: int, sampler: str, epochs: int, faces: int, seed: int = 0
 ) -> pd.DataFrame:
-    """Try hyper-parameters until the study holds so many finished trials, and write what was found.
+    """Run trials until the study has enough finished ones, and write table and record.
 
     Every trial trains on the same random part of the training split for a few epochs at reduced size; its value is
-    the log loss on a part of the validation split, and it is pruned when it falls behind the median of the others at
-    the same epoch. Several processes, or machines that share the folder, may work on one study at once; what a killed
-    process had begun is tried again.
+    the log loss on a part of the validation split. It is pruned when it is worse than the median of the other trials
+    at the same epoch. Several processes, or machines that share the folder, can work on one study at once; trials of a
+    killed process are repeated.
 
     Parameters
     ----------
@@ -81,23 +81,23 @@ def search(
     run
         The study is ``search/study.db`` in its folder.
     trials
-        Finished trials (complete or pruned) that the study shall hold.
+        Stop after this many finished trials (complete or pruned) in the study.
     sampler
         "tpe", "random" or "grid".
     epochs, faces
-        Budget of a trial.
+        Epochs and training faces per trial.
     seed
-        Of the sampler. Give processes that share a study different ones.
+        Random seed of the sampler; give each process that shares a study its own.
 
     Returns
     -------
     pandas.DataFrame
-        A row a finished trial: ``trial, state, value`` (log loss), ``accuracy, seconds`` and the hyper-parameters.
+        One row per finished trial: ``trial, state, value`` (log loss), ``accuracy, seconds`` and the hyper-parameters.
 
     Raises
     ------
     UserError
-        If a data set is not ingested, the sampler is unknown, or the study was begun with other data or another budget.
+        If a data set is not ingested, the sampler is unknown, or the study has other data or another budget.
     """
     facts = dataset_facts(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
@@ -128,14 +128,14 @@ def search(
         raise UserError(f"{folder} holds a study of other data or of another budget: give its options, or move it")
     study.set_user_attr("budget", budget)
 
-    def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        done = sum(each.state in _FINISHED for each in study.get_trials(deepcopy=False))
+    def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        done = sum(trial.state in _FINISHED for trial in study.get_trials(deepcopy=False))
         value = f"log loss {trial.value:.4f}" if trial.value is not None else "no value"
         print(f"  trial {trial.number}: {trial.state.name.lower()}, {value}; {done} of {trials} finished", flush=True)
 
     enough = optuna.study.MaxTrialsCallback(trials, states=_FINISHED)
-    if sum(each.state in _FINISHED for each in study.get_trials(deepcopy=False)) < trials:
-        study.optimize(_objective(part, watched, short), callbacks=[told, enough], catch=())
+    if sum(trial.state in _FINISHED for trial in study.get_trials(deepcopy=False)) < trials:
+        study.optimize(_objective(part, watched, short), callbacks=[report, enough], catch=())
     table = trial_table(study)
     record = SearchRecord(
         sampler=sampler,
@@ -167,7 +167,7 @@ def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "tpe":
-        # With several processes, trials that still run count as bad ones: nobody tries the same spot twice.
+        # constant_liar counts running trials as bad ones, so that processes do not try the same spot at once.
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
     raise UserError(f"no sampler {name!r}: take one of {', '.join(SAMPLERS)}")
 
@@ -222,7 +222,7 @@ def importance(study: optuna.Study) -> dict[str, float]:
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < 4:
         return {}
-    found = optuna.importance.get_param_importances(
+    importances = optuna.importance.get_param_importances(
         study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
     )
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in importances.items()}

@@ -1,7 +1,7 @@
-"""Where training runs: in one process, on several devices, or on several machines. Knows TensorFlow's strategies only.
+"""Distribution strategies: training in one process, on several devices or on several machines.
 
-Machines are described to TensorFlow by the environment variable ``TF_CONFIG``; all of them must see the same
-``MEANFACE_HOME``. The first worker writes checkpoints and the run.
+The environment variable ``TF_CONFIG`` lists the machines, which must all see the same ``MEANFACE_HOME``. The first
+worker writes checkpoints and the run.
 """
 
 import json
@@ -28,7 +28,7 @@ def open_strategy(name: str) -> tf.distribute.Strategy:
     Raises
     ------
     UserError
-        If ``TF_CONFIG`` is needed and names no cluster.
+        If ``TF_CONFIG`` is needed and does not describe a cluster.
     """
     if name == "multi-worker":
         try:
@@ -45,33 +45,33 @@ def open_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes."""
+    """Whether this process writes the run."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id == 0
 
 
 def fit_together(strategy: tf.distribute.Strategy, network: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
-    """Train one epoch with several workers, in step: gradients and metrics are summed over all.
+    """Train one epoch synchronously on several replicas: gradients and metrics are summed over all.
 
     ``keras.Model.fit`` cannot (Keras 3.15): it reduces nested batches and scalar logs over the workers, which
-    TensorFlow's collective strategy does not do.
+    TensorFlow's collective strategy does not support.
 
     Parameters
     ----------
     strategy
-        Of several replicas.
+        Strategy with several replicas.
     network
         Compiled in the strategy's scope.
     batches
-        Global batches; each worker takes its part.
+        Global batches, which are split between the workers.
 
     Returns
     -------
     dict
-        Name of a metric -> its value over the epoch.
+        Metric name -> value over the epoch.
     """
     faces, targets = next(iter(batches))
-    with strategy.scope():  # losses and metrics make their variables when they are first used
+    with strategy.scope():  # losses and metrics create their variables on first use
         outputs = network(faces)
         network.compute_loss(faces, targets, outputs)
         network.compute_metrics(faces, targets, outputs)

@@ -1,6 +1,6 @@
-"""Training: ingested faces in, ``runs/RUN/model`` with weights, history and serving file out; resumable.
+"""Train a network on ingested faces and write ``runs/RUN/model``: weights, history and serving file. Resumable.
 
-Knows the network and the data; judging the result is ``model.evaluation.evaluate``'s.
+Evaluation is a separate step: ``model.evaluation.evaluate``.
 """
 
 import json
@@ -40,43 +40,42 @@ class Training:
     Attributes
     ----------
     epochs, batch_size
-        Passes over as many faces as the training split has; faces a step.
+        Number of epochs (each as long as the training split) and faces per step.
     sizes
-        Pixels of the picture per pixel of the frame, one after the other in equal parts of the epochs: small pictures
-        train several times faster (Tan and Le, "EfficientNetV2", ICML 2021). The stages halve the sides: of the
-        default architecture they must be multiples of 16.
+        Picture sizes relative to the aligned face, each used for an equal share of the epochs: small pictures train
+        several times faster (Tan and Le, "EfficientNetV2", ICML 2021). The stages of the network halve the sides; with
+        the default architecture, sides must be multiples of 16.
     calm
-        Factor of the strength of augmentation while the last of ``sizes`` is trained: what is seen at the end, and what
-        normalisation is measured on, is closer to plain photos.
+        Factor that scales augmentation during the last of ``sizes``, so that training ends, and normalisation is
+        estimated, on pictures closer to plain photos.
     learning_rate, warmup
-        Peak of the cosine schedule, reached after this many epochs.
+        Peak of the cosine schedule, and epochs until it is reached.
     weight_decay
-        Of AdamW.
+        Weight decay of AdamW.
     label_smoothing
-        Share of the target moved to the other label.
+        Share of the target that goes to the other label.
     auxiliary
-        Weight of each auxiliary loss: CelebA's 39 other attributes, UTKFace's age and race, where a source knows
+        Weight of each auxiliary loss: CelebA's 39 other attributes, UTKFace's age and race, where the source has
         them; 0 trains without.
     balance
-        0 shows all faces alike, 1 shows all groups of source, label, style and age alike; see `model.training.sampler`.
-        Above 0 the last layer is fitted again at the end, where that helps the group that does worst; see
-        `model.training.head`.
+        0 samples all faces equally often, 1 all groups of source, label, style and age; see `model.training.sampler`.
+        Above 0 the last layer is refitted at the end if that helps the worst group; see `model.training.head`.
     average
-        Decay a step of the running mean of the weights, which is what is kept; 0 keeps the last weights. In a short
-        training it is less, so that the mean reaches back over a tenth of the steps and not to the random weights.
+        Decay per step of the running mean of the weights, which is what is saved; 0 saves the weights themselves. A
+        short training uses a smaller decay: its mean covers a tenth of the steps, not the random initial weights.
     teachers, teaching
-        Runs whose mean probability replaces this share of the target (Hinton, Vinyals and Dean, "Distilling the
-        Knowledge in a Neural Network", 2015).
+        Teacher runs, and the share of the target that their mean probability replaces (Hinton, Vinyals and Dean,
+        "Distilling the Knowledge in a Neural Network", 2015).
     start
-        Run whose weights are begun with, in place of random ones; blocks it lacks begin as the identity, auxiliary
-        heads are new. Of several, which must be of one architecture and should have begun with the same run, the mean
-        of the weights (Wortsman et al., "Model Soups", ICML 2022). Empty begins anew.
+        Initialise from this run; blocks that it lacks start as the identity, auxiliary heads are new. Several runs are
+        averaged (Wortsman et al., "Model Soups", ICML 2022); they must share an architecture and should share an
+        ancestor. Empty: random initial weights.
     seed
-        Of weights, order and augmentation.
+        Random seed for weights, order and augmentation.
     augmentation
-        How strongly faces are distorted.
+        Strength of augmentation.
     architecture
-        Of the network.
+        Hyper-parameters of the network.
     """
 
     epochs: int = 40
@@ -98,16 +97,16 @@ class Training:
     architecture: Architecture = field(default_factory=Architecture)
 
     def size(self, epoch: int) -> float:
-        """Size of the pictures in an epoch, counted from 0."""
+        """Picture size in an epoch (counted from 0)."""
         return self.sizes[self._part(epoch)]
 
     def strength(self, epoch: int) -> Augmentation:
-        """How strongly faces are distorted in an epoch, counted from 0."""
+        """Strength of augmentation in an epoch (counted from 0)."""
         last = self._part(epoch) == len(self.sizes) - 1
         return self.augmentation.scaled(self.calm) if last else self.augmentation
 
     def best(self, history: list[dict[str, float]]) -> int:
-        """Epoch, counted from 0, of those at the last size that does best by its worst group; the last without any."""
+        """Epoch (counted from 0) at the last size with the lowest loss of the worst group; if none, the last epoch."""
         last = [epoch for epoch in range(len(history)) if self._part(epoch) == len(self.sizes) - 1]
         return min(last, key=lambda epoch: history[epoch]["val_worst_loss"]) if last else len(history) - 1
 
@@ -117,7 +116,7 @@ class Training:
 
 @keras.saving.register_keras_serializable("meanface")
 def known_binary_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy from logits, averaged over the targets that are known (not -1); one value a face."""
+    """Binary cross-entropy from logits, averaged over the known targets (not -1); one value per face."""
     known = tf.cast(tf.not_equal(target, UNKNOWN), logits.dtype)
     loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target, 0.0), logits)
     return tf.reduce_sum(loss * known, axis=-1) / tf.maximum(tf.reduce_sum(known, axis=-1), 1.0)
@@ -125,7 +124,7 @@ def known_binary_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor
 
 @keras.saving.register_keras_serializable("meanface")
 def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy from logits of a class number, float (n, 1); 0 where it is unknown (-1); one value a face."""
+    """Cross-entropy from logits of a class number, float (n, 1); 0 where it is unknown (-1); one value per face."""
     known = tf.cast(tf.not_equal(target[:, 0], UNKNOWN), logits.dtype)
     number = tf.cast(tf.maximum(target[:, 0], 0.0), tf.int32)
     return known * tf.nn.sparse_softmax_cross_entropy_with_logits(number, logits)
@@ -133,28 +132,29 @@ def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable("meanface")
 def same_side(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """1.0 where logit and target, which a teacher or another face may have moved, speak for the same label."""
+    """1.0 where logit and target agree on the label; teachers and mixing may have moved the target off 0 and 1."""
     return tf.cast(tf.equal(target > 0.5, logits > 0.0), logits.dtype)
 
 
 @keras.saving.register_keras_serializable("meanface")
 class AveragingAdamW(keras.optimizers.AdamW):
-    """AdamW that keeps a running mean of the weights beside them.
+    """AdamW that keeps a running mean of the weights and leaves the weights themselves alone.
 
-    Keras writes the mean over the weights at the end of every ``fit``. Here an epoch is a ``fit``, and training that is
-    set back to a mean after each would get ahead at a fraction of its speed.
+    Keras overwrites the weights with their mean at the end of every ``fit``. Here each epoch is one ``fit``, and
+    training that restarts from the mean every time loses much of what it has just learnt. One ``fit`` with Keras'
+    callbacks was tried instead; see "Keras' callbacks for the loop's book-keeping" in ``docs/experiments.md``.
     """
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
-        """Leave the weights as they are; see `take_mean`."""
+        """Do nothing; `take_mean` does on request what Keras does here."""
 
     def take_mean(self, variables: list[keras.Variable]) -> None:
-        """Write the running mean over the weights."""
+        """Overwrite the weights with their running mean."""
         super().finalize_variable_values(variables)
 
 
-_FORMAT = 2  # of a checkpoint
-_SETTLING = 30  # batches on which normalisation is measured anew; it remembers the last twenty or so
+_FORMAT = 2  # version of the checkpoint files
+_SETTLING = 30  # batches to re-estimate normalisation on; its moving average spans about 20
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
 
 
@@ -163,32 +163,32 @@ def train(
 ) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
-    What is kept of a training is the running mean of the weights after the epoch, of those at the last of ``sizes``, in
-    which the group of validation faces that does worst has its lowest log loss (early stopping without stopping:
-    Prechelt, "Early Stopping - But When?", 1998; by the worst group: Sagawa et al., "Distributionally Robust Neural
-    Networks for Group Shifts", ICLR 2020).
-    After each epoch everything that the rest depends on (weights, their running mean, optimiser, history) is saved;
-    order and augmentation depend on seed, epoch and step alone. Training that was killed and is started again with
-    the same data and configuration goes on where it stopped. Scalars for TensorBoard go to ``runs/RUN/logs``.
+    The result is the running mean of the weights after the best epoch: the one at the last of ``sizes`` with the
+    lowest log loss on the worst group of validation faces (early stopping without stopping: Prechelt, "Early Stopping -
+    But When?", 1998; by the worst group: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts",
+    ICLR 2020).
+    After each epoch, weights, their running mean, optimiser and history are saved together; order and augmentation
+    depend only on seed, epoch and step. A killed training resumes after its last epoch when it is started again with
+    the same data and configuration. Scalars for TensorBoard go to ``runs/RUN/logs``.
 
     Parameters
     ----------
     datasets
-        Ingested data sets; their train splits are trained on, their validation splits watched.
+        Ingested data sets: training uses their train splits, the choice of the epoch their validation splits.
     run
-        Its folder ``model`` is replaced.
+        Run to write; its folder ``model`` is replaced.
     training
         Hyper-parameters.
     strategy
-        Where the work is done; default: in this process. See `model.training.strategies`.
+        Distribution strategy; default: this process only. See `model.training.strategies`.
 
     Returns
     -------
     pandas.DataFrame
         History: ``epoch, loss, accuracy, val_loss, val_accuracy, val_worst_loss, val_worst_accuracy, learning_rate,
         kept``; losses and accuracies are those of the label, on augmented faces and (``val_``) on the plain validation
-        split with the averaged weights, both at the size of the epoch; ``val_worst_`` is the group of at least
-        `model.training.sampler.FEWEST` faces that does worst; ``kept`` marks the epoch whose weights are kept.
+        split with the averaged weights, both at the picture size of the epoch; ``val_worst_`` refers to the worst
+        group of at least `model.training.sampler.FEWEST` faces; ``kept`` marks the epoch whose weights are saved.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def train(
     if training.start:
         train_split, validation = _with_styles(training, train_split, validation)
     configuration = {**asdict(training), "datasets": [dataset.name for dataset in datasets]}
-    data = {name: each["fingerprint"] for name, each in facts.items()}
+    data = {name: fact["fingerprint"] for name, fact in facts.items()}
     identity = {"configuration": configuration, "data": data, "format": _FORMAT}
     folder = run.folder
     with strategy.scope():
@@ -233,7 +233,7 @@ def train(
 
 
 def with_heads(training: Training, faces: Faces) -> Training:
-    """The same training with a head for each auxiliary target that the faces know."""
+    """The same training with a head for each auxiliary target that is known for some of the faces."""
     known = {
         "attributes": len(CELEBA_ATTRIBUTES) * bool((faces.attributes != UNKNOWN).any()),
         "ages": (len(AGE_EDGES) + 1) * bool((faces.age_class != UNKNOWN).any()),
@@ -248,7 +248,7 @@ def with_heads(training: Training, faces: Faces) -> Training:
 
 
 def compiled(training: Training, faces: int) -> keras.Model:
-    """Network of a training with its optimiser, to be trained on so many faces."""
+    """Compiled network and optimiser for a training on this many faces."""
     network = build(training.architecture, training.seed)
     if training.start:
         try:
@@ -289,7 +289,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
 
 
 def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
-    """The network that holds what is kept: one for the running mean of the weights; the same, where none is taken."""
+    """Second network, for the running mean of the weights; without averaging, the network itself."""
     return compiled(replace(training, start=()), faces) if training.average else network
 
 
@@ -318,7 +318,7 @@ def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
     if len(set(architectures)) > 1:
         raise ValueError("different architectures have no mean")
     weights = zip(*(network.get_weights() for network in served), strict=True)
-    served[0].set_weights([np.mean(each, axis=0) for each in weights])
+    served[0].set_weights([np.mean(layer, axis=0) for layer in weights])
     return served[0], architectures[0]
 
 
@@ -331,9 +331,9 @@ def fit(
     history: list[dict[str, float]],
     strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train epoch by epoch from where the history ends; yields a row of history after each.
+    """Train epoch by epoch from where the history ends; yields one row of history per epoch.
 
-    ``kept`` is the network itself, or a second one that has the running mean of its weights after each epoch.
+    ``kept`` (see `keeper`) holds the running mean of the network's weights after each epoch.
     """
     architecture = training.architecture
     weights = sampling_weights(groups(train_split), training.balance)
@@ -347,8 +347,8 @@ def fit(
         if strategy and strategy.num_replicas_in_sync > 1:
             fitted = fit_together(strategy, network, batches)
         else:
-            shown = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
-            fitted = {name: values[0] for name, values in shown.history.items()}
+            epoch_history = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
+            fitted = {name: values[0] for name, values in epoch_history.history.items()}
         if kept is not network:
             settle(kept, network, batches)
         plain = seen_at(validation, architecture, training.size(epoch))
@@ -364,7 +364,7 @@ def fit(
 
 
 def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) -> dict[str, float]:
-    """Log loss and accuracy of the label, over all validation faces and of the watched group that does worst."""
+    """Log loss and accuracy of the label: over all validation faces, and the worst over the watched groups."""
     loss = np.logaddexp(0, np.where(male, -logits, logits).astype(np.float64))
     right = (logits > 0) == male
     return {
@@ -376,7 +376,7 @@ def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) 
 
 
 def _with_styles(training: Training, train_split: Faces, validation: Faces) -> tuple[Faces, Faces]:
-    """The splits with the style of women whose source does not know it, as the network that is begun with tells it."""
+    """The splits with the style of women predicted by the initial network where the source does not record it."""
     network = compiled(replace(training, average=0.0), len(train_split))
     seen = [_features(network, split, training) for split in (train_split, validation)]
     styles = [
@@ -387,30 +387,30 @@ def _with_styles(training: Training, train_split: Faces, validation: Faces) -> t
 
 
 def _features(network: keras.Model, faces: Faces, training: Training) -> np.ndarray:
-    """What the last layer sees of plain faces at full size, float32 (n, features)."""
+    """Input of the last layer for plain faces at full size, float32 (n, features)."""
     features = keras.Model(network.inputs, network.get_layer("features").output)
     return features.predict(seen_at(faces, training.architecture, 1), batch_size=256, verbose=0)
 
 
 def _balance_last_layer(network: keras.Model, training: Training, train_split: Faces, validation: Faces) -> None:
-    """Fit the last layer again with groups counting alike, where that helps the group that does worst."""
+    """Refit the last layer with equal weight for each group, if that helps the worst group."""
     weights, bias = network.get_layer("male").get_weights()
     layer = LastLayer(weights[:, 0].astype(np.float64), float(bias[0]))
-    shown, unseen = (_features(network, split, training) for split in (train_split, validation))
+    fitted, unseen = (_features(network, split, training) for split in (train_split, validation))
     balance = sampling_weights(groups(train_split), 1.0)
     watched = watched_groups(validation)
-    best = balanced(layer, (shown, train_split.male > 0, balance), (unseen, validation.male > 0), watched)
+    best = balanced(layer, (fitted, train_split.male > 0, balance), (unseen, validation.male > 0), watched)
     network.get_layer("male").set_weights(
         [best.weights[:, None].astype(np.float32), np.array([best.bias], dtype=np.float32)]
     )
-    before, after = (worst_loss(each.logits(unseen), validation.male > 0, watched) for each in (layer, best))
+    before, after = (worst_loss(last.logits(unseen), validation.male > 0, watched) for last in (layer, best))
     print(f"Last layer: log loss of the worst group {before:.4f}, fitted again {after:.4f}", flush=True)
 
 
 def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
-    """Give a network the running mean of another one's weights, and the statistics of normalisation that belong to it.
+    """Copy the running mean of a network's weights into ``kept`` and re-estimate its normalisation statistics.
 
-    The statistics are measured anew on some batches, since those of the other network are not those of the mean
+    The statistics of the network in training do not fit the mean of its weights, so they are estimated on some batches
     (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
     """
     trained = [variable.numpy() for variable in network.trainable_variables]
@@ -425,7 +425,7 @@ def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) ->
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
-    """Plain faces as the network sees them at a size of training: uint8 (n, height * size, width * size, 3)."""
+    """Plain faces as the network gets them at a picture size: uint8 (n, height * size, width * size, 3)."""
     seen = window(faces.pixels, architecture.height, architecture.width)
     if size == 1:
         return seen
@@ -446,7 +446,7 @@ def _batches(
     epoch: int,
     teachers: list[Predictor],
 ) -> tf.data.Dataset:
-    """One epoch of augmented batches; the same for the same seed and epoch. With several workers, each takes a part."""
+    """One epoch of augmented batches, determined by seed and epoch. Several workers share the batches out."""
     height, width = training.architecture.height, training.architecture.width
 
     def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -475,10 +475,10 @@ def _batches(
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y))
-    # Told how long it is, Keras reads to the end, and no generator is left waiting.
+    # With a known length, Keras reads the data set to its end and leaves no generator waiting.
     steps = -(-len(rows) // training.batch_size)
     options = tf.data.Options()
-    options.autotune.enabled = False  # nothing is tuned, and its thread holds up the end of an epoch by ten seconds
+    options.autotune.enabled = False  # nothing to tune, and its thread delays the end of each epoch by ten seconds
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4).with_options(options)
 
@@ -488,7 +488,7 @@ def _teacher(run: str) -> Predictor:
 
 
 def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
-    """A teacher's probability of "male", float32 (n,), of pictures at any size."""
+    """Probability of "male" by a teacher, float32 (n,), for pictures of any size."""
     height, width = teacher.card.input.height, teacher.card.input.width
     seen = np.stack([cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR) for face in faces])
     return calibrated(teacher.window_logits(seen), teacher.card.temperature)
@@ -511,14 +511,14 @@ def _save(
 def _resume(
     folder: Path, identity: dict[str, Any]
 ) -> tuple[keras.Model | None, list[np.ndarray], list[dict[str, float]]]:
-    """Network, weights of the best epoch, history; nothing where there is no checkpoint to go on from."""
+    """Network, weights of the best epoch and history; None and empty lists without a checkpoint to resume from."""
     state_path = folder / "state.json"
     if not state_path.exists():
         return None, [], []
     state = json.loads(state_path.read_text("utf-8"))
     if {key: state[key] for key in identity} != json.loads(json.dumps(identity)):
-        return None, [], []  # another configuration or other data: from the start
-    print(f"Going on after epoch {len(state['history'])}", flush=True)
+        return None, [], []  # another configuration or other data: start over
+    print(f"Resuming after epoch {len(state['history'])}", flush=True)
     with np.load(folder / "best.npz") as file:
         best = [file[name] for name in file.files]
     return keras.saving.load_model(folder / "network.keras"), best, state["history"]
@@ -541,5 +541,5 @@ def _finish(
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    record_step(run.name, "train", configuration, data=facts)
+    record_step(run, "train", configuration, data=facts)
     shutil.rmtree(run.folder / "checkpoint")

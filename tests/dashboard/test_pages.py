@@ -96,8 +96,8 @@ def test_attributes_are_found_by_a_part_of_their_name_in_any_case(shared):
     every = DataPage(shared, top=40).attributes()["attribute"].unique()
     wanted = every[0]
     found = DataPage(shared, search=wanted.replace("_", " ").upper()).attributes()
-    assert wanted in set(found["attribute"])
-    assert len(found["attribute"].unique()) < len(every)
+    assert wanted in set(found.attribute)
+    assert len(found.attribute.unique()) < len(every)
 
 
 def test_the_top_attributes_are_those_in_which_the_labels_differ_most(results, scorer):
@@ -114,7 +114,7 @@ def test_the_top_attributes_are_those_in_which_the_labels_differ_most(results, s
     altered = Results(results.folder)
     altered.__dict__["attributes"] = pd.DataFrame(rows)
     found = DataPage(chrome.Shared(altered, scorer), top=10).attributes()
-    assert sorted(found["attribute"].unique()) == [f"A{n}" for n in range(10, 20)]
+    assert sorted(found.attribute.unique()) == [f"A{n}" for n in range(10, 20)]
 
 
 def test_a_name_that_no_attribute_has_is_told(shared):
@@ -212,23 +212,23 @@ def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, res
 
 
 def test_the_verdict_writes_p_as_the_report_does(shared, results):
-    tested = results.hypothesis["largest_in_face"]["p_value"]
+    tested = results.hypothesis.largest_in_face.p_value
     assert p_value(tested) in text_of(HypothesisPage(shared)._verdict())
 
 
 def test_another_split_has_other_metrics(shared, results):
     page = MetricsPage(shared)
-    assert page.measured() == results.metrics["splits"]["test"]
+    assert page.measured() == results.metrics.splits["test"]
     page.split = "validation"
-    assert page.measured() == results.metrics["splits"]["validation"]
-    assert percent(results.metrics["splits"]["validation"]["accuracy"]) in text_of(page._facts)
+    assert page.measured() == results.metrics.splits["validation"]
+    assert percent(results.metrics.splits["validation"].accuracy) in text_of(page._facts)
 
 
 def test_another_source_has_other_metrics_and_a_subset_has_no_single_scores(shared, results):
     page = MetricsPage(shared, source="other")
-    assert page.measured() == results.metrics["sources"]["other"]["test"]
+    assert page.measured() == results.metrics.sources["other"]["test"]
     page.source = "other, ages 10-80"
-    assert page.measured() == results.metrics["subsets"]["other, ages 10-80"]["test"]
+    assert page.measured() == results.metrics.subsets["other, ages 10-80"]["test"]
     page.view = "scores"
     assert "choose a whole data set" in text_of(page._view)
 

@@ -28,8 +28,8 @@ def test_matrix_has_a_cell_for_every_pair_and_reading_names_the_extremes(results
 def test_people_reading_adds_up(results: Results) -> None:
     found = results.identities.query("scope == 'metadata'")
     reading = identities.images_per_person_reading(results.identities, "metadata")
-    assert reading.startswith(f"5,000 images of {found['people'].sum():,} people")
-    several = found[found["images"] > 1]
+    assert reading.startswith(f"5,000 images of {found.people.sum():,} people")
+    several = found[found.images > 1]
     mixed = identities.mixed_labels_reading(results.identities, "metadata")
     assert mixed.startswith(f"{several['mixed_people'].sum():,} of {several['people'].sum():,} people")
     assert f"{several['minority_images'].sum():,} of their" in mixed
@@ -46,7 +46,7 @@ def test_duplicates_reading_counts_copies_that_disagree(results: Results) -> Non
 
 
 def test_suspected_labels_are_ordered_and_counted(results: Results) -> None:
-    reading = doubts.doubted_shares_reading(results.doubts, results.study["label_noise"])
+    reading = doubts.doubted_shares_reading(results.doubts, results.study.label_noise)
     assert "names 12 (7 labelled female, 5 male)" in reading
     assert "attribute “blurry”: 8.0" in reading
     names = hv.renderer("bokeh").get_plot(doubts.doubted_shares(results.doubts)).state.y_range.factors

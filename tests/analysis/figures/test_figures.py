@@ -67,7 +67,7 @@ CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
     "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test", metrics.sources(r.metrics)),
     "roc": lambda r: curves.roc_curve(r.curves, "test", metrics.sources(r.metrics)),
     "precision": lambda r: curves.precision_recall_curve(r.curves, "test", ["synthetic"], "female"),
-    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics["band"], "synthetic"),
+    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics.band, "synthetic"),
     "people": lambda r: fairness.group_gaps(r.groups),
     "gaps by attribute": lambda r: fairness.group_gaps(r.groups, people=False),
     "faithfulness": lambda r: explanation.faithfulness(r.explanation),
@@ -244,14 +244,17 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
     assert "not recorded in 1 of the epochs" in training.training_history_reading(unknown)
 
 
-def test_origin_of_a_training_is_told() -> None:
-    anew = training.training_origin({"epochs": 3})
+def test_origin_of_a_training_is_told(results: Results) -> None:
+    trained = results.run.steps.train
+    assert trained is not None
+    step = trained.changed(epochs=3)
+    anew = training.training_origin(step)
     assert anew == "The published training started from random weights. It ran for 3 epochs."
-    taught = training.training_origin({"epochs": 3, "start": ["first"], "teachers": ["first", "second"]})
+    taught = training.training_origin(step.changed(start=["first"], teachers=["first", "second"]))
     assert (
         "an earlier run, “first”, and learned from the labels and the probabilities of “first” and “second”" in taught
     )
-    mixed = training.training_origin({"epochs": 3, "start": ["first", "second"]})
+    mixed = training.training_origin(step.changed(start=["first", "second"]))
     assert "the mean weights of earlier runs, “first” and “second”." in mixed
 
 
@@ -260,14 +263,14 @@ def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
 
 
 def test_model_readings_hold_the_numbers(results: Results) -> None:
-    found = results.metrics["splits"]["test"]
-    (_, taken_for_male), (taken_for_female, _) = found["confusion"]["matrix"]
+    found = results.metrics.splits["test"]
+    (_, taken_for_male), (taken_for_female, _) = found.confusion.matrix
     confusion = metrics.confusion_matrix_reading(results.metrics, "test")
-    assert f"({percent(found['accuracy'])}) are predicted as annotated" in confusion
+    assert f"({percent(found.accuracy)}) are predicted as annotated" in confusion
     assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
-    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics["band"], "synthetic")
-    assert scores.startswith(f"{found['decided']['uncertain']} of 100 test images")
-    assert percent(found["decided"]["accuracy"]) in scores
+    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics.band, "synthetic")
+    assert scores.startswith(f"{found.decided.uncertain} of 100 test images")
+    assert percent(found.decided.accuracy) in scores
 
 
 def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
@@ -278,20 +281,20 @@ def test_readings_of_several_sources_name_each_with_its_number(results: Results)
     precision = curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
     for name in names:
         found = metrics.measured(results.metrics, "test", name)
-        assert f"{100 * found['calibration']['ece']:.1f} percentage points on {name}" in honest
-        assert f"{percent(found['roc_auc'], 2)} on {name}" in roc
-        assert f"{percent(found['average_precision']['male'], 2)} on {name}" in precision
+        assert f"{100 * found.calibration.ece:.1f} percentage points on {name}" in honest
+        assert f"{percent(found.roc_auc, 2)} on {name}" in roc
+        assert f"{percent(found.average_precision['male'], 2)} on {name}" in precision
 
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
-    other = results.metrics["sources"]["other"]["test"]
+    other = results.metrics.sources["other"]["test"]
     assert metrics.measured(results.metrics, "test", "other") == other
-    assert metrics.measured(results.metrics, "test") == results.metrics["splits"]["test"]
-    assert f"{percent(other['accuracy'])}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
+    assert metrics.measured(results.metrics, "test") == results.metrics.splits["test"]
+    assert f"{percent(other.accuracy)}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
     for call in (
         lambda: metrics.measured(results.metrics, "test", "nobody"),
         lambda: curves.roc_curve(results.curves, "test", ["nobody"]),
-        lambda: metrics.score_distribution(results.predictions, "test", results.metrics["band"], "other, ages 10-80"),
+        lambda: metrics.score_distribution(results.predictions, "test", results.metrics.band, "other, ages 10-80"),
     ):
         with pytest.raises(UserError):
             call()
@@ -300,10 +303,10 @@ def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> 
 def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> None:
     table = tables.source_table(results.metrics, "test")
     assert list(table.index) == metrics.sources(results.metrics)
-    found = results.metrics["sources"]["other"]["test"]
-    assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found['accuracy']:.1f}")
-    assert table.loc["other", "Decided, %"] == f"{100 * found['decided']['coverage']:.1f}"
-    assert percent(found["accuracy"]) in tables.source_table_reading(results.metrics, "test")
+    found = results.metrics.sources["other"]["test"]
+    assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found.accuracy:.1f}")
+    assert table.loc["other", "Decided, %"] == f"{100 * found.decided.coverage:.1f}"
+    assert percent(found.accuracy) in tables.source_table_reading(results.metrics, "test")
 
 
 def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
@@ -407,10 +410,10 @@ def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> No
 
 def test_report_table_holds_precision_and_recall(results: Results) -> None:
     table = metrics.classification_report_table(results.metrics, "test")
-    report = results.metrics["splits"]["test"]["report"]
+    report = results.metrics.splits["test"].report
     assert list(table.index) == ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
     assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
-    assert table.loc["Accuracy", "F1"] == f"{report['accuracy']:.3f}"
+    assert table.loc["Accuracy", "F1"] == f"{report.accuracy:.3f}"
     assert table.loc["Female", "Images"] == "60"
 
 

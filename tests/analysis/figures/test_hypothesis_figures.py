@@ -15,7 +15,7 @@ from analysis.figures import confounders, elsewhere, hypothesis
 from analysis.figures.html import figure_html
 from analysis.hypothesis.regions import REGIONS
 from analysis.results import Results
-from analysis.results.records import FalsePositives
+from analysis.results.records import Control, FalsePositives
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +99,15 @@ def test_effect_maps_share_a_scale_with_zero_in_its_middle(results: Results) -> 
     plot = plot_of(hypothesis.effect_maps(results.effects))
     (bar,) = plot.select({"type": ColorBar})
     assert bar.color_mapper.low == -bar.color_mapper.high
-    assert bar.color_mapper.high == pytest.approx(results.hypothesis["max_abs_g"])
+    assert bar.color_mapper.high == pytest.approx(results.hypothesis.max_abs_g)
     assert "(SD)" in bar.title
 
 
 def test_effects_within_chance_are_left_out(results: Results) -> None:
     found = results.hypothesis
     for shown, (channel, area) in zip(
-        hypothesis.effect_maps(results.effects, found["critical_abs_g"]),
-        found["area_significant_by_channel"].items(),
+        hypothesis.effect_maps(results.effects, found.critical_abs_g),
+        found.area_significant_by_channel.items(),
         strict=True,
     ):
         assert np.isfinite(shown.dimension_values("value")).mean() == pytest.approx(area), channel
@@ -131,7 +131,7 @@ def test_reading_of_what_is_left_says_share_interval_and_people(results: Results
     reading = confounders.steps_reading(results.hypothesis)
     assert "60 % of the difference in the face remains (95 % interval 45 % to 75 %;" in reading
     assert "effective sample size is 170 female and 110 male" in reading
-    assert "no attributes to match on" in confounders.steps_reading(results.hypothesis | {"survives": None})
+    assert "no attributes to match on" in confounders.steps_reading(results.hypothesis.changed(survives=None))
 
 
 def test_attributes_of_one_label_alone_are_named(results: Results) -> None:
@@ -154,8 +154,8 @@ def test_false_alarms_are_set_against_the_nominal_rate(results: Results) -> None
 
 
 def test_failed_control_is_called_failed(results: Results) -> None:
-    failed = results.hypothesis["controls"] | {"within_male": {"p_value": 0.001, "max_abs_g": 0.5}}
-    table = hypothesis.control_table(results.hypothesis | {"controls": failed})
+    failed = results.hypothesis.controls | {"within_male": Control(p_value=0.001, max_abs_g=0.5)}
+    table = hypothesis.control_table(results.hypothesis.changed(controls=failed))
     assert table["Result"].tolist() == ["no difference", "no difference", "a difference: failed"]
 
 

@@ -18,6 +18,7 @@ from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 from analysis.figures import subsets
 from analysis.results import Results
+from analysis.results.records import Agreement
 
 FEMALE, MALE = "label == 'female'", "label == 'male'"
 
@@ -67,8 +68,8 @@ def test_gallery_reading_names_the_farthest_subset(results: Results) -> None:
 
 
 def test_agreement_is_told_only_where_it_was_measured() -> None:
-    assert "at most 0.67 of 255 steps" in subsets.agreement_reading(ENGINES)
-    assert "255 steps" not in subsets.agreement_reading(ENGINES | {"subsets": 0})
+    assert "at most 0.67 of 255 steps" in subsets.agreement_reading(Agreement(**ENGINES))
+    assert "255 steps" not in subsets.agreement_reading(Agreement(**(ENGINES | {"subsets": 0})))
 
 
 def test_published_subsets_know_the_faces_they_share(results: Results) -> None:
@@ -84,7 +85,7 @@ def test_published_subsets_know_the_faces_they_share(results: Results) -> None:
 def test_source_is_the_data_set_where_it_was_studied_here(home: Path, demo_home: Path, results: Results) -> None:
     shutil.copytree(demo_home / "data/demo", home / "data/demo", ignore=shutil.ignore_patterns("average"))
     run = Results(results.folder)
-    run.__dict__["study"] = {"dataset": "demo"}
+    run.__dict__["study"] = run.study.changed(dataset="demo")
     assert isinstance(subset_source(run), PublishedSubsets)
     engine = build_engine(Dataset.open("demo"), load_table(Dataset.open("demo")), progress=False)
     source = subset_source(run)
@@ -99,7 +100,7 @@ def test_source_is_the_data_set_where_it_was_studied_here(home: Path, demo_home:
 
 def test_a_malformed_manifest_leaves_the_published_subsets_and_says_so(home: Path, results: Results) -> None:
     run = Results(results.folder)
-    run.__dict__["study"] = {"dataset": "bad"}
+    run.__dict__["study"] = run.study.changed(dataset="bad")
     folder = home / "data/bad/average"
     folder.mkdir(parents=True)
     (folder / "engine.json").write_text("{}")

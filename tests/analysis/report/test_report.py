@@ -164,15 +164,15 @@ def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]
         assert answer(results) in home
     for number in answers.key_numbers(results).values():
         assert number in home
-    assert f"Verdict: {results.hypothesis['verdict']}" in pages["hypothesis"].text
-    assert results.run["data"]["synthetic"]["fingerprint"] in pages["reproduce"].text
+    assert f"Verdict: {results.hypothesis.verdict}" in pages["hypothesis"].text
+    assert results.run.data["synthetic"].fingerprint in pages["reproduce"].text
 
 
 def test_model_card_says_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
     card = pages["model-card"].text
-    for name, each in (results.metrics["sources"] | results.metrics["subsets"]).items():
-        assert name in card and f"{each['test']['calibration']['ece']:.3f} on {name}" in card
-    assert f"{results.metrics['parameters']:,} parameters" in card
+    for name, each in (results.metrics.sources | results.metrics.subsets).items():
+        assert name in card and f"{each['test'].calibration.ece:.3f} on {name}" in card
+    assert f"{results.metrics.parameters:,} parameters" in card
     for heading in ("Intended use", "What the label means", "Data and licences", "Limits", "Care"):
         assert heading in card
 

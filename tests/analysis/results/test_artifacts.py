@@ -11,7 +11,7 @@ from synthetic import write_results
 
 from analysis.core.errors import UserError
 from analysis.core.paths import PROJECT
-from analysis.results import Results, artifacts
+from analysis.results import Results, Run, artifacts
 from analysis.results.artifacts import ARTIFACTS
 from analysis.results.publish import README, description, publish
 from analysis.results.records import Band, Frame, StudyRecord
@@ -56,7 +56,7 @@ def test_the_published_run_is_what_is_declared(folder: Path) -> None:
 
 def test_publishing_takes_what_is_declared_and_explains_it(run: Path, tmp_path: Path) -> None:
     (run / "ablation/scores.json").write_text("{}", encoding="utf-8")
-    names = publish("synthetic", tmp_path / "results")
+    names = publish(Run.open("synthetic"), tmp_path / "results")
     assert {"run.json", "study/labels.parquet", "search/search.json", "model/model.onnx"} <= set(names)
     assert "ablation/scores.json" not in names and "model/model.keras" not in names
     assert (tmp_path / "results" / README).read_text("utf-8") == description()
@@ -64,16 +64,16 @@ def test_publishing_takes_what_is_declared_and_explains_it(run: Path, tmp_path: 
 
 def test_weights_are_published_unless_they_are_large(run: Path, tmp_path: Path) -> None:
     (run / "model/model.keras").write_bytes(b"small")
-    assert "model/model.keras" in publish("synthetic", tmp_path / "results")
+    assert "model/model.keras" in publish(Run.open("synthetic"), tmp_path / "results")
     (run / "model/model.keras").write_bytes(bytes(artifacts.WEIGHTS.largest or 0))
-    assert "model/model.keras" not in publish("synthetic", tmp_path / "results")
+    assert "model/model.keras" not in publish(Run.open("synthetic"), tmp_path / "results")
     assert not (tmp_path / "results/model/model.keras").exists()
 
 
 def test_a_damaged_run_is_not_published(run: Path, tmp_path: Path) -> None:
     (run / "model/curves.parquet").write_bytes(b"no table")
     with pytest.raises(UserError, match=r"curves\.parquet cannot be read .*meanface evaluate"):
-        publish("synthetic", tmp_path / "results")
+        publish(Run.open("synthetic"), tmp_path / "results")
     assert not (tmp_path / "results").exists()
 
 

@@ -97,7 +97,7 @@ def test_label_without_images_is_refused(home: Path, demo_home: Path) -> None:
 
 def test_incomplete_run_is_not_published(studied: Results, demo: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="metrics.json is missing"):
-        publish("studied", tmp_path / "results")
+        publish(Run.open("studied"), tmp_path / "results")
     assert not (tmp_path / "results").exists()
 
 
@@ -107,7 +107,7 @@ def test_parts_from_different_data_are_not_published_together(home: Path) -> Non
     record["steps"]["train"]["data"] = {"synthetic": "another"}
     (run / "run.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="another version of 'synthetic'"):
-        publish("mixed", home / "results")
+        publish(Run.open("mixed"), home / "results")
 
 
 def write_complete_run(home: Path, name: str) -> Path:
@@ -122,7 +122,7 @@ def test_publishing_replaces_the_old_run_as_a_whole(home: Path) -> None:
     (home / "results").mkdir()
     (home / "results/left-over.txt").write_text("old")
     (home / "results/LICENSE").write_text("the terms")
-    publish("new", home / "results")
+    publish(Run.open("new"), home / "results")
     assert not (home / "results/left-over.txt").exists()
     assert (home / "results/LICENSE").read_text() == "the terms"
     assert published().folder == home / "results"

@@ -32,7 +32,7 @@ def a_run(name: str) -> Path:
     (folder / "model").mkdir(parents=True)
     for file in ("model.json", "model.onnx"):
         shutil.copy(SHIPPED / file, folder / "model" / file)
-    record_step(name, "train", {"datasets": ["demo"], "epochs": 1}, data={"demo": Dataset.open("demo").facts})
+    record_step(Run.open(name), "train", {"datasets": ["demo"], "epochs": 1}, data={"demo": Dataset.open("demo").facts})
     return folder
 
 
@@ -74,7 +74,7 @@ def test_a_brief_evaluation_is_enough_to_compare_with_but_not_to_be_published(
     assert "metrics.json" in written and not written & {"robustness.parquet", "explanation.zarr.zip"}
     assert set(results.cross_source["run"]) == {"first", "second"}
     with pytest.raises(UserError, match="not complete"):
-        publish("first", tmp_path / "results")
+        publish(Run.open("first"), tmp_path / "results")
 
 
 def test_every_source_and_split_is_measured(results: Results) -> None:

@@ -54,7 +54,7 @@ def test_finished_variants_are_not_trained_again(demo: Path, monkeypatch: pytest
     from model.training import ablation
 
     facts = {"demo": {"fingerprint": "x", "images": 1}}
-    record_step("ablated", "train", {"datasets": ["demo"], "epochs": 1}, data=facts)
+    record_step(Run.open("ablated"), "train", {"datasets": ["demo"], "epochs": 1}, data=facts)
     trained: list[str] = []
 
     def stopped(part, faces, training):

@@ -66,7 +66,7 @@ def train_and_kill(run: str, training, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, "_save", killed)
         with pytest.raises(KeyboardInterrupt):
-            module.train(["demo"], run, training)
+            module.train([Dataset.open("demo")], Run.open(run), training)
 
 
 def test_killed_training_goes_on_and_ends_with_the_same_result(
@@ -100,7 +100,7 @@ def test_what_is_kept_is_the_epoch_with_the_lowest_validation_loss_at_the_last_s
     def fit(network, kept, *others):
         for row in real(network, kept, *others):
             seen[row["epoch"]] = kept.get_weights()
-            yield row | {"val_loss": losses[row["epoch"]]}
+            yield row | {"val_loss": losses[row["epoch"]], "val_worst_loss": losses[row["epoch"]]}
 
     monkeypatch.setattr(module, "fit", fit)
     training = replace(small, epochs=4, learning_rate=0.01)
@@ -116,8 +116,8 @@ def test_what_is_kept_is_the_epoch_with_the_lowest_validation_loss_at_the_last_s
         with monkeypatch.context() as patch:
             patch.setattr(module, "_save", killed)
             with pytest.raises(KeyboardInterrupt):
-                module.train(["demo"], f"best-{kill}", training)
-    history = module.train(["demo"], f"best-{kill}", training)
+                module.train([Dataset.open("demo")], Run.open(f"best-{kill}"), training)
+    history = module.train([Dataset.open("demo")], Run.open(f"best-{kill}"), training)
     assert history.loc[history["kept"], "epoch"].tolist() == [3]
     served = keras.saving.load_model(paths.run_folder(f"best-{kill}") / "model/model.keras")
     weights = [weight.ravel() for weight in served.get_weights()[:3]]
