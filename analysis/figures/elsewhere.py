@@ -86,7 +86,7 @@ def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay
         [hv.VLine(0).opts(line_dash="solid", line_width=1), *groups],
         table["row"],
         "For which groups?",
-        f"Correlation of maps, {CHANNEL_NAMES.get(channel, 'all channels')}\n(−1 to 1)",
+        f"Correlation, {CHANNEL_NAMES.get(channel, 'all channels')}\n(−1 to 1)",
         xlim=(min(-0.05, float(table["low"].min()) - 0.05), 1),
     )
 

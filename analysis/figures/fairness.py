@@ -90,7 +90,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
         layers,
         names[::-1],
         "Where is accuracy lower?",
-        "Accuracy behind the best\n(points)",
+        "Gap (points)",
         height=130 + 23 * len(table),
         max_width=760,
         xlim=(min(ends) - room, max(ends) + room),
