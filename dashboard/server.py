@@ -9,7 +9,6 @@ import inspect
 import logging
 import threading
 from collections.abc import AsyncIterator, Collection
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from starlette.websockets import WebSocketClose
 
 from analysis.core.errors import UserError
 from analysis.results import Results
+from analysis.results.stored import Artifact
 from dashboard import api, explorer, problems, sessions
 from dashboard.chrome import Shared
 from dashboard.origins import SameOriginWebSockets
@@ -154,7 +154,7 @@ def _theme_css() -> FileResponse:
 def _read(results: Results) -> None:
     """Read the results ahead of the first visitor."""
     for name, entry in inspect.getmembers_static(type(results)):
-        if isinstance(entry, cached_property):
+        if isinstance(entry, Artifact):
             try:
                 getattr(results, name)
             except UserError:

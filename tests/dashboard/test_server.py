@@ -9,8 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from functools import cached_property
 
 import httpx
 import pytest
@@ -19,7 +17,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from analysis.core.errors import UserError
+from analysis.results import Results
 from dashboard import parts, server, sessions
 from dashboard.pages.data import DataPage
 
@@ -53,25 +51,20 @@ def test_every_page_links_the_theme_once_under_a_name_that_changes_with_it(clien
     assert hashlib.sha256(theme.content).hexdigest().startswith(parts.THEME_CSS.split("?")[1])
 
 
-@dataclass(frozen=True)
-class TwoResults:
-    """Stands in for a run of which one result is missing and another cannot be read."""
+def test_a_result_that_cannot_be_read_is_logged_and_a_missing_one_is_not(tmp_path, monkeypatch, caplog):
+    def fail(artifact, run):
+        raise ValueError("not a table")
 
-    folder = "here"
-
-    @cached_property
-    def missing(self):
-        raise UserError("run `meanface study`")
-
-    @cached_property
-    def unreadable(self):
-        raise ValueError("not a Parquet file")
+    monkeypatch.setattr(type(Results.groups), "read", fail)
+    server._read(Results(tmp_path))
+    assert "cannot read groups" in caplog.text and "not a table" in caplog.text
+    assert "cannot read metrics" not in caplog.text
 
 
-def test_a_result_that_cannot_be_read_is_logged_and_a_missing_one_is_not(caplog):
-    server._read(TwoResults())
-    assert "cannot read unreadable of here" in caplog.text and "not a Parquet file" in caplog.text
-    assert "missing" not in caplog.text
+def test_results_are_read_ahead_of_the_first_visitor(results):
+    fresh = Results(results.folder)
+    server._read(fresh)
+    assert {"metrics", "study", "groups", "average_faces"} <= set(vars(fresh))
 
 
 def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):

@@ -255,7 +255,7 @@ def test_part_that_is_missing_is_named(project: Path, results: Results, tmp_path
     lacking = tmp_path / "lacking"
     shutil.copytree(results.folder, lacking)
     (lacking / "study" / "study.json").unlink()
-    with pytest.raises(UserError, match=r"summary.qmd.*study.json is missing: run `meanface study`"):
+    with pytest.raises(UserError, match=r"summary.qmd.*study.json is missing: run `meanface study NAME --run RUN`"):
         render.render(lacking, tmp_path / "site", renderer="embedded")
     assert not (tmp_path / "site").exists()
 
