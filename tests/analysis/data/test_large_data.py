@@ -19,7 +19,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from analysis.averages.exact import ExactEngine, average_faces
-from analysis.core import compute, paths, storage
+from analysis.core import compute, storage
 from analysis.core.errors import UserError
 from analysis.data import ingest as module
 from analysis.data.ingest import ingest, load_faces, load_facts, load_manifest
@@ -154,7 +154,7 @@ def test_killed_as_the_cube_was_put_away_does_not_leave_black_faces(
     monkeypatch.setattr(module, "_manifest", lambda source, records, *_: (_few(source, records), {"exact": 0}))
     monkeypatch.setattr(module, "_record", _black_but_ok)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(paths, "write_whole", _interrupted_at("manifest.parquet", storage.write_whole))
+        patch.setattr(storage, "write_whole", _interrupted_at("manifest.parquet", storage.write_whole))
         ingest("demo", progress=False)
     seen = []
     monkeypatch.setattr(module, "_record", lambda *args: (seen.append(1), _black_but_ok(*args))[1])
