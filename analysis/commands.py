@@ -11,6 +11,7 @@ import typer
 
 from analysis.command_options import DatasetName, ResultsFolder, RunArgument, RunName, Scheduler, Seed
 from analysis.core.schema import LABELS
+from analysis.core.words import p_value
 
 app = typer.Typer()
 
@@ -144,7 +145,7 @@ def study(
     test = written.results.hypothesis
     typer.echo(
         f"{name}: {summary.images:,} faces; the hypothesis is {test.verdict} "
-        f"(largest |g| in the face {abs(test.largest_in_face.g):.2f}, p = {test.largest_in_face.p_value:.4f})."
+        f"(largest |g| in the face {abs(test.largest_in_face.g):.2f}, {p_value(test.largest_in_face.p_value)})."
     )
 
 

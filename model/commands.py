@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from analysis.command_options import DatasetNames, RunArgument, RunName, Seed
+from analysis.core.words import percent
 
 app = typer.Typer()
 
@@ -114,7 +115,7 @@ def train(
     kept = history[history["kept"]].iloc[0]
     typer.echo(
         f"{written.name}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
-        f"validation accuracy {kept['val_accuracy']:.2%}. Next: meanface evaluate {written.name}"
+        f"validation accuracy {percent(kept['val_accuracy'])}. Next: meanface evaluate {written.name}"
     )
 
 
@@ -158,7 +159,7 @@ def search(
     best = table.loc[table["value"].idxmin()]
     typer.echo(
         f"{written.name}: {len(table)} trials, the best is number {best['trial']} with log loss {best['value']:.4f} "
-        f"and accuracy {best['accuracy']:.2%} on the validation split"
+        f"and accuracy {percent(best['accuracy'])} on the validation split"
     )
 
 
@@ -225,9 +226,9 @@ def evaluate(
         for split, measured in splits.items():
             low, high = measured.accuracy_interval
             typer.echo(
-                f"{name:<{width}}{split:<11}{measured.accuracy:.2%} of {measured.images:,} right (95 % interval "
-                f"{low:.2%} to {high:.2%}); {measured.decided.coverage:.1%} decided, of those "
-                f"{measured.decided.accuracy or 0:.2%} right"
+                f"{name:<{width}}{split:<11}{percent(measured.accuracy)} of {measured.images:,} right (95 % interval "
+                f"{percent(low)} to {percent(high)}); {percent(measured.decided.coverage)} decided, of those "
+                f"{percent(measured.decided.accuracy or 0)} right"
             )
     typer.echo(f"Next: meanface evaluate RUN --compare {run}" if brief else f"Next: meanface publish {run}")
 

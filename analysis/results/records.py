@@ -30,15 +30,6 @@ class Record(BaseModel):
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self).model_validate(given | fields)
 
-    def __getitem__(self, key: str) -> Any:
-        return self.as_json()[key] if key not in type(self).model_fields else getattr(self, key)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.model_fields_set
-
-    def __or__(self, fields: dict[str, Any]) -> Self:
-        return self.changed(**fields)
-
 
 # ---------------------------------------------------------------------------------------------------- what was run
 
