@@ -145,8 +145,10 @@ def notice(markdown: str, *, title: str = "", severity: str = "info") -> pmui.Al
 
 def figure(drawing: hv.core.Dimensioned, reading: str = "") -> pn.Column:
     """Show a figure as wide as the page lets it be, and under it a sentence that reads it."""
-    pane = pn.pane.HoloViews(drawing, sizing_mode="stretch_width", margin=0, linked_axes=False)
-    return stack(pane, text(reading)) if reading else stack(pane)
+    # Charts one above the other are panes of their own: a grid of stretched charts loses its axes in Panel's Column.
+    drawings = list(drawing) if isinstance(drawing, hv.Layout) else [drawing]
+    panes = [pn.pane.HoloViews(each, sizing_mode="stretch_width", margin=0, linked_axes=False) for each in drawings]
+    return stack(*panes, text(reading)) if reading else stack(*panes)
 
 
 def or_notice(make: Callable[..., Any]) -> Callable[..., Any]:

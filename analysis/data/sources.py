@@ -179,6 +179,8 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
                 or tables_inside(store, entries)
                 or tables_beside(store)
             )
+    if kind == "celeba" and not tables and _label_tables(entries):
+        _label_table(store, entries)  # numbers for names, and a table that is not CelebA's: it says what it lacks
     _build(name, kind, store, entries, tables)  # raises what there is to say against it
     note = paths.data_folder(name) / "source.json"
     facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}

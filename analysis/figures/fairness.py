@@ -13,7 +13,7 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # features of who is shown; the others are CelebA's attributes
-_LARGE = 50  # images of a group that is named as the best or the worst: of fewer, chance decides
+_LARGE = 50  # images of a group that is named as the worst: of fewer, chance decides
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
 
 
@@ -181,7 +181,8 @@ def worst_groups(groups: pd.DataFrame) -> str:
         return f"The run has no groups of {_LARGE} test images or more."
     ranked = own[own["images"] >= _LARGE].sort_values("accuracy", kind="stable")
     worst = ranked.drop_duplicates("feature")
-    best = ranked.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
+    every = own.sort_values("accuracy", kind="stable")  # small groups, too: gaps are measured from the best of all
+    best = every.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
     parts = []
     for row in worst.itertuples():
         other = best.loc[(row.source, row.feature)]
@@ -190,7 +191,7 @@ def worst_groups(groups: pd.DataFrame) -> str:
             f"({100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}), against {percent(other['accuracy'])} of "
             f"{group_name(row.feature, other['group'])}"
         )
-    return f"Accuracy is lowest, with 95 % intervals, for {'; '.join(parts)}."
+    return f"Of each feature, accuracy is lowest, with 95 % intervals, for {'; '.join(parts)}."
 
 
 def summary(groups: pd.DataFrame) -> str:

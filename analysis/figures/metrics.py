@@ -14,7 +14,7 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, points, with_errors
 from analysis.figures.theme import LABEL_COLOURS
-from analysis.results.records import MetricsRecord, SplitMetrics
+from analysis.results.records import Band, MetricsRecord, SplitMetrics
 
 
 def sources(metrics: MetricsRecord) -> list[str]:
@@ -181,9 +181,7 @@ def reliability_diagram_reading(metrics: MetricsRecord, split: str, names: Seque
     )
 
 
-def score_distribution(
-    predictions: pd.DataFrame, split: str, band: dict[str, float], source: str | None = None
-) -> hv.Overlay:
+def score_distribution(predictions: pd.DataFrame, split: str, band: Band, source: str | None = None) -> hv.Overlay:
     """Histogram of scores by label, the uncertain band shaded; images are counted on a logarithmic axis.
 
     Parameters
@@ -200,7 +198,7 @@ def score_distribution(
     scored = _scored(predictions, split, source)
     edges = np.linspace(0, 1, 26)
     floor = 0.7  # a logarithmic axis has no zero
-    low, high = 100 * band["low"], 100 * band["high"]
+    low, high = 100 * band.low, 100 * band.high
     layers: list[hv.Element] = []
     if high > low:
         layers.append(hv.VSpans([(low, high)], label="uncertain").opts(color=LABEL_COLOURS["uncertain"], alpha=0.22))
@@ -249,20 +247,18 @@ def _scored(predictions: pd.DataFrame, split: str, source: str | None) -> pd.Dat
     return scored
 
 
-def score_distribution_reading(
-    predictions: pd.DataFrame, split: str, band: dict[str, float], source: str | None = None
-) -> str:
+def score_distribution_reading(predictions: pd.DataFrame, split: str, band: Band, source: str | None = None) -> str:
     """Share of scores in the band, and accuracy outside of it."""
     scored = _scored(predictions, split, source)
     p_male = scored["p_male"]
-    uncertain = (p_male > band["low"]) & (p_male < band["high"])
+    uncertain = (p_male > band.low) & (p_male < band.high)
     decided = scored[~uncertain]
     if decided.empty:
         return f"All {len(scored):,} {split} images score inside the band and are “uncertain”."
     right = ((decided["p_male"] >= 0.5) == (decided["label"] == "male")).mean()
     held = (
         f"{int(uncertain.sum()):,} of {len(scored):,} {split} images ({percent(uncertain.mean())}) score between "
-        f"{percent(band['low'])} and {percent(band['high'])} and are “uncertain”"
+        f"{percent(band.low)} and {percent(band.high)} and are “uncertain”"
     )
     return f"{held}; of the other {len(decided):,}, {percent(right)} are predicted as annotated."
 

@@ -111,10 +111,11 @@ def test_bytes_that_are_no_table_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_table_that_is_all_there_is_says_what_it_lacks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["1.jpg", "000001.jpg"])  # CelebA's names are numbers of six digits
+def test_a_table_that_is_all_there_is_says_what_it_lacks(tmp_path: Path, name: str) -> None:
     path = tmp_path / "faces.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("1.jpg", photo())
-        archive.writestr("labels.csv", "file,sex\n1.jpg,f\n")
+        archive.writestr(name, photo())
+        archive.writestr("labels.csv", f"file,sex\n{name},f\n")
     with pytest.raises(UserError, match=r"labels.csv has no column label \(it has file, sex\)"):
         register(path, "faces")

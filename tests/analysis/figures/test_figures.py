@@ -33,6 +33,7 @@ from analysis.figures import (
 )
 from analysis.figures.html import figure_html, table_html
 from analysis.results import Results
+from analysis.results.records import Band
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +411,7 @@ def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) ->
 
 
 def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
-    for band, said in (({"low": 0.5, "high": 0.5}, "0 of 100"), ({"low": 0.0, "high": 1.0}, "All 100")):
+    for band, said in ((Band(low=0.5, high=0.5), "0 of 100"), (Band(low=0.0, high=1.0), "All 100")):
         drawn = metrics.score_distribution(results.predictions, "test", band, "synthetic")
         assert figure_html(drawn, "", "").data
         reading = metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
@@ -421,7 +422,7 @@ def test_report_table_holds_precision_and_recall(results: Results) -> None:
     table = metrics.classification_report_table(results.metrics, "test")
     report = results.metrics.splits["test"].report
     assert list(table.index) == ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
-    assert table.loc["Male", "Recall"] == f"{report['male']['recall']:.3f}"
+    assert table.loc["Male", "Recall"] == f"{report.male.recall:.3f}"
     assert table.loc["Accuracy", "F1"] == f"{report.accuracy:.3f}"
     assert table.loc["Female", "Images"] == "60"
 
@@ -453,9 +454,10 @@ def test_the_worst_served_groups_are_named_first(results: Results) -> None:
         columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high"],
     )
     assert fairness.worst_groups(groups).replace("\u00a0", " ") == (
-        "Accuracy is lowest, with 95 % intervals, for women without make-up in celeba, 80.0 % of 100 (70.0 to 90.0), "
+        "Of each feature, accuracy is lowest, with 95 % intervals, for women without make-up in celeba, "
+        "80.0 % of 100 (70.0 to 90.0), "
         "against 99.0 % of women with make-up; labelled male in celeba, 96.0 % of 500 (95.0 to 97.0), "
         "against 97.0 % of labelled female."
     )
     assert "no groups" in fairness.worst_groups(groups.iloc[:0])
-    assert fairness.worst_groups(results.groups).startswith("Accuracy is lowest")
+    assert fairness.worst_groups(results.groups).startswith("Of each feature, accuracy is lowest")
