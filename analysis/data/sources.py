@@ -425,6 +425,9 @@ def _join_labels(
     """Join images with the table of labels, and with CelebA's attributes where it names CelebA's images."""
     files = entries.to_pandas()
     images = table.rows.merge(files, on="source_path", how="inner").sort_values("source_path", ignore_index=True)
+    if images.empty:
+        first = repr(table.rows["source_path"].iloc[0]) if len(table.rows) else "no row at all"
+        raise UserError(f"the table of labels names no image that is here (it has {first}): paths start at the table")
     notes = []
     if lost := len(table.rows) - len(images):
         gone = table.rows.loc[~table.rows["source_path"].isin(files["source_path"]), "source_path"].iloc[0]

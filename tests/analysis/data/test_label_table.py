@@ -119,3 +119,10 @@ def test_a_table_that_is_all_there_is_says_what_it_lacks(tmp_path: Path, name: s
         archive.writestr("labels.csv", f"file,sex\n{name},f\n")
     with pytest.raises(UserError, match=r"labels.csv has no column label \(it has file, sex\)"):
         register(path, "faces")
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(("rows", "named"), [("x/9.jpg,f\n", "'set/x/9.jpg'"), ("", "no row at all")])
+def test_a_table_that_names_no_image_says_so(tmp_path: Path, rows: str, named: str) -> None:
+    with pytest.raises(UserError, match=f"names no image that is here .it has {named}"):
+        register(faces(tmp_path / "faces.zip", **{"set/labels.csv": f"file,label\n{rows}"}), "faces")
