@@ -426,8 +426,8 @@ def _join_labels(
     files = entries.to_pandas()
     images = table.rows.merge(files, on="source_path", how="inner").sort_values("source_path", ignore_index=True)
     if images.empty:
-        first = repr(table.rows["source_path"].iloc[0]) if len(table.rows) else "no row at all"
-        raise UserError(f"the table of labels names no image that is here (it has {first}): paths start at the table")
+        example = repr(table.rows["source_path"].iloc[0]) if len(table.rows) else "no row at all"
+        raise UserError(f"the table of labels names no image that is here (it has {example}): paths start at the table")
     notes = []
     if lost := len(table.rows) - len(images):
         gone = table.rows.loc[~table.rows["source_path"].isin(files["source_path"]), "source_path"].iloc[0]
