@@ -17,8 +17,14 @@ Verdict = Literal["supported", "not supported", "inconclusive"]
 class Record(BaseModel):
     """A JSON object with known fields."""
 
+    # Validators are built on first use: those of all records would cost every process that predicts 50 MB.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        defer_build=True,
     )
 
     def as_json(self) -> dict[str, Any]:
