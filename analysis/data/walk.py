@@ -1,0 +1,240 @@
+"""Files below folders, each once: hidden ones are left out, links followed once, and what is left out is counted.
+
+Knows folders and names; knows nothing of what is in a file but its kind. ::
+
+    walk = Walk()
+    for file in walk.photos(Path("portraits")):
+        ...
+    walk.left_out.lines()    # ["2 hidden folders (such as .thumbnails)", "1 file that is no photo (such as notes.txt)"]
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from analysis.data.kinds import START, has_photo_ending, kind_of
+
+# What programs put beside people's photos: previews of a NAS, halves of files that macOS packs, bins.
+_HIDDEN = {
+    "__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "trash",
+    "system volume information", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
+}  # fmt: skip
+
+_EXAMPLE = 200  # characters of a name that is shown
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or any of its folders is hidden: begins with a dot, or is a bin, a preview or a resource fork.
+
+    Parameters
+    ----------
+    name
+        A name, or a path with slashes, such as a zip's entry; of a path that somebody gave, only what lies below it.
+    """
+    return any((part[:1] == "." and part not in (".", "..")) or part.lower() in _HIDDEN for part in name.split("/"))
+
+
+class LeftOut:
+    """What was left out, counted by reason with one example of each."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+        self._examples: dict[tuple[str, str], str] = {}
+
+    def add(self, one: str, many: str, name: str) -> None:
+        """Count something that is left out.
+
+        Parameters
+        ----------
+        one, many
+            What it is, as one of its kind and as several: "file that is no photo", "files that are no photos".
+        name
+            Its name, kept as the example if it is the first.
+        """
+        self.counts[one, many] = self.counts.get((one, many), 0) + 1
+        self._examples.setdefault((one, many), name)
+
+    def lines(self) -> list[str]:
+        """One line for each reason, such as "3 files that are no photos (such as notes.txt)"; names are printable."""
+        return [
+            f"{count:,} {one if count == 1 else many} ({'' if count == 1 else 'such as '}{_printable(name)})"
+            for ((one, many), count), name in zip(self.counts.items(), self._examples.values(), strict=True)
+        ]
+
+
+def _printable(name: str) -> str:
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
+    return shown if len(shown) <= _EXAMPLE else shown[:_EXAMPLE] + "..."
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that was found.
+
+    Attributes
+    ----------
+    path
+        Where it can be opened.
+    name
+        Its path below the folder that was walked, with slashes.
+    bytes
+        Its size.
+    changed
+        When it was last changed, in nanoseconds.
+    """
+
+    path: str
+    name: str
+    bytes: int
+    changed: int
+
+
+class Walk:
+    """Goes through folders, in order of names, and meets each folder once however many links lead to it.
+
+    A link to what is walked anyway is left out; one that leads elsewhere is followed, but not upwards. Memory grows
+    with the number of folders and of links, not of files.
+
+    Attributes
+    ----------
+    left_out
+        What was left out until now, of all folders.
+    """
+
+    def __init__(self) -> None:
+        self.left_out = LeftOut()
+        self._roots: set[str] = set()  # folders that were given or that links lead to, as real paths
+        self._folders: set[tuple[int, int]] = set()  # device and inode
+        self._linked: set[tuple[int, int]] = set()  # of files
+
+    def photos(self, folder: Path) -> Iterator[File]:
+        """Files below a folder that are photos by their ending or, where it says nothing, by their first bytes.
+
+        Yields
+        ------
+        File
+            In order of names, folders among them.
+
+        Raises
+        ------
+        OSError
+            If the folder itself cannot be read.
+        """
+        for file in self.files(folder):
+            if has_photo_ending(file.name) or self._has_photo_start(file):
+                yield file
+
+    def _has_photo_start(self, file: File) -> bool:
+        try:
+            with open(file.path, "rb") as opened:  # noqa: PTH123 - a million files: a Path takes longer than opening
+                if kind_of(opened.read(START)):
+                    return True
+        except OSError:
+            self.left_out.add("file that cannot be read", "files that cannot be read", file.name)
+            return False
+        self.left_out.add("file that is no photo", "files that are no photos", file.name)
+        return False
+
+    def files(self, folder: Path) -> Iterator[File]:
+        """All files below a folder.
+
+        Yields
+        ------
+        File
+            In order of names, folders among them.
+
+        Raises
+        ------
+        OSError
+            If the folder itself cannot be read.
+        """
+        base = os.path.join(str(folder), "")  # noqa: PTH118 - see `_has_photo_start`
+        if self._seen(os.stat(folder)):  # noqa: PTH116
+            self._known(str(folder))
+            return
+        self._roots.add(os.path.realpath(folder))
+        levels = [iter(_sorted_entries(str(folder)))]
+        while levels:
+            entry = next(levels[-1], None)
+            if entry is None:
+                levels.pop()
+                continue
+            name = entry.path[len(base) :].replace(os.sep, "/")
+            facts = self._facts(entry, name)
+            if facts is None:
+                continue
+            if stat.S_ISREG(facts.st_mode):
+                yield File(entry.path, name, facts.st_size, facts.st_mtime_ns)
+            elif not stat.S_ISDIR(facts.st_mode):
+                self.left_out.add("pipe, socket or device", "pipes, sockets or devices", name)
+            elif self._seen(facts):
+                self._known(name)
+            else:
+                try:
+                    levels.append(iter(_sorted_entries(entry.path)))
+                except OSError:
+                    self.left_out.add("folder that cannot be read", "folders that cannot be read", name)
+
+    def _seen(self, facts: os.stat_result) -> bool:
+        """Whether a folder was met before; from now on it was."""
+        identity = facts.st_dev, facts.st_ino
+        if identity in self._folders:
+            return True
+        self._folders.add(identity)
+        return False
+
+    def _facts(self, entry: os.DirEntry[str], name: str) -> os.stat_result | None:
+        """What the system says of an entry; None, with the reason counted, if it is left out."""
+        if is_hidden(entry.name) or _is_hidden_on_windows(entry):
+            what = ("hidden folder", "hidden folders") if _is_folder(entry) else ("hidden file", "hidden files")
+            self.left_out.add(*what, name)
+            return None
+        try:
+            facts = entry.stat()
+            target = os.path.realpath(entry.path) if entry.is_symlink() else ""
+        except OSError:  # it has gone, may not be looked at, or is a link to nowhere or to itself
+            self.left_out.add("link to nowhere", "links to nowhere", name)
+            return None
+        if any(root.startswith(target.rstrip(os.sep) + os.sep) for root in self._roots if target):
+            self.left_out.add("link that leads back up", "links that lead back up", name)
+            return None
+        identity = facts.st_dev, facts.st_ino
+        if identity in self._linked or (target and self._is_in_a_root(target)):
+            self._known(name)
+            return None
+        if target and stat.S_ISDIR(facts.st_mode):
+            self._roots.add(target)
+        elif target:
+            self._linked.add(identity)
+        return facts
+
+    def _is_in_a_root(self, target: str) -> bool:
+        """Whether a path is a folder that is walked, or lies in one and not in a hidden part of it."""
+        path = PurePath(target)
+        root = next((parent for parent in (path, *path.parents) if str(parent) in self._roots), None)
+        return root is not None and not is_hidden(path.relative_to(root).as_posix())
+
+    def _known(self, name: str) -> None:
+        self.left_out.add("link to what is read anyway", "links to what is read anyway", name)
+
+
+def _sorted_entries(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_hidden_on_windows(entry: os.DirEntry[str]) -> bool:
+    if os.name != "nt":
+        return False
+    facts = entry.stat(follow_symlinks=False)
+    return bool(getattr(facts, "st_file_attributes", 0) & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 2))
