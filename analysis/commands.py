@@ -171,8 +171,9 @@ def average(
 ) -> None:
     """Average the faces of any subset, and compare it with another.
 
-    A filter compares columns of the manifest with values: label, split, identity, age, age_band, race, the attributes,
-    p_male, confidence and decision of the published model, brightness, contrast, sharpness.
+    A filter compares columns with values: label, split, identity, age, age_band, race, the attributes, any further
+    column of the data set's table of labels, brightness, contrast, sharpness, and p_male, confidence and decision of
+    the published model.
 
     Examples: `meanface average celeba "label == 'male' and Smiling" --against "label == 'female' and Smiling"`,
     `meanface average celeba Eyeglasses --engine exact --scheduler tcp://10.0.0.5:8786`.

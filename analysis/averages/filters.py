@@ -6,8 +6,8 @@ Knows the manifest and a model's scores; knows nothing of pixels. A filter is an
     20 <= age < 40 and race in ('Asian', 'Black')
     split == 'test' and confidence > 0.9
 
-It is read as Python's syntax and walked here: only comparisons of a column with constants, joined by and, or, not, mean
-anything. Nothing is ever executed.
+It is parsed as Python and walked here: only comparisons of a column with constants, joined by and, or and not, mean
+anything; nothing is executed. A column whose name is not a Python name is written in backticks: `` `eye colour` ``.
 """
 
 import ast
@@ -25,6 +25,7 @@ from analysis.core.errors import UserError
 from analysis.core.people import age_band
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.dataset import Dataset
+from analysis.data.label_table import RESERVED
 
 MEASURES = ("brightness", "contrast", "sharpness", "width", "height")
 COLUMNS = (
@@ -42,6 +43,7 @@ COLUMNS = (
     "aligned_by",
 )
 _LONGEST = 500  # characters of a filter
+_SHOWN = 12  # values that an error message lists at most
 _WORDS = re.compile(r"'[^']*'|\"[^\"]*\"|`(?P<quoted>[^`]*)`|\b\d\w*\b")
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -67,9 +69,9 @@ def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per row of the manifest: ``status`` and those of `COLUMNS` that are known for at least one face.
-        ``p_male`` (in [0, 1]), ``confidence`` (the larger of p and 1 - p) and ``decision`` are those of ``predictions``
-        for the same image of the same data set.
+        One row per row of the manifest: ``status``, and those of `COLUMNS` and of the further columns of a table of
+        labels that are known for at least one face. ``p_male`` (in [0, 1]), ``confidence`` (the larger of p and 1 - p)
+        and ``decision`` are those of ``predictions`` for the same image of the same data set.
 
     Raises
     ------
@@ -86,7 +88,8 @@ def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.
         if not np.isnan(p).all():
             manifest["p_male"], manifest["confidence"] = p, np.maximum(p, 1 - p)
             manifest["decision"] = scores["decision"].to_numpy()
-    kept = [column for column in COLUMNS if column in manifest and manifest[column].notna().any()]
+    further = [column for column in manifest.columns if column not in COLUMNS and column not in RESERVED]
+    kept = [column for column in (*COLUMNS, *further) if column in manifest and manifest[column].notna().any()]
     table = manifest[["status", *kept]].copy()
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column]):
@@ -124,10 +127,11 @@ def select(table: pd.DataFrame, expression: str) -> np.ndarray:
 
     def identifier(match: re.Match[str]) -> str:
         name = match["quoted"] if match["quoted"] is not None else match[0]
-        if match["quoted"] is None and name not in COLUMNS:
+        if match["quoted"] is None and (name not in table or name.isdecimal()) and name not in COLUMNS:
             return match[0]
-        names[f"column_{len(names)}"] = name
-        return f"column_{len(names) - 1}"
+        placeholder = f"_column_{len(names)}_"
+        names[placeholder] = name
+        return placeholder
 
     try:
         tree = ast.parse(_WORDS.sub(identifier, expression).strip(), mode="eval")
@@ -206,17 +210,21 @@ class _Filter:
                 raise UserError(f"{column.name} is yes or no: write {column.name} or not {column.name}")
             return bool(value)
         if isinstance(column.dtype, pd.CategoricalDtype):
-            known = [str(each) for each in column.cat.categories]
-            if ordered or value not in known:
-                raise UserError(
-                    f"no face has {column.name} {value!r}: there are {', '.join(map(repr, known))}"
-                    if not ordered
-                    else f"{column.name} has no order: compare it by == or in"
-                )
+            if ordered:
+                raise UserError(f"{column.name} has no order: compare it by == or in")
+            known = [str(category) for category in column.cat.categories]
+            if value not in known:
+                raise UserError(f"no face has {column.name} {value!r}: there are {_listed(known)}")
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UserError(f"{column.name} is a number: {value!r} is not")
         return value
+
+
+def _listed(values: list[str]) -> str:
+    """The values that there are, or how many there are beyond the first ones."""
+    shown = ", ".join(map(repr, values[:_SHOWN]))
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN:,} more"
 
 
 def count_people(table: pd.DataFrame, rows: np.ndarray) -> int | None:

@@ -30,33 +30,15 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
-# Columns that ingest writes itself.
-_RESERVED = {
-    "image_id",
-    "dataset",
-    "source_path",
-    "bytes",
-    "token",
-    "status",
-    "reason",
-    "width",
-    "height",
-    "brightness",
+# Columns that ingest and evaluation write themselves; every other column of a manifest was in the source.
+RESERVED = {
+    *("image_id", "dataset", "source_path", "bytes", "token", "celeba_identity"),
+    *("width", "height", "brightness", "contrast", "sharpness", "hash", "phash", "near_duplicate_of"),
+    *("aligned_by", "status", "reason", "logit", "p_male", "confidence", "decision", "age_band"),
 }
-_RESERVED |= {
-    "contrast",
-    "sharpness",
-    "hash",
-    "phash",
-    "aligned_by",
-    "near_duplicate_of",
-    "logit",
-    "p_male",
-    "decision",
-}
-_RESERVED |= {"celeba_identity"}
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte order marks
 _OLDEST = 120  # years
+_CODED = "; write codes out as words, since data sets disagree about which label is 0 and which is 1"
 
 
 @dataclass(frozen=True)
@@ -104,7 +86,7 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     ------
     UserError
         If the table cannot be read, lacks a column, names a file twice, or a value is not one of those expected; the
-        message names the row.
+        message names the row and what is accepted.
     """
     table = _read(path, content)
     if missing := {"file", "label"} - set(table.columns):
@@ -112,8 +94,8 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
             f"{path} has no column {' and no column '.join(sorted(missing))} (it has {', '.join(table.columns)}): "
             f"expected {', '.join(KNOWN)}, of which file and label are needed"
         )
-    if taken := sorted(_RESERVED & set(table.columns)):
-        raise UserError(f"{path} has a column {taken[0]!r}, a name that ingest uses itself: rename the column")
+    if taken := sorted(RESERVED & set(table.columns)):
+        raise UserError(f"{path} has a column {taken[0]!r}, a name that meanface uses itself: rename the column")
     folder = posixpath.dirname(path)
     files = table["file"].str.strip().str.replace("\\", "/")
     paths = pd.Series([posixpath.normpath(posixpath.join(folder, name)) for name in files], dtype="str")
@@ -178,8 +160,17 @@ def _translated(
     result = text.str.lower().map(meanings).astype("string")
     bad = text[result.isna() & ~((text == "") & empty)]
     if len(bad):
-        raise _refuse(path, column, bad, " or ".join(dict.fromkeys(meanings.values())))
+        accepted = " or ".join(
+            f"{value} ({', '.join(word for word in meanings if meanings[word] == value != word)})"
+            for value in dict.fromkeys(meanings.values())
+        )
+        raise _refuse(path, column, bad, accepted + (_CODED if column == "label" and _is_code(bad.iloc[0]) else ""))
     return result
+
+
+def _is_code(text: str) -> bool:
+    """Whether a value is a number or a truth value in place of a word."""
+    return text.lower() in ("true", "false") or not pd.isna(pd.to_numeric(text, errors="coerce"))
 
 
 def _identities(table: pd.DataFrame) -> pd.Series:

@@ -23,6 +23,7 @@ _TRAIN = "meanface train NAME --run RUN"
 _EVALUATE = "meanface evaluate RUN"
 _ABLATE = "meanface ablate NAME --run RUN"
 _SEARCH = "meanface search NAME --run RUN"
+STEPS = (_STUDY, _TRAIN, _EVALUATE)  # the commands that a published run needs, in the order in which they are run
 
 _SHARE, _EFFECT = "0 to 1", "standard deviations"
 

@@ -15,7 +15,7 @@ from typing import Any
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results import artifacts
-from analysis.results.artifacts import ARTIFACTS
+from analysis.results.artifacts import ARTIFACTS, STEPS
 from analysis.results.reader import Run
 from analysis.results.records import Code, Data, RunRecord, Steps
 from analysis.results.stored import Artifact, Binary
@@ -110,14 +110,18 @@ def publish(run: Run, target: Path) -> list[str]:
     Raises
     ------
     UserError
-        If a part of the run is missing or damaged, or its parts come from different data.
+        If there is no such run, a part of it is missing or damaged, or its parts come from different data.
     """
     source = run.folder
-    kept = [each for each in ARTIFACTS if _is_published(each, source)]
-    missing = [each.path for each in kept if not (source / each.path).exists()]
+    if not source.is_dir():
+        raise UserError(_no_run(run))
+    kept = [artifact for artifact in ARTIFACTS if _is_published(artifact, source)]
+    missing = [artifact for artifact in kept if not (source / artifact.path).exists()]
     if missing:
+        needed = {artifact.made_by for artifact in missing}
+        commands = [f"`{step.replace('RUN', run.name)}`" for step in STEPS if step in needed]
         raise UserError(
-            f"run {run.name!r} is not complete, {missing[0]} is missing: run study, train and evaluate first"
+            f"run {run.name!r} is not complete, {missing[0].path} is missing: run {', then '.join(commands)}"
         )
     for artifact in kept:
         artifact.read(source)
@@ -130,6 +134,16 @@ def publish(run: Run, target: Path) -> list[str]:
         if (target / "LICENSE").exists():  # the terms that results/ is under outlive the run
             shutil.copy2(target / "LICENSE", new / "LICENSE")
     return [*(artifact.path for artifact in kept), README]
+
+
+def _no_run(run: Run) -> str:
+    """Name the runs that there are, or else the command that starts one."""
+    folder = run.folder.parent
+    others = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    remedy = (
+        f"choose one of {', '.join(others)}" if others else f"start one with `meanface study NAME --run {run.name}`"
+    )
+    return f"there is no run {run.name!r} in {folder}: {remedy}"
 
 
 def _is_published(artifact: Artifact, source: Path) -> bool:

@@ -24,6 +24,9 @@ TABLE = pd.DataFrame(
         "Smiling": pd.array([True, True, False, False, True, False, None, True], dtype="boolean"),
         "5_o_Clock_Shadow": pd.array([False, True] * 4, dtype="boolean"),
         "confidence": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, np.nan, 0.9],
+        "eye colour": pd.Categorical(["brown", "blue", "grey", None] * 2),
+        "3d": pd.array([True, False] * 4, dtype="boolean"),
+        "column_0": pd.array([1.5, 2.5] * 4, dtype="Float64"),
     }
 )
 
@@ -49,6 +52,8 @@ def chosen(expression: str) -> list[int]:
         ("age not in [5, 19]", [2, 3, 4, 5]),
         ("confidence != 0.5", [1, 2, 3, 4, 5]),
         ("(age < 10 or age > 50) and not label == 'female'", [5]),
+        ("`eye colour` in ('brown', 'grey') and 3d", [0, 2, 4, 6]),
+        ("`5_o_Clock_Shadow` and column_0 > 2", [1, 3, 5]),
     ],
 )
 def test_filters_select_usable_rows_that_are_known_to_fit(expression: str, rows: list[int]) -> None:
@@ -61,6 +66,7 @@ def test_filters_select_usable_rows_that_are_known_to_fit(expression: str, rows:
         ("label == 'Male'", "there are 'female', 'male'"),
         ("label > 'a'", "has no order"),
         ("smilling", "did you mean Smiling"),
+        ("`eye color` == 'blue'", "did you mean eye colour"),
         ("Young", "does not know it"),
         ("Smiling == 2", "yes or no"),
         ("age == 'old'", "is a number"),
@@ -120,6 +126,39 @@ def test_scores_of_a_run_are_joined_by_image(demo: Path, tmp_path: Path, monkeyp
     assert table["p_male"].notna().sum() == 2
     assert table["confidence"].dropna().between(0.5, 1).all()
     assert select(table, "confidence >= 0.5").sum() == 2
+
+
+def test_further_columns_of_a_table_of_labels_can_be_filtered_by(home: Path) -> None:
+    folder = home / "data/street"
+    folder.mkdir(parents=True)
+    pd.DataFrame(
+        {
+            "image_id": ["1.jpg", "2.jpg", "3.jpg"],
+            "label": "male",
+            "split": "train",
+            "status": "ok",
+            "hash": ["a", "b", "c"],
+            "source_path": ["1.jpg", "2.jpg", "3.jpg"],
+            "city": ["Bonn", "Rome", None],
+            "lens": pd.array([35.0, 50.0, 35.0], dtype="Float64"),
+            "indoors": pd.array([True, False, None], dtype="boolean"),
+            "empty": pd.array([None] * 3, dtype="string"),
+        }
+    ).to_parquet(folder / "manifest.parquet")
+    table = load_table(Dataset.open("street"))
+    assert select(table, "city == 'Bonn' or lens > 40").tolist() == [True, True, False]
+    assert select(table, "not indoors").tolist() == [False, True, False]
+    for column in ("hash", "source_path", "image_id", "empty"):  # the manifest's own, and one without a value
+        with pytest.raises(UserError, match=f"no column is called {column}"):
+            select(table, f"{column} == 'a'")
+
+
+def test_a_column_of_many_values_lists_the_first() -> None:
+    many = TABLE.assign(
+        city=pd.Categorical([f"city {number}" for number in range(8)], [f"city {n}" for n in range(40)])
+    )
+    with pytest.raises(UserError, match="'city 11' and 28 more$"):
+        select(many, "city == 'Bonn'")
 
 
 def test_age_bands_follow_ages(home: Path) -> None:

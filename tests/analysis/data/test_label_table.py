@@ -84,17 +84,37 @@ def test_parquet() -> None:
     assert table.rows["age"].tolist() == [3, pd.NA]
 
 
+def test_codes_in_a_parquet_table_are_refused_like_those_in_text() -> None:
+    content = io.BytesIO()
+    pd.DataFrame({"file": ["1.jpg", "2.jpg"], "label": [0, 1]}).to_parquet(content)
+    with pytest.raises(UserError, match="row 2: label is '0', expected .*; write codes out as words"):
+        read_label_table("labels.parquet", content.getvalue())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name,label\n1.jpg,female\n", r"no column file \(it has name, label\)"),
-        ("file,label\n1.jpg,unknown\n", "row 2: label is 'unknown', expected female or male"),
+        (
+            "file,label\n1.jpg,unknown\n",
+            r"row 2: label is 'unknown', expected female \(f, woman\) or male \(m, man\)$",
+        ),
+        (
+            "file,label\n1.jpg,f\n2.jpg,1\n",
+            "row 3: label is '1', expected .* since data sets disagree about which label is 0",
+        ),
+        ("file,label\n1.jpg,0.0\n", "row 2: label is '0.0', expected .*; write codes out as words"),
+        ("file,label\n1.jpg,True\n", "row 2: label is 'True', expected .*; write codes out as words"),
         ("file,label\n1.jpg,\n", "row 2: label is ''"),
         ("file,label\n1.jpg,f\n1.jpg,m\n", "lists '1.jpg' twice"),
         ("file,label,split\n1.jpg,f,train\n2.jpg,m,\n", "give every image one, or none"),
-        ("file,label,split\n1.jpg,f,holdout\n", "row 2: split is 'holdout', expected train or validation or test"),
+        (
+            "file,label,split\n1.jpg,f,holdout\n",
+            r"row 2: split is 'holdout', expected train \(training\) or val.* or test \(testing\)$",
+        ),
         ("file,label,age\n1.jpg,f,10\n2.jpg,m,old\n", "row 3: age is 'old', expected years from 0 to 120"),
-        ("file,label,hash\n1.jpg,f,00\n", "a name that ingest uses itself"),
+        ("file,label,hash\n1.jpg,f,00\n", "a name that meanface uses itself"),
+        ("file,label,confidence\n1.jpg,f,1\n", "a column 'confidence', a name that meanface uses itself"),
         ("file,label,label\n1.jpg,f,m\n", "has the column 'label' twice"),
         ("", "cannot be read"),
     ],

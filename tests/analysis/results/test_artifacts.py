@@ -77,6 +77,23 @@ def test_a_damaged_run_is_not_published(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
+def test_publishing_a_run_that_does_not_exist_names_those_that_do(run: Path, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no run 'nothing' in .*: choose one of synthetic$"):
+        publish(Run.open("nothing"), tmp_path / "results")
+    run.rename(home / "elsewhere")
+    with pytest.raises(UserError, match="no run 'nothing' .*: start one with `meanface study NAME --run nothing`"):
+        publish(Run.open("nothing"), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_publishing_an_incomplete_run_names_the_commands_that_complete_it(run: Path, tmp_path: Path) -> None:
+    for path in ("model/model.onnx", "model/metrics.json", "model/curves.parquet"):
+        (run / path).unlink()
+    commands = "`meanface train NAME --run synthetic`, then `meanface evaluate synthetic`"
+    with pytest.raises(UserError, match=f"metrics.json is missing: run {commands}$"):
+        publish(Run.open("synthetic"), tmp_path / "results")
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
