@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from synthetic_data_study import write_data_study
+from synthetic_evidence import write_evidence
 from synthetic_hypothesis import write_hypothesis
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
@@ -41,6 +42,10 @@ LABEL_NOISE = {
     "folds": 5,
     "accuracy": 0.894,
 }
+LOOKS = {
+    "evaluations": {"synthetic": {"first": 2, "synthetic": 1}, "other": {"synthetic": 1}},
+    "uncounted": ["first"],
+}
 FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
 
 
@@ -67,7 +72,7 @@ def write_results(folder: Path) -> Results:
             "steps": {
                 "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0, **made_from},
                 "train": {"datasets": ["synthetic", "other"], "epochs": 12, "seed": 0, **made_from},
-                "evaluate": {"seed": 0, "compare": ["earlier"], **made_from},
+                "evaluate": {"seed": 0, "compare": ["earlier"], "looks": LOOKS, **made_from},
             },
             "versions": {"python": "3.11", "numpy": np.__version__},
         },
@@ -304,6 +309,7 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
     artifacts.ROBUSTNESS.write(_robustness(), folder)
     artifacts.LABEL_ISSUES.write(_label_issues(scored), folder)
     artifacts.EXPLANATION.write(_explanation(), folder)
+    write_evidence(folder, scored)
 
 
 def _scored(rng: np.random.Generator) -> pd.DataFrame:

@@ -80,6 +80,36 @@ def resamples(person: np.ndarray, count: int, rng: np.random.Generator) -> Itera
         yield times[:, person].astype(np.float32)
 
 
+def resampled_means(
+    values: np.ndarray, inside: np.ndarray, person: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Mean of each group when people are drawn anew.
+
+    Parameters
+    ----------
+    values
+        float or bool (n,): what is averaged, a value an image.
+    inside
+        bool (n, group): which images each group holds.
+    person
+        int (n,), as from `person_numbers`.
+    count
+        How many resamples.
+    rng
+        Draws them; one resample serves all groups.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (count, group); NaN where a resample holds no image of a group.
+    """
+    members = inside.astype(np.float32)
+    totals = members * values.astype(np.float32)[:, None]
+    with np.errstate(invalid="ignore"):  # a small group may be missing from a resample
+        drawn = [(times @ totals) / (times @ members) for times in resamples(person, count, rng)]
+    return np.concatenate(drawn)
+
+
 def interval(values: np.ndarray) -> np.ndarray:
     """95 % percentile interval along the first axis.
 

@@ -355,6 +355,62 @@ CROSS_SOURCE = Table(
         _DECIDED,
     ),
 )
+PAIRED = Table(
+    "model/paired.parquet",
+    _EVALUATE,
+    "This run and each that it was compared with, image by image on the same test images: who gained, who lost.",
+    "where present",
+    columns=(
+        _text("run", "the run that this one was compared with"),
+        _SOURCE,
+        _text("feature", "all (everybody), or what groups differ in: label, age, race, style, part or an attribute"),
+        _text("group", "all, or value of the feature"),
+        _IMAGES,
+        _count("people", "people on them; an image without identity counts as a person"),
+        _count("gained", "images that only this run has right"),
+        _count("lost", "images that only the other run has right"),
+        _count("people_gained", "people of whom this run has more photos right"),
+        _count("people_lost", "people of whom the other run has more photos right"),
+        _number("difference", "accuracy of this run minus that of the other", "-1 to 1"),
+        *_interval("difference", "-1 to 1"),
+        _number("p_value", "exact sign test of `people_gained` against `people_lost`", _SHARE),
+    ),
+)
+CELLS = Table(
+    "model/cells.parquet",
+    _EVALUATE,
+    "Test accuracy of each age, race and label together, cells of 16 faces or more.",
+    "where present",
+    columns=(
+        _SOURCE,
+        _text("age", "age band in years; missing where the source does not say"),
+        _text("race", "race as annotated; missing where the source does not say"),
+        _LABEL,
+        _IMAGES,
+        _count("people", "people on them; an image without identity counts as a person"),
+        _ACCURACY,
+        _number("low", "lower end of its interval; those of all cells of the source hold at once with 95 %", _SHARE),
+        _number("high", "upper end of it", _SHARE),
+    ),
+)
+MIDDLE = Table(
+    "model/middle.parquet",
+    _EVALUATE,
+    "Images whose probability of male is between 20 and 80 %, and in the thirds of that range.",
+    "where present",
+    columns=(
+        _SOURCE,
+        _SPLIT,
+        _number("left", "lower end of the range", _SHARE),
+        _number("right", "upper end of the range", _SHARE),
+        _count("images", "images that score there"),
+        _count("people", "people on them; an image without identity counts as a person"),
+        _number("share", "their share of the split's images", _SHARE),
+        _number("probability", "their mean probability of male; missing without an image", _SHARE),
+        _number("male", "share of them that is labelled male", _SHARE),
+        *_interval("male", _SHARE),
+    ),
+)
 ROBUSTNESS = Table(
     "model/robustness.parquet",
     _EVALUATE,

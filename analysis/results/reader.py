@@ -56,6 +56,9 @@ class Results:
     curves = artifacts.CURVES
     groups = artifacts.GROUPS
     cross_source = artifacts.CROSS_SOURCE
+    paired = artifacts.PAIRED
+    cells = artifacts.CELLS
+    middle = artifacts.MIDDLE
     robustness = artifacts.ROBUSTNESS
     label_issues = artifacts.LABEL_ISSUES
     explanation = artifacts.EXPLANATION

@@ -97,6 +97,17 @@ class TrainStep(Step):
     """Sizes of the network."""
 
 
+class Looks(Record):
+    """How often the test split was looked at, by a run and by the runs that it was trained from."""
+
+    evaluations: dict[str, dict[str, int]]
+    """Data set -> run -> number of its evaluations on that data, none of which chose anything."""
+    uncounted: list[str] = []
+    """Runs whose evaluations were counted by no earlier version: what is known of them is a lower bound."""
+    gone: list[str] = []
+    """Ancestors whose record is gone, so that nothing is known of their evaluations."""
+
+
 class EvaluateStep(Step):
     """Options of `meanface evaluate`."""
 
@@ -106,6 +117,8 @@ class EvaluateStep(Step):
     """Runs that this one was compared with."""
     brief: bool = False
     """Whether robustness and explanations were left out."""
+    looks: Looks | None = None
+    """How often the test split was looked at; null where that was not counted yet."""
 
 
 class Steps(Record):

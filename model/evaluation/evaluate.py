@@ -33,10 +33,14 @@ from analysis.results.records import (
 from analysis.results.stored import Table
 from analysis.study.label_noise import label_errors
 from model.evaluation.calibration import RIGHT, calibration, choose_band, fit_temperature
+from model.evaluation.cells import cells
 from model.evaluation.cross_source import compared_before, cross_source, score_rival
 from model.evaluation.curves import ranking
 from model.evaluation.explain import explain
 from model.evaluation.fairness import group_metrics
+from model.evaluation.looks import looks_at_test
+from model.evaluation.middle import middle_scores
+from model.evaluation.paired import paired
 from model.evaluation.robustness import robustness
 from model.evaluation.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 from model.training.dataset import dataset_facts
@@ -106,6 +110,9 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         artifacts.CURVES: curves,
         artifacts.GROUPS: _groups(compared, seed),
         artifacts.CROSS_SOURCE: _cross_source(compared, seed),
+        artifacts.PAIRED: paired(unseen, {rival.run.name: rows for rival, rows in compared[1:]}, seed=seed),
+        artifacts.CELLS: cells(unseen),
+        artifacts.MIDDLE: middle_scores(scored, trained.dataset_names),
         artifacts.LABEL_ISSUES: issues,
     }
     if brief:
@@ -124,6 +131,7 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         "right_share_wanted": RIGHT,
         "compare": [other.name for other in compare],
         "brief": brief,
+        "looks": looks_at_test(run, trained.fingerprints),
     }
     record_step(run, "evaluate", configuration, data=facts)
     return result

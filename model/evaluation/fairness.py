@@ -8,7 +8,7 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, count, false_negative_rate, false_positive_rate, selection_rate
 from sklearn.metrics import accuracy_score
 
-from analysis.core.people import age_band, interval, person_numbers, resamples
+from analysis.core.people import age_band, interval, person_numbers, resampled_means
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from model.training.dataset import STYLE
 
@@ -142,15 +142,20 @@ def _by_group(truth: np.ndarray, called: np.ndarray, held: np.ndarray, groups: p
 def _resampled(
     scored: pd.DataFrame, right: np.ndarray, grouped: pd.DataFrame, found: pd.DataFrame, rng: np.random.Generator
 ) -> np.ndarray:
-    """Accuracy of each row of ``found`` in each resample, (resample, row): two matrix products a batch."""
-    inside = np.stack(
-        [
-            (grouped[feature] == group).fillna(False).to_numpy(np.float32)
-            for feature, group in zip(found["feature"], found["group"], strict=True)
-        ],
-        axis=1,
-    )
-    hits = inside * right[:, None]
-    with np.errstate(invalid="ignore"):  # a small group may be missing from a resample
-        drawn = [(times @ hits) / (times @ inside) for times in resamples(person_numbers(scored), RESAMPLES, rng)]
-    return np.concatenate(drawn)
+    """Accuracy of each row of ``found`` in each resample, (resample, row)."""
+    inside = members(grouped, found["feature"], found["group"])
+    return resampled_means(right, inside, person_numbers(scored), RESAMPLES, rng)
+
+
+def members(grouped: pd.DataFrame, feature: pd.Series, group: pd.Series) -> np.ndarray:
+    """Which images are in each of several groups, bool (image, group).
+
+    Parameters
+    ----------
+    grouped
+        As from `features`.
+    feature, group
+        Column of ``grouped`` and its value, one pair a group.
+    """
+    found = [(grouped[one] == value).fillna(False).to_numpy(bool) for one, value in zip(feature, group, strict=True)]
+    return np.stack(found, axis=1) if found else np.zeros((len(grouped), 0), bool)

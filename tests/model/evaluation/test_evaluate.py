@@ -61,8 +61,9 @@ def results(evaluated: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 def test_an_evaluation_writes_all_that_is_published_of_a_model(results: Results) -> None:
     # Ablation, search and history are training's.
     tables = ("predictions", "curves", "groups", "cross_source", "robustness", "label_issues")
+    tables += ("paired", "cells", "middle")
     written = ["metrics.json", "model.json", "explanation.zarr.zip", *(f"{name}.parquet" for name in tables)]
-    declared = {each.path: each for each in ARTIFACTS if each.published == "always"}
+    declared = {each.path: each for each in ARTIFACTS}
     for name in written:
         declared[f"model/{name}"].read(results.folder)
 
@@ -102,6 +103,13 @@ def test_compared_runs_have_rows_of_their_own(results: Results) -> None:
     assert pair.loc["first", "accuracy"] == pair.loc["second", "accuracy"]  # the same file on the same images
     assert set(results.groups["run"]) == {"second", "first"}
     assert results.run.steps.evaluate.compare == ["first"]
+    # The same file makes the same mistakes.
+    assert set(results.paired["run"]) == {"first"} and (results.paired["p_value"] == 1).all()
+
+
+def test_an_evaluation_counts_itself_as_a_look_at_the_test_split(results: Results) -> None:
+    looks = results.run.steps.evaluate.looks
+    assert looks is not None and looks.evaluations == {"demo": {"second": 1}}
 
 
 def test_what_a_rival_was_compared_with_on_the_same_data_stays_in_the_table(results: Results) -> None:

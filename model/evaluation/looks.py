@@ -1,0 +1,73 @@
+"""How often the test split was looked at: by this run, and by the runs that it was trained from.
+
+Whoever sees a test result and then trains on, or chooses among runs, lets the test split choose a little. This is
+counted, not forbidden. Knows ``run.json`` of runs; knows nothing of scores.
+"""
+
+from analysis.results import Run, artifacts
+from analysis.results.records import EvaluateStep, Looks, RunRecord
+
+
+def looks_at_test(run: Run, data: dict[str, str]) -> Looks:
+    """Count the evaluations of a run and of its ancestors on the same data, one that is about to be recorded included.
+
+    Parameters
+    ----------
+    run
+        A trained run.
+    data
+        Data set -> fingerprint of what is evaluated on now. Evaluations on other data, such as a data set as it was
+        before it was ingested anew, were looks at another test split and do not count.
+
+    Returns
+    -------
+    Looks
+    """
+    evaluations: dict[str, dict[str, int]] = {name: {} for name in data}
+    uncounted: set[str] = set()
+    gone: set[str] = set()
+    waiting, seen = [run], {run.name}
+    while waiting:
+        one = waiting.pop()
+        record = _record(one)
+        if record is None:
+            gone.add(one.name)
+            continue
+        _count(one.name, record.steps.evaluate, data, evaluations, uncounted)
+        for name in _parents(record):
+            if name not in seen:
+                seen.add(name)
+                waiting.append(Run.open(name))
+    gone -= {name for counts in evaluations.values() for name in counts}  # their descendants remember
+    for counts in evaluations.values():
+        counts[run.name] = counts.get(run.name, 0) + 1
+    return Looks(evaluations=evaluations, uncounted=sorted(uncounted), gone=sorted(gone))
+
+
+def _record(run: Run) -> RunRecord | None:
+    return artifacts.RUN.read(run.folder) if (run.folder / artifacts.RUN.path).exists() else None
+
+
+def _parents(record: RunRecord) -> list[str]:
+    train = record.steps.train
+    return [*train.start, *train.teachers] if train else []
+
+
+def _count(
+    name: str,
+    step: EvaluateStep | None,
+    data: dict[str, str],
+    evaluations: dict[str, dict[str, int]],
+    uncounted: set[str],
+) -> None:
+    """Add what one run's last evaluation knows: its own, and those of runs that may be gone by now."""
+    if step is None:
+        return
+    for source in (source for source, fingerprint in step.data.items() if data.get(source) == fingerprint):
+        known = step.looks.evaluations.get(source, {}) if step.looks else {name: 1}
+        for each, times in known.items():
+            evaluations[source][each] = max(times, evaluations[source].get(each, 0))
+    if step.looks is None:
+        uncounted.add(name)
+    else:
+        uncounted.update(step.looks.uncounted)
