@@ -8,7 +8,9 @@ or a URL that fsspec understands, such as ``s3://bucket/data``.
 """
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import fsspec
 from platformdirs import user_data_path
@@ -27,7 +29,12 @@ PROJECT = _PACKAGE_DATA if INSTALLED else PACKAGES
 def home() -> Path:
     """Folder that holds ``data/``, ``runs/``, ``results/`` and ``_site/``; see the module's docstring."""
     if named := os.environ.get("MEANFACE_HOME"):
-        return Path(named).absolute()  # workers may run in another folder
+        folder = parse_location(named) if "://" in named else Path(named)
+        if not isinstance(folder, Path):
+            raise UserError(
+                f"MEANFACE_HOME is {named}, but runs lie on this machine: data sets alone may lie elsewhere"
+            )
+        return folder.absolute()  # workers may run in another folder
     return user_data_path("meanface", appauthor=False) if INSTALLED else PROJECT
 
 
@@ -39,9 +46,11 @@ def parse_location(text: str | Path) -> Location:
     UserError
         If no package that is installed understands the URL.
     """
-    if "://" not in str(text):
+    protocol, found, rest = str(text).partition("://")
+    if not found:
         return Path(text).expanduser().resolve()
-    protocol = str(text).split("://", 1)[0]
+    if protocol.lower() in ("file", "local"):
+        return _local(rest)
     try:
         fsspec.get_filesystem_class(protocol)
         # Other processes write there, too: a listing that is kept would hide what they wrote.
@@ -50,6 +59,29 @@ def parse_location(text: str | Path) -> Location:
         raise UserError(f"{text} needs a package that is not installed ({error}): pip install 'meanface[s3]'") from None
     except ValueError:
         raise UserError(f"{text} cannot be read, {protocol}:// is not known: give a path or s3://BUCKET/...") from None
+
+
+def escaped(name: str) -> str:
+    """Write a path as text that every table and file can hold: bytes of it that are no UTF-8 become ``\\xe9``."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
+    return name
+
+
+def unescaped(name: str) -> str:
+    """Return the path that `escaped` was given, as the file system knows it; "" where it escaped nothing."""
+    whole = re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), name.encode())
+    path = os.fsdecode(whole)
+    return path if escaped(path) == name else ""
+
+
+def _local(path: str) -> Path:
+    """What a file:// URL means; a percent sign may stand for itself, as fsspec takes it, or encode a character."""
+    path = path.removeprefix("localhost") if path.startswith("localhost/") else path
+    plain, decoded = Path(path).expanduser(), Path(unquote(path)).expanduser()
+    return (decoded if decoded.exists() and not plain.exists() else plain).resolve()
 
 
 def is_remote(location: Location) -> bool:

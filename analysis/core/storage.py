@@ -4,6 +4,8 @@ Knows locations; knows nothing of what is in the files.
 """
 
 import contextlib
+import errno
+import os
 import shutil
 import sys
 import tempfile
@@ -13,15 +15,34 @@ from typing import Any
 
 from upath import UPath
 
+from analysis.core import switch
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
+
+_BUCKETS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"}  # protocols of services without folders
+
+
+# What the system says where something cannot be written, and what helps.
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another place",
+    errno.EDQUOT: "free some of your quota, or choose another place",
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`), or choose another place",
+    errno.EROFS: "choose a place that is not read-only",
+    errno.EACCES: "choose a place that you may write to",
+    errno.EPERM: "choose a place that you may write to",
+    errno.ENOTDIR: "a file is in the way of a folder: choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EBUSY: "it is a mount point: choose a folder within it",
+    errno.EXDEV: "it is part of a container's image: choose another folder, or mount one around it",
+}
 
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target`` and move it there when the block ends without an error.
+    """Yield a temporary path beside ``target`` and put what is there in its place when the block ends without an error.
 
-    Works for files and for folders, so that a reader never sees half of either and an error leaves the old one.
+    Works for files and for folders, in one step: a reader sees the old one or the new one, whole, also if the machine
+    fails; an error leaves the old one. See `analysis.core.switch`.
 
     Parameters
     ----------
@@ -32,21 +53,89 @@ def replacing(target: Path) -> Iterator[Path]:
     ------
     pathlib.Path
         Path that does not exist yet; the block creates a file or a folder there.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or read-only, a quota is used up, or the place may not be written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    new, old = scratch / target.name, scratch / f"{target.name}.old"
+    if os.path.islink(target):  # noqa: PTH114 - Path's own raises where a name is too long
+        target = target.resolve()
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with switch.scratch(target) as scratch:
+            new = scratch / target.name
+            yield new
+            switch.put(new, target)
+
+
+@contextlib.contextmanager
+def writing(target: Location) -> Iterator[None]:
+    """Turn what the system says of a full, read-only or forbidden place into an error of one line.
+
+    Raises
+    ------
+    UserError
+        It names ``target``, the reason and what helps.
+    """
     try:
-        yield new
-        if target.is_dir():
-            target.rename(old)  # a folder cannot be renamed onto another one
-        new.rename(target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES or (error.errno in (errno.EACCES, errno.EPERM) and not _is_at(error, target)):
+            raise
+        raise UserError(f"{target} cannot be written ({error.strerror}): {_REMEDIES[error.errno]}") from error
+
+
+def _is_at(error: OSError, target: Location) -> bool:
+    """Whether an error is about a path on the way to, or beside, a target: a block may read files elsewhere."""
+    named = next((str(name) for name in (error.filename2, error.filename) if isinstance(name, str | Path)), None)
+    return named is None or named.startswith(str(target.parent)) or str(target).startswith(named)
+
+
+def check_writable(target: Location, size: int = 1 << 16) -> None:
+    """Refuse a place that cannot be written to, before any work is done.
+
+    Parameters
+    ----------
+    target
+        File or folder that will be written; it need not exist.
+    size
+        Bytes that will be needed at least; they are reserved for a moment.
+
+    Raises
+    ------
+    UserError
+        If it is not possible to write there, or not that much.
+    """
+    if not isinstance(target, Path):
+        trial = target.parent / f".{target.name}.trial"
+        with access(target):
+            make_parent(trial)
+            trial.write_bytes(b"")
+            trial.unlink()
+        return
+    folder = next(each for each in target.absolute().parents if each.exists())
+    with writing(target):
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        try:
+            trial_file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it is opened apart to tell its errors
+        except OSError as error:
+            if error.errno in _REMEDIES:
+                raise
+            raise UserError(f"{target} cannot be written ({error.strerror}): choose another place") from error
+        with trial_file:
+            _reserve(trial_file.fileno(), size)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make a file so large that its blocks are taken from the disk and from the quota."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # a file system that cannot reserve
+                raise
 
 
 @contextlib.contextmanager
@@ -87,10 +176,40 @@ def _failures() -> tuple[type[Exception], ...]:
 def write_whole(target: Location, data: bytes) -> None:
     """Write a file that a reader sees whole or not at all, and that an error leaves as it was."""
     if not isinstance(target, Path):
+        make_parent(target)
         target.write_bytes(data)  # an object appears when its last byte has arrived
         return
     with replacing(target) as new:
         new.write_bytes(data)
+
+
+@contextlib.contextmanager
+def whole_file(target: Location) -> Iterator[Path]:
+    """Like `replacing`, for one file that may lie in a bucket: made on this machine's disk, it is sent when whole.
+
+    Yields
+    ------
+    pathlib.Path
+        Path that does not exist yet; the block creates a file there.
+    """
+    if isinstance(target, Path):
+        with replacing(target) as new:
+            yield new
+        return
+    with tempfile.TemporaryDirectory(prefix="meanface-") as folder:
+        new = Path(folder) / target.name
+        with writing(new):
+            yield new
+        with access(target):
+            make_parent(target)
+            target.fs.put_file(str(new), target.path)
+
+
+def make_parent(target: UPath) -> None:
+    """Make the folder that a remote file lies in, where the service has folders; a bucket's are only parts of names."""
+    protocols = {target.fs.protocol} if isinstance(target.fs.protocol, str) else set(target.fs.protocol)
+    if not protocols & _BUCKETS:
+        target.fs.makedirs(target.parent.path, exist_ok=True)
 
 
 def remove(folder: Location) -> None:
@@ -113,6 +232,7 @@ def put_folder(source: Location, target: Location) -> None:
         return
     remove(target)
     assert isinstance(source, UPath) and isinstance(target, UPath)
+    make_parent(target)
     source.fs.copy(source.path.rstrip("/") + "/", target.path.rstrip("/") + "/", recursive=True)
 
 

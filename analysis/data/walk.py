@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from analysis.core.words import printable
 from analysis.data.kinds import START, has_photo_ending, kind_of
 
 # What programs put beside people's photos: previews of a NAS, halves of files that macOS packs, bins.
@@ -59,15 +60,14 @@ class LeftOut:
     def lines(self) -> list[str]:
         """One line for each reason, such as "3 files that are no photos (such as notes.txt)"; names are printable."""
         return [
-            f"{count:,} {one if count == 1 else many} ({'' if count == 1 else 'such as '}{_printable(name)})"
+            f"{count:,} {one if count == 1 else many} ({'' if count == 1 else 'such as '}{_shown(name)})"
             for ((one, many), count), name in zip(self.counts.items(), self._examples.values(), strict=True)
         ]
 
 
-def _printable(name: str) -> str:
-    shown = name.encode("utf-8", "backslashreplace").decode()
-    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in shown)
-    return shown if len(shown) <= _EXAMPLE else shown[:_EXAMPLE] + "..."
+def _shown(name: str) -> str:
+    name = printable(name)
+    return name if len(name) <= _EXAMPLE else name[:_EXAMPLE] + "..."
 
 
 @dataclass(frozen=True)
