@@ -42,7 +42,7 @@ class Renderer(StrEnum):
 @app.command(rich_help_panel="Data")
 def fetch(
     source: Annotated[
-        str, typer.Argument(help='"kaggle", "demo", or the path or URL of a zip or folder of faces.')
+        str, typer.Argument(help='"kaggle", "demo", or the path or URL of an archive or folder of faces.')
     ] = "kaggle",
     name: Annotated[str | None, typer.Option(help="Name to give the data set; default: made from the source.")] = None,
     metadata: Annotated[
@@ -53,7 +53,7 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Register a data set: Kaggle's archive, a zip or folder on disk or in a bucket, or the demo faces.
+    """Register a data set: Kaggle's archive, a zip, tar archive or folder on disk or in a bucket, or the demo faces.
 
     Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
     `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`.
@@ -67,7 +67,7 @@ def fetch(
         name = name or "demo"
         sources.register(sources.demo_source(), name)
     else:
-        name = name or Path(source).stem
+        name = name or sources.default_name(source)
         sources.register(source, name, metadata or [])
     images = sources.open_source(name).images
     labels = images["label"].value_counts()

@@ -1,12 +1,14 @@
 """CelebA's tables of attributes, people and splits: where they lie, what they say, and how images are given it.
 
-Knows the tables' names, columns and codes; knows nothing of pixels or of the layouts that images lie in.
+Knows the tables' names, columns and codes, and how people's programs write them anew: with commas, semicolons, tabs or
+spaces, in UTF-8 or UTF-16, with or without the count line, a header, an index, leading zeros or ``.jpg``. Knows nothing
+of pixels or of the layouts that images lie in.
 """
 
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,37 +21,64 @@ from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.core.schema import CELEBA_ATTRIBUTES, SPLITS
-from analysis.data.archives import IMAGE, Store, Zip, names_matching, open_store
+from analysis.core.words import printable, quoted
+from analysis.data import texts
+from analysis.data.archives import Store, Tar, Zip, names_matching, open_store
+from analysis.data.label_table import SPLITS as SPLIT_NAMES
 
+# Names that a download, a copy or an export leaves: list_attr_celeba (1).txt, list_attr_celeba.csv.txt, Copy of ...
 _TABLES = {
-    "attributes": r"(?i)(?:^|/)list_attr_celeba\.(?:csv|txt)$",
-    "partition": r"(?i)(?:^|/)list_eval_partition\.(?:csv|txt)$",
-    "identity": r"(?i)(?:^|/)identity_celeba\.(?:csv|txt)$",
+    "attributes": r"(?i)(?:^|/)[^/]*list_attr[^/]*\.(?:csv|txt|tsv)$",
+    "partition": r"(?i)(?:^|/)[^/]*list_eval_partition[^/]*\.(?:csv|txt|tsv)$",
+    "identity": r"(?i)(?:^|/)[^/]*identity_celeba[^/]*\.(?:csv|txt|tsv)$",
 }
+METADATA_ZIP = r"(?i)metadata.*\.zip$"
+_EXPECTED = {
+    "attributes": "list_attr_celeba: a column image_id and one for each attribute, Male among them, of 1 and -1",
+    "partition": "list_eval_partition: a column image_id and one of 0 (train), 1 (validation) and 2 (test)",
+    "identity": "identity_CelebA: a column image_id and one of whole numbers, the same for photos of one person",
+}
+_ID_NAMES = {"imageid", "image", "imagename", "file", "filename", "filenames", "id", "name", "path", "img", "imgid"}
+_SHOWN = 6  # names of columns that a message lists
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is named as one of CelebA's tables is."""
+    return _table_of(name) is not None
+
+
+def _table_of(name: str) -> str | None:
+    return next((table for table, pattern in _TABLES.items() if re.search(pattern, name)), None)
 
 
 def _tables_in(entries: pa.Table) -> dict[str, str]:
-    """Path of each of CelebA's tables among ``entries``; the first in the alphabet of several."""
+    """Path of each of CelebA's tables among ``entries``; of several the one with the shortest name."""
     matches = {table: names_matching(entries, pattern) for table, pattern in _TABLES.items()}
-    return {table: names[0] for table, names in matches.items() if names}
+    return {table: min(names, key=_strangeness) for table, names in matches.items() if names}
 
 
-def _table_of(path: Location) -> str | None:
-    return next((table for table, pattern in _TABLES.items() if re.search(pattern, path.name)), None)
+def _strangeness(path: str) -> tuple[int, int, str]:
+    return len(path.rpartition("/")[2]), path.count("/"), path
+
+
+def _archive(path: Location) -> Zip | Tar | None:
+    """The archive at ``path``; None if it is a table itself."""
+    store = open_store(path) if path.suffix.lower() in (".zip", ".tar") else None
+    return store if isinstance(store, Zip | Tar) else None
 
 
 def containers(given: Sequence[Location]) -> list[Location]:
-    """Files and zips of metadata among what the user named; raises where there is none."""
+    """Files and archives of metadata among what the user named; raises where there is none."""
     tables: list[Location] = []
     for path in given:
         if not path.exists():
             raise UserError(f"nothing is at {path}: give list_attr_celeba.csv, or a folder or zip that holds it")
         if path.is_dir():
             here = [path / name for name in _tables_in(open_store(path).entries()).values()]
-        elif path.suffix.lower() == ".zip":
-            here = [path] if _tables_in(Zip(path).entries()) else []
+        elif archive := _archive(path):
+            here = [path] if _tables_in(archive.entries()) else []
         else:
-            here = [path] if _table_of(path) else []
+            here = [path] if _table_of(path.name) or _table_of_content(path) else []
         if not here:
             expected = "list_attr_celeba.csv, list_eval_partition.csv or identity_CelebA.txt"
             raise UserError(f"{path} is not a table of CelebA's: expected {expected}")
@@ -57,22 +86,41 @@ def containers(given: Sequence[Location]) -> list[Location]:
     return tables
 
 
+def _table_of_content(path: Location) -> str | None:
+    """Which table a file is that is named otherwise, by its columns."""
+    with storage.access(path), path.open("rb") as file:
+        start = texts.as_utf8(str(path), file.read(1 << 16))
+    table = _Text(str(path), start[: start.rfind(b"\n") + 1])
+    if "male" in map(_plain, table.names or ()):
+        return "attributes"
+    values = [fields[-1] for fields in map(table.fields, table.body.decode().split("\n")) if len(fields) == 2]
+    if len(values) < 2 or not all(re.fullmatch(r"\d+", value) for value in values):
+        return None
+    return "partition" if set(values) <= {"0", "1", "2"} else "identity"
+
+
 def tables_inside(store: Store, entries: pa.Table) -> list[Location]:
-    """Files of metadata within the source itself; its zip, where that holds them."""
+    """Files of metadata within the source itself, or zips of them; its archive, where that holds them."""
     names = _tables_in(entries).values()
-    if isinstance(store, Zip):
+    if isinstance(store, Zip | Tar):
         return [store.path] if names else []
-    return [store.path / name for name in names]
+    return [store.path / name for name in names] or _metadata_zips(
+        store.path / name for name in names_matching(entries, METADATA_ZIP)
+    )
 
 
-def tables_beside(store: Store) -> list[Location]:
-    """Files and zips of metadata in the folder that the source lies in."""
-    around = store.path.parent
-    names = sorted(each.name for each in around.iterdir() if each.name != store.path.name)
-    files = [around / name for name in names if _table_of(around / name)]
-    zips = [around / name for name in names if re.search(r"(?i)metadata.*\.zip$", name)]
-    tables = [each for each in files if each.is_file()]
-    return tables or [each for each in zips if _is_zip(each) and _tables_in(Zip(each).entries())]
+def tables_beside(source: Location) -> list[Location]:
+    """Files and zips of metadata in the folder that a source lies in."""
+    around = source.parent
+    names = sorted((each.name for each in around.iterdir() if each.name != source.name), key=_strangeness)
+    by_table = {_table_of(name): around / name for name in reversed(names) if (around / name).is_file()}
+    tables = [by_table[table] for table in _TABLES if table in by_table]
+    return tables or _metadata_zips(around / name for name in names if re.search(METADATA_ZIP, name))
+
+
+def _metadata_zips(named: Iterable[Location]) -> list[Location]:
+    """Those zips, of some that are named as one, that hold tables of CelebA's."""
+    return [path for path in named if _is_zip(path) and _tables_in(Zip(path).entries())]
 
 
 def _is_zip(path: Location) -> bool:
@@ -86,11 +134,11 @@ def read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
     """Name and content of each metadata table; the first of several wins."""
     tables: dict[str, tuple[str, bytes]] = {}
     for path in containers:
-        if path.suffix.lower() == ".zip":
-            store: Store = Zip(path)
+        if archive := _archive(path):
+            store: Store = archive
             here = _tables_in(store.entries())
         else:
-            store, here = open_store(path.parent), {_table_of(path) or "": path.name}
+            store, here = open_store(path.parent), {_table_of(path.name) or _table_of_content(path) or "": path.name}
         for table, name in here.items():
             if table not in tables:
                 try:
@@ -101,37 +149,130 @@ def read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
     return tables
 
 
-def _parse(where: str, content: bytes, columns: Sequence[str] | None) -> pa.Table:
-    """Rows of a comma- or space-separated table whose first column is the image id.
+class _Text:
+    """A table as text, cut into names of columns and rows.
 
-    ``columns`` names those of a table that may come without a header; None takes the names from the header, which
-    in CelebA's .txt is the second line, after a count, and lacks the image id.
+    Attributes
+    ----------
+    separator
+        What separates columns.
+    names
+        Of the columns, as many as a row has; None without a header.
+    body
+        The rows, UTF-8, without spaces around the separators.
     """
-    content = content.replace(b"\r", b"")
-    first = content[: content.find(b"\n")] if b"\n" in content else content
+
+    def __init__(self, where: str, content: bytes) -> None:
+        text = texts.as_utf8(where, content).lstrip(b"\n")
+        first, text = _cut_line(text)
+        if first.lower().startswith("sep="):  # which Excel writes
+            first, text = _cut_line(text)
+        if re.fullmatch(r"[\s,;|]*\d+[\s,;|]*", first):  # CelebA's count of rows
+            first, text = _cut_line(text)
+        second = _cut_line(text)[0]
+        self.separator = texts.separator(second or first)
+        names, row = self.fields(first), self.fields(second or first)
+        self.names: list[str] | None = None
+        if not _is_row(names):
+            self.names = ["image_id", *names] if len(names) == len(row) - 1 and not _id_column(names) else names
+            self.body = self._trimmed(text)
+        else:
+            self.body = self._trimmed(first.encode() + b"\n" + text)
+        self.columns = len(row)
+
+    def fields(self, line: str) -> list[str]:
+        """Values of a line."""
+        parts = line.split() if self.separator == " " else line.rstrip().split(self.separator)
+        return [each.strip().strip('"') for each in parts]
+
+    def _trimmed(self, body: bytes) -> bytes:
+        if self.separator == " ":
+            body = body.replace(b"\t", b" ")
+            while b"  " in body:
+                body = body.replace(b"  ", b" ")
+            return body.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+        if b" " not in body:
+            return body
+        mark = re.escape(self.separator.encode())
+        return re.sub(rb"(?m)^ +| +$| *(" + mark + rb") *", rb"\1", body)
+
+
+def _cut_line(text: bytes) -> tuple[str, bytes]:
+    line, _, rest = text.partition(b"\n")
+    return line.decode(), rest
+
+
+def _is_row(fields: list[str]) -> bool:
+    """Whether a line is no header: it begins with an image's number, or all that follows is numbers."""
+    numbers = [bool(re.fullmatch(r"[+-]?\d+(?:\.0*)?", each)) for each in fields]
+    return len(fields) > 1 and (all(numbers[1:]) or numbers[0] or bool(re.fullmatch(r"\d+\.\w+", fields[0])))
+
+
+def _plain(name: str) -> str:
+    """A column's name by its letters and digits alone."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _id_column(names: Sequence[str]) -> int | None:
+    return next((at for at, name in enumerate(names) if _plain(name) in _ID_NAMES), None)
+
+
+def _parse(table: str, where: str, content: bytes) -> pa.Table:
+    """Rows of one of CelebA's tables: ``image_id`` as text, then its columns under CelebA's own names."""
+    text = _Text(where, content)
+    found = f"{text.columns} columns, separated by {texts.SEPARATORS[text.separator]}"
+    if text.names:
+        listed = ", ".join(printable(name) for name in text.names[:_SHOWN])
+        found += f", named {listed}{' ...' if len(text.names) > _SHOWN else ''}"
+    own = _own_names(table, text)
+    if own is None:
+        lacks = "image_id or Male" if table == "attributes" else "image_id and one other column"
+        raise UserError(f"the metadata in {where} lacks {lacks} (it has {found}): expected {_EXPECTED[table]}")
+    names = [f"column {i}" for i in range(len(own))]
     try:
-        if b"," in first:
-            headless = columns is not None and re.search(IMAGE, first.split(b",")[0].decode())
-            options = csv.ReadOptions(column_names=list(columns) if columns and headless else None)
-            table = csv.read_csv(pa.BufferReader(content), options)
-            return table if columns is None else table.rename_columns(list(columns))
-        while b"  " in content:
-            content = content.replace(b"  ", b" ")
-        content = content.replace(b" \n", b"\n")
-        if columns is None:
-            _, header, content = content.split(b"\n", 2)
-            columns = ["image_id", *header.decode().split()]
-        options = csv.ReadOptions(column_names=list(columns))
-        return csv.read_csv(pa.BufferReader(content), options, csv.ParseOptions(delimiter=" "))
-    except (pa.ArrowInvalid, ValueError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the metadata in {where} cannot be read ({reason}): expected CelebA's own table") from None
+        rows = csv.read_csv(
+            pa.BufferReader(text.body),
+            csv.ReadOptions(column_names=names),
+            csv.ParseOptions(delimiter=text.separator),
+            csv.ConvertOptions(column_types={names[own.index("image_id")]: pa.string()}),
+        )
+    except (pa.ArrowInvalid, ValueError) as error:
+        if not text.body.strip():
+            raise UserError(f"the metadata in {where} has no rows: expected one for each image") from None
+        reason = printable(str(error).removeprefix("CSV parse error: "))
+        raise UserError(
+            f"the metadata in {where} cannot be read ({reason}; it has {found}): expected {_EXPECTED[table]}"
+        ) from None
+    kept = [(name, column) for name, column in zip(own, names, strict=True) if name]
+    return pa.table([rows[column] for _, column in kept], [name for name, _ in kept])
+
+
+def _own_names(table: str, text: _Text) -> list[str] | None:
+    """CelebA's name of each column, "" of those that are no part of a table; None if one is missing."""
+    if table == "attributes":
+        known = {_plain(name): name for name in ("Male", *CELEBA_ATTRIBUTES)}
+        own = [known.get(_plain(name), "") for name in text.names or ()]
+        at = _id_column(text.names or ())
+        at = own.index("") if at is None and "" in own else at
+        if at is None or "Male" not in own:
+            return None
+        own[at] = "image_id"
+        return own if len(set(own) - {""}) == len([name for name in own if name]) else None
+    own = [""] * text.columns
+    at = _id_column(text.names or ()) or 0
+    others = [i for i in range(len(own)) if i != at]
+    if text.names:  # an index that a program has written in front has no name
+        others = [i for i in others if i < len(text.names) and _plain(text.names[i])]
+    if len(others) != 1:
+        return None
+    own[at], own[others[0]] = "image_id", {"partition": "split"}.get(table, table)
+    return own
 
 
 def _keys(names: pa.ChunkedArray | pd.Series) -> pa.ChunkedArray | pa.Array:
-    """File names without their ending: what images and metadata are joined by."""
-    names = pa.array(names, type=pa.string()) if isinstance(names, pd.Series) else names.cast(pa.string())
-    return pc.replace_substring_regex(names, r"\.[^.]*$", "")
+    """What images and metadata are joined by: the file's name without folders, ending and leading zeros."""
+    keys = pa.array(names, type=pa.string()) if isinstance(names, pd.Series) else names.cast(pa.string())
+    return pc.ascii_ltrim(pc.replace_substring_regex(keys, r"^(?:.*[/\\])?\s+|^.*[/\\]|\.[^.]*$", ""), "0")
 
 
 def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -147,9 +288,21 @@ def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[A
     return rows.to_numpy(zero_copy_only=False).astype("int64")
 
 
-def _codes(where: str, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _codes(where: str, name: str, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Whole numbers of a column, which a program may have written as 1.0 or true."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int64())
+    if pa.types.is_floating(column.type) and pc.all(pc.equal(column, pc.round(column))).as_py():
+        column = column.cast(pa.int64())
     if not pa.types.is_integer(column.type) or column.null_count:
-        raise UserError(f"the metadata in {where} holds something other than whole numbers: expected CelebA's codes")
+        other = column.filter(
+            pc.invert(pc.match_substring_regex(pc.fill_null(column.cast(pa.string()), ""), r"^[+-]?\d+$"))
+        )
+        shown = printable(str(other[0].as_py() or "")) if len(other) else ""
+        raise UserError(
+            f"the metadata in {where} holds something other than whole numbers under {name} ({shown!r}): "
+            "expected CelebA's codes"
+        )
     return column.to_numpy().astype("int64")
 
 
@@ -164,7 +317,7 @@ def join_tables(
 
     for each in [images] if metadata is None else [images, metadata]:
         _add_identity(each, contents)
-        if each is metadata or kind == "celeba":  # the Kaggle archive's own split wins
+        if each is metadata or (kind == "celeba" and images["split"].isna().all()):  # folders of splits win
             _add_split(each, contents)
 
     if "identity" in contents:
@@ -175,6 +328,11 @@ def join_tables(
     known = row >= 0
     official = np.where(known, metadata["label"].to_numpy(dtype=object)[row], None)
     if kind == "celeba":
+        if not known.any():
+            raise UserError(
+                f"the attribute file in {contents['attributes'][0]} has no row for any of the images (it has "
+                f"{quoted(metadata['image_id'].iloc[0])}, they are {quoted(images['image_id'].iloc[0])} and the like)"
+            )
         if not known.all():
             notes.append(f"{int((~known).sum())} images kept out: the attribute file has no row for them")
         images["label"] = pd.Series(official, dtype="str")
@@ -215,21 +373,29 @@ def celeba_columns(ids: pd.Series, contents: dict[str, tuple[str, bytes]]) -> pd
 def _add_identity(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> None:
     if "identity" in contents:
         where, content = contents["identity"]
-        people = _parse(where, content, ["image_id", "identity"])
+        people = _parse("identity", where, content)
         row = _lookup(where, people["image_id"], table["image_id"])
-        table["identity"] = pd.arrays.IntegerArray(_codes(where, people["identity"])[row], row < 0)
+        table["identity"] = pd.arrays.IntegerArray(_codes(where, "identity", people["identity"])[row], row < 0)
 
 
 def _add_split(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> None:
     if "partition" in contents:
         where, content = contents["partition"]
-        partition = _parse(where, content, ["image_id", "split"])
-        code = _codes(where, partition["split"])
+        partition = _parse("partition", where, content)
+        code = _codes(where, "partition", _split_codes(partition["split"]))
         if not np.isin(code, (0, 1, 2)).all():
             raise UserError(f"the partition in {where} holds codes other than 0, 1 and 2: expected CelebA's own")
         row = _lookup(where, partition["image_id"], table["image_id"])
         names = pd.array([*SPLITS, None], dtype="string")
         table["split"] = names.take(np.where(row < 0, len(SPLITS), code[row]))
+
+
+def _split_codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Codes of splits that a table names: train, val and so on."""
+    if not pa.types.is_string(column.type):
+        return column
+    codes = pd.Series(column.to_pandas()).str.strip().str.lower().map(SPLIT_NAMES).map(SPLITS.index, na_action="ignore")
+    return column if codes.isna().any() else pa.chunked_array([pa.array(codes.astype("int64"))])
 
 
 def _bools(column: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -238,12 +404,12 @@ def _bools(column: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _attribute_table(where: str, content: bytes) -> pd.DataFrame:
     """CelebA's attribute file: ``image_id, label``, the attributes (boolean), ``identity`` and ``split`` (<NA>)."""
-    table = _parse(where, content, None)
-    if "image_id" not in table.column_names or "Male" not in table.column_names or not len(table):
-        raise UserError(f"the attribute file in {where} lacks image_id or Male: expected list_attr_celeba.csv")
+    table = _parse("attributes", where, content)
+    if not len(table):
+        raise UserError(f"the metadata in {where} has no rows: expected one for each image")
     values = {}
     for column in ("Male", *(each for each in CELEBA_ATTRIBUTES if each in table.column_names)):
-        codes = _codes(where, table[column])
+        codes = _codes(where, column, table[column])
         if not np.isin(codes, (-1, 0, 1)).all():
             raise UserError(f"the attribute file in {where} holds codes other than 1 and -1 under {column}")
         values[column] = codes == 1

@@ -15,11 +15,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.data import texts
 
 PATTERN = r"(?i)(?:^|/)labels\.(?:csv|parquet)$"  # of RE2
 EXPECTED = "a labels.csv (or .parquet) with the columns file and label"
 KNOWN = ("file", "label", "split", "identity", "age", "race")
-LABELS = {"female": "female", "f": "female", "woman": "female", "male": "male", "m": "male", "man": "male"}
+LABELS = {
+    **dict.fromkeys(("female", "females", "woman", "women", "f"), "female"),
+    **dict.fromkeys(("male", "males", "man", "men", "m"), "male"),
+}
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -36,7 +40,6 @@ RESERVED = {
     *("width", "height", "brightness", "contrast", "sharpness", "hash", "phash", "near_duplicate_of"),
     *("aligned_by", "status", "reason", "logit", "p_male", "confidence", "decision", "age_band"),
 }
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte order marks
 _OLDEST = 120  # years
 _CODED = "; write codes out as words, since data sets disagree about which label is 0 and which is 1"
 
@@ -76,7 +79,7 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     path
         Path of the table inside the source; the files that it names are relative to its folder.
     content
-        The file's bytes: Parquet, or text separated by commas, semicolons or tabs.
+        The file's bytes: Parquet, or text separated by commas, semicolons, tabs or bars, in UTF-8 or UTF-16.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     if taken := sorted(RESERVED & set(table.columns)):
         raise UserError(f"{path} has a column {taken[0]!r}, a name that meanface uses itself: rename the column")
     folder = posixpath.dirname(path)
-    files = table["file"].str.strip().str.replace("\\", "/")
+    # A backslash is Windows' slash, but not where it stands for a byte of a name that is no UTF-8.
+    files = table["file"].str.strip().str.replace(r"\\(?!x[89a-f][0-9a-f])", "/", regex=True)
     paths = pd.Series([posixpath.normpath(posixpath.join(folder, name)) for name in files], dtype="str")
     if (twice := paths.duplicated()).any():
         raise UserError(f"{path} lists {files[twice].iloc[0]!r} twice: expected one row for each image")
@@ -124,12 +128,13 @@ def _read(path: str, content: bytes) -> pd.DataFrame:
         if path.lower().endswith(".parquet"):
             table = pd.read_parquet(io.BytesIO(content)).astype("string").fillna("")
         else:
-            encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
-            text = content.decode(encoding)
-            first = text.split("\n", 1)[0]
-            separator = max(",;\t", key=first.count)
+            text = texts.as_utf8(path, content)
+            first, _, rest = text.partition(b"\n")
+            if first.lower().startswith(b"sep="):  # which Excel writes
+                text, first = rest, rest.partition(b"\n")[0]
+            separator = texts.separator(first.decode())
             # Without a header: pandas would rename a column that stands twice.
-            lines = pd.read_csv(io.StringIO(text), sep=separator, dtype="string", keep_default_na=False, header=None)
+            lines = pd.read_csv(io.BytesIO(text), sep=separator, dtype="string", keep_default_na=False, header=None)
             table = lines.iloc[1:].reset_index(drop=True).set_axis(lines.iloc[0].tolist(), axis=1)
     except (ValueError, OSError) as error:  # UnicodeDecodeError, Arrow's and pandas' parser errors are ValueErrors
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): expected {EXPECTED}") from None

@@ -1,7 +1,7 @@
-"""Where images come from: a zip or a folder, on disk or in a bucket, and the metadata files that belong to it.
+"""Where images come from: an archive or a folder, on disk or in a bucket, and the metadata files that belong to it.
 
-Knows the layouts of CelebA's copies and of UTKFace and what their file names and tables mean; knows nothing of pixels,
-and copies nothing: a registered source is read in place. ::
+Knows what belongs to a data set and where it lies; knows nothing of pixels, and copies nothing that can be read
+where it is. ::
 
     register("~/faces/gender.zip", "celeba")         # writes data/celeba/source.json
     register("s3://bucket/faces.zip", "far")         # any URL of fsspec's; read in ranges, not downloaded
@@ -9,15 +9,13 @@ and copies nothing: a registered source is read in place. ::
     source.images                                    # a table, one row per image
     source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
 
-Layouts, in a zip or a folder, below any other folders:
-
-- *kaggle*: ``{Train,Validation,Test}/{Male,Female}/NNNNNN.jpg``, the archive's own split and label;
-- *celeba*: ``img_align_celeba/NNNNNN.jpg``, where CelebA's attribute file gives the label;
-- *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female;
-- *table*: any names, with a table of labels beside them; see `analysis.data.label_table`.
+Images lie in a layout that `analysis.data.layouts` knows by the names of folders and files, or have a table of labels
+beside them, see `analysis.data.label_table`; in a zip or tar archive, also one within another, or in a folder.
 
 CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
 source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is given them.
+
+A compressed tar archive, and an archive within another one, are unpacked once, to ``data/NAME/unpacked``.
 """
 
 import hashlib
@@ -29,7 +27,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -38,11 +36,12 @@ from pyarrow import compute as pc
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.core.schema import RACES
-from analysis.data.archives import IMAGE, Store, Zip, matching, names_matching, open_store
+from analysis.core.words import quoted
+from analysis.data.archives import Store, names_matching, open_store
 from analysis.data.celeba_tables import (
     celeba_columns,
     containers,
+    is_table,
     join_tables,
     read_tables,
     tables_beside,
@@ -50,26 +49,13 @@ from analysis.data.celeba_tables import (
 )
 from analysis.data.label_table import PATTERN as LABEL_TABLE
 from analysis.data.label_table import LabelTable, celeba_ids, has_labels, read_label_table
-
-Kind = Literal["kaggle", "celeba", "utkface", "table"]
+from analysis.data.layouts import EXPECTED, Kind, columns, recognise
+from analysis.data.unpacking import clear_unpacked, open_images
 
 KAGGLE_DATASET = "ashishjangra27/gender-recognition-200k-images-celeba"
 KAGGLE_METADATA = "jessicali9530/celeba-dataset"  # the same images with CelebA's tables, of which those are taken
 
-UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
-
-EXPECTED = (
-    "expected {Train,Validation,Test}/{Male,Female}/NNNNNN.jpg, img_align_celeba/NNNNNN.jpg with list_attr_celeba.csv, "
-    "UTKFace's AGE_GENDER_RACE_DATE.jpg, or any images with a labels.csv that has the columns file and label"
-)
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Patterns of RE2, for paths inside a source.
-_LAYOUTS: dict[Kind, str] = {
-    "kaggle": r"(?i)(?:^|/)(?P<split>train|validation|test)/(?P<label>male|female)/[^/]+$",
-    "utkface": r"(?:^|/)(?P<age>\d{1,3})_(?P<label>[01])_(?P<race>[0-4])_\d{8,}[^/\d][^/]*$",
-    "celeba": r"(?:^|/)(?P<number>\d{6})\.[^/.]+$",
-}
 _FETCH = {"demo": "demo", "celeba": "kaggle --name celeba"}  # how the data sets with a known origin are brought
 
 _log = logging.getLogger(__name__)
@@ -163,30 +149,43 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
         If the name is not valid, nothing is at a path, a bucket cannot be reached, a zip is damaged, or no layout fits.
     """
     _check_name(name)
-    images = paths.parse_location(path)
-    with storage.access(images):
-        store, entries = _open_images(images)
-    kind = _kind_of(store, entries)
+    given = paths.parse_location(path)
+    note = paths.data_folder(name) / "source.json"
+    storage.check_writable(note)
+    try:
+        facts = _facts(name, note, given, metadata)
+    except UserError:
+        clear_unpacked(note)
+        raise
+    with storage.access(note):
+        storage.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
+    clear_unpacked(note)
+    return note
+
+
+def _facts(name: str, note: Location, given: Location, metadata: Sequence[str | Path]) -> dict[str, Any]:
+    """What the note says of a data set, after all that there is to say against it."""
+    *outer, (store, entries) = open_images(given, note.parent)
+    kind = _kind_of(store, entries, tables=bool(metadata))
     if kind == "utkface" and metadata:
         raise UserError("UTKFace's file names hold all that is known of its images: omit --metadata")
     tables: list[Location] = []
+    if kind == "folders" and metadata:
+        raise UserError("CelebA's tables belong to CelebA's images, named NNNNNN.jpg: omit --metadata")
     if kind == "table" and metadata and _celeba_ids_of(store, entries) is None:
         raise UserError("CelebA's tables belong to CelebA's images: omit --metadata, or add a column celeba_id")
-    if kind != "utkface":
-        with storage.access(images):
-            tables = (
-                containers([paths.parse_location(each) for each in metadata])
-                or tables_inside(store, entries)
-                or tables_beside(store)
-            )
+    if kind not in ("utkface", "folders"):
+        with storage.access(store.path):
+            tables = containers([paths.parse_location(each) for each in metadata]) or tables_inside(store, entries)
+            for holder, held in reversed(outer):
+                tables = tables or tables_inside(holder, held)
+            tables = tables or tables_beside(given)
     if kind == "celeba" and not tables and _label_tables(entries):
         _label_table(store, entries)  # numbers for names, and a table that is not CelebA's: it says what it lacks
-    _build(name, kind, store, entries, tables)  # raises what there is to say against it
-    note = paths.data_folder(name) / "source.json"
+    source = _build(name, kind, store, entries, tables)
     facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
-    with storage.access(note):
-        storage.write_whole(note, (json.dumps(facts, indent=2) + "\n").encode())
-    return note
+    facts["fingerprint"] = source.fingerprint
+    return facts if store.path == given else facts | {"unpacked_from": str(given)}
 
 
 def open_source(name: str) -> Source:
@@ -206,6 +205,7 @@ def open_source(name: str) -> Source:
             facts = json.loads(note.read_text(encoding="utf-8"))
         images, *tables = (paths.parse_location(text) for text in (facts["images"], *facts["metadata"]))
         kind = facts["kind"]
+        again = again.replace("PATH", facts.get("unpacked_from", "PATH"))
     except FileNotFoundError:
         raise UserError(f"no data set is called {name}: {again}") from None
     except (ValueError, KeyError, TypeError):
@@ -274,30 +274,19 @@ def demo_source() -> Path:
     return path
 
 
+def default_name(source: str) -> str:
+    """Name of a data set that was given none: of its file or folder, without the endings of archives."""
+    last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
+    last = re.sub(r"(?i)(?:\.(?:zip|tar|gz|bz2|xz|zst|lz4|tgz|tbz2?|txz|tzst))+$", "", last)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")
+
+
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"{name!r} is not a valid name for a data set: use letters, digits, dots, dashes and underscores"
+            f"{quoted(name)} is not a valid name for a data set: use letters, digits, dots, dashes and underscores, "
+            "by --name"
         )
-
-
-def _open_images(path: Location) -> tuple[Store, pa.Table]:
-    """Return the zip or the folder that holds the images, ``path`` or the one zip of images in it, and its files."""
-    if not path.exists():
-        raise UserError(f"nothing is at {path}: give a zip archive or a folder of faces")
-    store = open_store(path)
-    entries = store.entries()
-    if isinstance(store, Zip) or len(matching(entries, IMAGE)):
-        return store, entries
-    archives = [Zip(path / name) for name in names_matching(entries, r"(?i)\.zip$")]
-    opened = [(archive, archive.entries()) for archive in archives]
-    opened = [(archive, inside) for archive, inside in opened if len(matching(inside, IMAGE))]
-    if len(opened) > 1:
-        names = ", ".join(archive.path.name for archive, _ in opened)
-        raise UserError(f"{path} holds several archives of images ({names}): give one of them")
-    if not opened:
-        raise UserError(f"{path} holds no images: {EXPECTED}")
-    return opened[0]
 
 
 def _label_tables(entries: pa.Table) -> list[str]:
@@ -319,50 +308,49 @@ def _celeba_ids_of(store: Store, entries: pa.Table) -> pd.Series | None:
     return celeba_ids(table.rows, table.further)
 
 
-def _kind_of(store: Store, entries: pa.Table) -> Kind:
-    """Return the layout that most of the image files follow; a table of labels goes before names of files."""
-    images = matching(entries, IMAGE)
+def _kind_of(store: Store, entries: pa.Table, *, tables: bool) -> Kind:
+    """Return the layout of the image files; a table of labels goes before names of files and folders."""
+    images = entries.filter(entries["photo"])
     if not len(images):
         raise UserError(f"{store.path} holds no images: {EXPECTED}")
-    tables = _label_tables(entries)
-    if tables and has_labels(tables[0], store.read(tables[0])):
+    label_tables = _label_tables(entries)
+    if label_tables and has_labels(label_tables[0], store.read(label_tables[0])):
         return "table"
-    fits = {kind: len(matching(images, pattern)) for kind, pattern in _LAYOUTS.items()}
-    kind = max(fits, key=lambda each: fits[each])  # the Kaggle layout's files are named as CelebA's: it comes first
-    if not fits[kind] and tables:
-        _label_table(store, entries)  # a table is all that there is, and says what it lacks
-    if not fits[kind]:
-        example = images["source_path"][0].as_py()
-        raise UserError(f"{store.path} has no layout that is known here (it holds {example!r}): {EXPECTED}")
-    return kind
+    try:
+        return recognise(images["source_path"], str(store.path), tables=tables)
+    except UserError:
+        if label_tables:
+            _label_table(store, entries)  # a table is all that there is, and says what it lacks
+        raise
 
 
 def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Sequence[Location]) -> Source:
     """Put images and metadata together."""
-    files = matching(entries, IMAGE).sort_by("source_path")
-    contents = read_tables(tables)
+    files = entries.filter(entries["photo"]).drop_columns("photo").sort_by("source_path")
+    known = read_tables(tables)
     digest = hashlib.sha256()
     metadata = None
     notes: list[str] = []
     if kind == "table":
         labels, content = _label_table(store, entries)
-        images, notes = _join_labels(files, labels, contents)
+        images, notes = _join_labels(files, labels, known)
         digest.update(content)
     else:
-        images, kept_out = _rows(files, kind)
+        images, kept_out = columns(files, kind, str(store.path))
         if kept_out:
-            example = kept_out[0]
-            notes.append(f"{len(kept_out)} images kept out: their names do not follow the layout (such as {example!r})")
+            example = quoted(kept_out[0])
+            notes.append(f"{len(kept_out)} images kept out: their paths do not follow the layout (such as {example})")
     if kind in ("kaggle", "celeba"):
-        metadata, images, more = join_tables(images, kind, store, contents)
+        metadata, images, more = join_tables(images, kind, store, known)
         notes += more
     if images.empty:
         raise UserError(f"{store.path} holds no images that can be labelled: {EXPECTED}")
+    notes += [f"left out: {line}" for line in _left_out(store, entries)]
 
     facts = files.set_column(1, "bytes", files["bytes"].cast(pa.string()))
     for column in facts.columns:
         digest.update("\n".join(column.to_pylist()).encode() + b"\0")
-    for table, (_, content) in sorted(contents.items()):
+    for table, (_, content) in sorted(known.items()):
         digest.update(table.encode() + hashlib.sha256(content).digest())
 
     twice = images["image_id"].duplicated(keep=False)
@@ -381,42 +369,13 @@ def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Seque
     )
 
 
-def _rows(files: pa.Table, kind: Kind) -> tuple[pd.DataFrame, list[str]]:
-    """Columns of ``Source.images`` that follow from the paths, and the paths that do not fit the layout."""
-    parts = pc.extract_regex(files["source_path"], _LAYOUTS[kind])
-    fits = pc.is_valid(parts)
-    if kind == "utkface":
-        age = pc.cast(pc.struct_field(parts, "age"), pa.int64())
-        fits = pc.and_(fits, pc.fill_null(pc.and_(pc.greater_equal(age, 1), pc.less_equal(age, 116)), False))
-    kept_out = files.filter(pc.invert(fits))["source_path"].to_pylist()
-    files, parts = files.filter(fits), parts.filter(fits)
-    path = files["source_path"].to_pandas().astype("str")
-
-    def part(field: str) -> pd.Series:
-        return pc.utf8_lower(pc.struct_field(parts, field)).to_pandas().astype("str")
-
-    unknown = pd.Series([pd.NA] * len(path), dtype="string")
-    label, split, age_, race = unknown.astype("str"), unknown, unknown.astype("Int64"), unknown
-    if kind == "kaggle":
-        label, split = part("label"), part("split").astype("string")
-    if kind == "utkface":
-        label = part("label").map(dict(zip("01", UTKFACE_LABELS, strict=True))).astype("str")
-        race = part("race").map(dict(zip("01234", RACES, strict=True))).astype("string")
-        age_ = part("age").astype("Int64")
-    images = pd.DataFrame(
-        {
-            "image_id": pc.replace_substring_regex(files["source_path"], r"^.*/", "").to_pandas().astype("str"),
-            "label": label,
-            "split": split,
-            "identity": unknown.astype("Int64"),
-            "age": age_,
-            "race": race,
-            "source_path": path,
-            "bytes": files["bytes"].to_pandas(),
-            "token": files["token"].to_pandas().astype("str"),
-        }
-    )
-    return images, kept_out
+def _left_out(store: Store, entries: pa.Table) -> list[str]:
+    """What of a source is not used, one line for each reason."""
+    others = entries.filter(pc.invert(entries["photo"]))["source_path"].to_pylist()
+    for name in others:
+        if not is_table(name) and not re.search(LABEL_TABLE, name):
+            store.left_out.add("file that is no photo", "files that are no photos", name)
+    return store.left_out.lines()
 
 
 def _join_labels(

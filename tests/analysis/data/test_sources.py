@@ -1,17 +1,14 @@
 """Where images come from: layouts, metadata tables, and what is said of those that do not fit."""
 
-import io
 import json
 import os
 import pickle
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from archives import photo, write_folder, write_zip
 
 from analysis.core import paths
 from analysis.core.errors import UserError
@@ -30,30 +27,6 @@ UTKFACE = ["UTKFace/26_0_2_20170116184024662.jpg.chip.jpg", "UTKFace/1_1_4_20161
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MEANFACE_HOME", str(tmp_path / "home"))
-
-
-def photo(seed: int = 0) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (12, 10, 3), dtype=np.uint8)
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "JPEG")
-    return content.getvalue()
-
-
-def write_zip(path: Path, names: list[str], **tables: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, name in enumerate(names):
-            archive.writestr(name, photo(number))
-        for name, content in tables.items():
-            archive.writestr(name, content)
-    return path
-
-
-def write_folder(path: Path, names: list[str]) -> Path:
-    for number, name in enumerate(names):
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(photo(number))
-    return path
 
 
 def write_tables(folder: Path) -> None:
@@ -96,7 +69,9 @@ def test_nothing_is_copied(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "faces.zip", KAGGLE)
     note = register(path, "faces")
     assert [each.name for each in note.parent.iterdir()] == ["source.json"]
-    assert json.loads(note.read_text()) == {"images": str(path), "metadata": [], "kind": "kaggle"}
+    facts = json.loads(note.read_text())
+    assert facts.pop("fingerprint") == open_source("faces").fingerprint
+    assert facts == {"images": str(path), "metadata": [], "kind": "kaggle"}
 
 
 @pytest.mark.parametrize("where", ["beside", "beside in a zip", "given", "given folder", "inside", "inside a folder"])
@@ -230,7 +205,10 @@ def test_hidden_files_and_other_endings_are_passed_over(tmp_path: Path) -> None:
         "000006.JPG",
         "000007.webp",
     ]
-    assert source.notes == ()
+    assert source.notes == (
+        "left out: 2 hidden files (such as __MACOSX/Dataset/Train/Male/._000004.jpg)",
+        "left out: 1 file that is no photo (Dataset/Test/Male/readme.txt)",
+    )
 
 
 def test_file_names_that_occur_twice_become_whole_paths(tmp_path: Path) -> None:
@@ -277,7 +255,9 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_layout_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no layout.*holiday\.jpg.*Train,Validation,Test.*AGE_GENDER_RACE_DATE"):
+    with pytest.raises(
+        UserError, match=r"no layout.*1 images in its top folder.*holiday\.jpg.*male and female.*AGE_GENDER_RACE_DATE"
+    ):
         register(write_folder(tmp_path / "photos", ["holiday.jpg"]), "photos")
 
 
@@ -304,11 +284,11 @@ def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> 
         ("list_attr_celeba.csv", f"{HEADER}\n000001.jpg,1,yes,1\n", "other than whole numbers"),
         ("list_attr_celeba.csv", f"{HEADER}\n000001.jpg,1,7,1\n", "codes other than 1 and -1"),
         ("list_attr_celeba.csv", ATTRIBUTES + "000001.jpg,1,1,1\n", "lists an image twice"),
-        ("list_attr_celeba.csv", "", "cannot be read"),
-        ("list_attr_celeba.txt", "not CelebA's", "cannot be read"),
+        ("list_attr_celeba.csv", "", "is empty"),
+        ("list_attr_celeba.txt", "not CelebA's", "lacks image_id or Male .*2 columns, separated by spaces"),
         ("list_eval_partition.csv", "image_id,partition\n000001.jpg,3\n", "codes other than 0, 1 and 2"),
         ("identity_CelebA.txt", "000001.jpg somebody\n", "other than whole numbers"),
-        ("identity_CelebA.txt", "000001.jpg,1,2\n", "cannot be read"),
+        ("identity_CelebA.txt", "000001.jpg,1,2\n", "one other column .*3 columns, separated by commas"),
         ("identity_CelebA.csv", "image_id,identity\n", "has no rows"),
     ],
 )

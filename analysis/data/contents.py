@@ -1,0 +1,90 @@
+"""What bytes are, whatever the name of their file says: archives, and what people save in place of one.
+
+Knows first bytes; opens nothing. Photos are `analysis.data.kinds`'s.
+"""
+
+import html
+import re
+import tarfile
+
+from analysis.core.words import printable
+from analysis.data.kinds import kind_of
+
+START = 4096  # bytes of a file that are looked at
+
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+_FOREIGN = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"MSCF": "CAB", b"xar!": "XAR"}
+_TITLE = 80  # characters of a page's title that are shown
+
+
+def compression(start: bytes) -> str | None:
+    """Method that a whole file is compressed by: "gzip", "bz2", "xz", "zstd" or "lz4"; None if by none of these."""
+    return next((method for mark, method in _COMPRESSED.items() if start.startswith(mark)), None)
+
+
+def is_tar(start: bytes) -> bool:
+    """Whether a file is a tar archive that is not compressed: its first 512 bytes hold a header with its checksum."""
+    try:
+        tarfile.TarInfo.frombuf(start[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def is_zip(start: bytes) -> bool:
+    """Whether a file begins as a zip archive does."""
+    return start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"))
+
+
+def mistaken(start: bytes) -> str | None:
+    """Say what a file is that was taken for an archive or a table, and what to do, as the rest of a sentence.
+
+    Parameters
+    ----------
+    start
+        The file's first bytes, `START` of them or all.
+
+    Returns
+    -------
+    str or None
+        Such as "is a web page (Sign in): sign in there and download the file itself"; None if nothing is known of it.
+    """
+    if not start:
+        return "is empty: fetch or copy it again"
+    if foreign := next((name for mark, name in _FOREIGN.items() if start.startswith(mark)), None):
+        return f"is a {foreign} archive, which cannot be read: unpack it and give the folder"
+    if kind := kind_of(start):
+        return f"is a photo ({kind.name}): give a folder or an archive of photos"
+    return _mistaken_text(start.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n"))
+
+
+def _mistaken_text(text: str) -> str | None:
+    said = None
+    if text.startswith("version https://git-lfs.github.com/"):
+        said = "is a pointer of Git LFS and not the file itself: run `git lfs pull` where it came from"
+    elif re.match(r"(?:\.\./)*\.?(?:git/annex|/annex)/objects/", text):
+        said = "is a pointer of git-annex and not the file itself: run `git annex get` where it came from"
+    elif re.match(r"(?i)<(?:!doctype\s+html|html|head|body)", text) or "<html" in text.lower():
+        said = f"is a web page{_title(text)} and not the file itself: sign in there if it asks, and download it again"
+    elif re.match(r"(?i)<(?:\?xml|[a-z]+[ >])", text):
+        code = re.search(r"<(?:Code|Message)>([^<]+)<", text)
+        said = f"is an XML answer{_shown(code)} and not the file itself: download it again"
+    elif re.match(r'[{\[]\s*["{\[\]}]', text):
+        said = f"is a JSON answer ({printable(text[:_TITLE].strip())}) and not the file itself: download it again"
+    return said
+
+
+def _title(page: str) -> str:
+    return _shown(re.search(r"(?is)<title[^>]*>\s*(.*?)\s*</title>", page))
+
+
+def _shown(found: "re.Match[str] | None") -> str:
+    if not found or not found[1].strip():
+        return ""
+    return f" ({printable(' '.join(html.unescape(found[1]).split())[:_TITLE])})"

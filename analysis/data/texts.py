@@ -1,0 +1,77 @@
+"""Tables that people's programs wrote as text: their encoding, their separator and their first lines.
+
+Knows text; knows nothing of what the columns mean.
+"""
+
+import codecs
+import re
+
+from analysis.core.errors import UserError
+from analysis.core.words import printable
+from analysis.data import contents
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"}
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # begins as UTF-16's does, and so comes before it
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def as_utf8(where: str, content: bytes) -> bytes:
+    """Bring a table into UTF-8 without a mark, with line breaks of one character.
+
+    What is no UTF-8 in a table of eight-bit characters becomes ``\\xe9``, as in the names of files that it may list.
+
+    Parameters
+    ----------
+    where
+        What to call the file in messages.
+    content
+        Its bytes, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Raises
+    ------
+    UserError
+        If it is something else saved as a table, such as a web page, or broken off within a character.
+    """
+    if said := contents.mistaken(content[: contents.START]):
+        raise UserError(f"{printable(where)} {said}")
+    mark, encoding = next(
+        ((mark, name) for mark, name in _MARKS.items() if content.startswith(mark)), (b"", _guessed(content))
+    )
+    content = content[len(mark) :]
+    if encoding != "utf-8":
+        try:
+            content = content.decode(encoding).encode()
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{printable(where)} is not whole {encoding.upper()} text ({error.reason}): copy it again"
+            ) from None
+    else:
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            content = content.decode("utf-8", "backslashreplace").encode()
+    if re.search(rb"[\0-\x08\x0e-\x1f]", content[: contents.START]):
+        raise UserError(f"{printable(where)} cannot be read, it is no text: expected a table")
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _guessed(content: bytes) -> str:
+    """Encoding without a mark: of UTF-16 every other byte is zero, since tables are mostly digits and separators."""
+    start = content[:1024]
+    if start[1::2].count(0) * 2 > len(start) // 2:
+        return "utf-16-le"
+    if start[::2].count(0) * 2 > len(start) // 2:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def separator(line: str) -> str:
+    """What separates the columns of a line: the most frequent of comma, semicolon, tab and bar, else spaces."""
+    most = max(",;\t|", key=line.count)
+    return most if most in line else " "
