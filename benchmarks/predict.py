@@ -20,7 +20,8 @@ import numpy as np
 from memory import peak_memory
 from PIL import Image
 
-from analysis.data.alignment import align_face, detect_faces
+from analysis.data.alignment import align_face
+from analysis.data.detection import detect_faces
 from analysis.data.photo import decode_photo
 from analysis.data.sources import demo_source
 from model.predict import Predictor

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.data.detection import SMALLEST
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
@@ -20,7 +21,8 @@ Predicts **perceived gender** from photos: what CelebA's annotators would have s
 `uncertain` is an answer, and no answer overrides what people say of themselves.
 
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
-request, {MAX_FILE_BYTES // 2**20} MB each; JPEG, PNG, WebP, BMP, TIFF or GIF. Errors are RFC 9457 problem details.
+request, {MAX_FILE_BYTES // 2**20} MB each; JPEG, PNG, WebP, BMP, TIFF or GIF. Every face of {SMALLEST} pixels
+and up is found, in photos on their side or upside down, too. Errors are RFC 9457 problem details.
 """
 
 Label = Literal["female", "male", "uncertain"]
@@ -39,6 +41,11 @@ class Face(BaseModel):
     label: Label = Field(description="Perceived gender, or `uncertain` where the model abstains.", examples=["female"])
     p_male: float = Field(
         ge=0, le=1, description='Calibrated probability that an annotator would say "male".', examples=[0.031]
+    )
+    turned: Literal[0, 90, 180, 270] = Field(
+        description="Degrees clockwise by which the photo was turned to bring the face upright; the box is that of the "
+        "photo before.",
+        examples=[0],
     )
 
 

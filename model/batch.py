@@ -73,7 +73,8 @@ def predict_paths(
     -------
     pandas.DataFrame
         One row a face, in the order of ``photos``: ``file, face, x, y, width, height`` (pixels), ``label``,
-        ``p_male`` in [0, 1] and ``error``; a file that cannot be scored has one row with its error alone.
+        ``p_male`` in [0, 1], ``turned`` (see `FacePrediction`) and ``error``; a file that cannot be scored has one row
+        with its error alone.
     """
 
     def score(photo: Path) -> list[dict[str, object]]:
@@ -91,7 +92,7 @@ def predict_paths(
         for found in tqdm(scored, total=len(photos), desc="Predicting", unit="photo", disable=not progress):
             rows += found
     table = pd.DataFrame(rows, columns=COLUMNS)
-    whole = ["face", "x", "y", "width", "height"]
+    whole = ["face", "x", "y", "width", "height", "turned"]
     return table.astype({name: "Int64" for name in whole} | {"p_male": "float64"})
 
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.data.alignment import align_face, detect_faces, fit_frame
+from analysis.data.alignment import align_face, fit_frame
+from analysis.data.detection import detect_faces
 from analysis.data.photo import PhotoError, decode_photo
 
 Crop = Literal["detect", "none"]
@@ -29,10 +30,13 @@ class FaceCrop:
         x, y, width and height in pixels of the upright photo.
     pixels
         uint8 (109, 89, 3), RGB.
+    turned
+        Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270.
     """
 
     box: tuple[int, int, int, int]
     pixels: np.ndarray
+    turned: int = 0
 
 
 def faces_in_photo(data: bytes, crop: Crop = "detect") -> list[FaceCrop]:
@@ -63,5 +67,5 @@ def faces_in_photo(data: bytes, crop: Crop = "detect") -> list[FaceCrop]:
         return [FaceCrop((0, 0, width, height), fit_frame(photo))]
     faces = detect_faces(photo)
     if not faces:
-        raise NoFaceError("no face found: send a photo in which a face is upright and in full view")
-    return [FaceCrop(face.box, align_face(photo, face.landmarks)) for face in faces]
+        raise NoFaceError("no face found: send a photo in which a face is in full view")
+    return [FaceCrop(face.box, align_face(photo, face.landmarks), face.turned) for face in faces]

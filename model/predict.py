@@ -61,6 +61,9 @@ class FacePrediction:
         "female", "male" or "uncertain": perceived gender.
     p_male
         Calibrated probability in [0, 1] that an annotator would say "male".
+    turned
+        Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270. The box is that
+        of the photo before.
     """
 
     face: int
@@ -70,6 +73,7 @@ class FacePrediction:
     height: int
     label: str
     p_male: float
+    turned: int = 0
 
 
 class Predictor:
@@ -200,7 +204,7 @@ class Predictor:
         crops: list[FaceCrop] = faces_in_photo(data, crop)
         scores = self.predict_faces(np.stack([face.pixels for face in crops]))
         return [
-            FacePrediction(number, *face.box, self.decide(float(p)), float(p))
+            FacePrediction(number, *face.box, self.decide(float(p)), float(p), face.turned)
             for number, (face, p) in enumerate(zip(crops, scores, strict=True))
         ]
 

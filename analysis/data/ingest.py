@@ -30,6 +30,7 @@ from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.data import alignment
 from analysis.data.dataset import Dataset
+from analysis.data.detection import detect_faces
 from analysis.data.measures import measure_faces
 from analysis.data.photo import PhotoError, decode_photo
 from analysis.data.sources import Source, open_source, without_tables
@@ -208,7 +209,7 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     except (PhotoError, OSError) as error:
         return record | {"reason": str(error)}
     record["height"], record["width"] = photo.shape[:2]
-    faces = alignment.detect_faces(photo) if align == "detect" else []
+    faces = detect_faces(photo) if align == "detect" else []
     if faces:
         out[:] = alignment.align_face(photo, faces[0].landmarks)
         record["aligned_by"] = "landmarks"

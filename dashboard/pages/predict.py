@@ -129,8 +129,8 @@ class PredictPage(chrome.ExplorerPage):
         return [{"file": name, **asdict(face), "thumbnail": crop} for face, crop in zip(faces, crops, strict=True)]
 
     def report(self) -> pd.DataFrame:
-        """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, error``."""
-        whole = dict.fromkeys(("face", "x", "y", "width", "height"), "Int64")
+        """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, turned, error``."""
+        whole = dict.fromkeys(("face", "x", "y", "width", "height", "turned"), "Int64")
         return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype(whole)
 
     def clear(self) -> None:
@@ -248,20 +248,25 @@ def _thumbnail(photo: Image.Image, face: FacePrediction) -> str:
     x, y = (face.x - left) * scale, (face.y - top) * scale
     box = (x, y, x + face.width * scale, y + face.height * scale)
     ImageDraw.Draw(small).rectangle(box, outline=_BOX_COLOUR, width=3)
+    small = small.rotate(-face.turned)
     encoded = io.BytesIO()
     small.save(encoded, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 
+def _turned(degrees: int) -> str:
+    return f"by {degrees}° clockwise" if degrees else ""
+
+
 def results_table(rows: list[dict[str, Any]]) -> str:
     """Write rows as the inside of an HTML table, cells named so that theme.css can show them as cards on a phone."""
-    heads = ("", "File", "Face", "x", "y", "Width", "Height", "Perceived gender", "p(male)", "Error")
+    heads = ("", "File", "Face", "x", "y", "Width", "Height", "Perceived gender", "p(male)", "Turned", "Error")
     lines = []
     for row in rows:
         file = f'<td class="file">{escape(row["file"])}</td>'
         if row.get("error"):
             lines.append(
-                f'<tr class="failed"><td></td>{file}<td class="minor" colspan="7"></td>'
+                f'<tr class="failed"><td></td>{file}<td class="minor" colspan="8"></td>'
                 f'<td class="error">{escape(row["error"])}</td></tr>'
             )
             continue
@@ -275,7 +280,7 @@ def results_table(rows: list[dict[str, Any]]) -> str:
             f'<tr><td class="photo"><img src="{row["thumbnail"]}" alt="Face {row["face"]}"></td>{file}{numbers}'
             f'<td><span class="label" style="--colour:{LABEL_COLOURS[label]}">{label}</span></td>'
             f'<td data-name="p(male)">{p_male:.3f}{scale}</td>'
-            "<td></td></tr>"
+            f'<td data-name="Turned">{_turned(row["turned"])}</td><td></td></tr>'
         )
     numeric = {"Face", "x", "y", "Width", "Height"}
     head = "".join(f'<th scope="col"{" class=number" if name in numeric else ""}>{name}</th>' for name in heads)

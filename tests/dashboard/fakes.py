@@ -35,7 +35,7 @@ class FakePredictor:
         photo = decode_photo(data)
         p_male = round(float(photo.mean() / 255), 2)
         if p_male == 0:
-            raise NoFaceError("no face found: send a photo in which a face is upright and in full view")
+            raise NoFaceError("no face found: send a photo in which a face is in full view")
         height, width = photo.shape[:2]
         return [FacePrediction(0, 0, 0, width, height, self.decide(p_male), p_male)]
 

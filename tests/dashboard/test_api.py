@@ -52,6 +52,7 @@ def test_every_photo_is_answered_in_order_with_its_faces(client):
     assert [result["faces"][0]["label"] for result in body["results"]] == ["female", "male", "uncertain"]
     assert body["results"][0]["faces"][0] == {
         "face": 0, "x": 0, "y": 0, "width": 48, "height": 64, "label": "female", "p_male": 0.16,
+        "turned": 0,
     }  # fmt: skip
 
 
@@ -333,6 +334,18 @@ def test_a_photo_held_sideways_is_turned_upright_by_its_exif(real, portraits, or
     )
     for side in ("x", "y", "width", "height"):
         assert abs(first[side] - second[side]) <= 3
+    assert abs(first["p_male"] - second["p_male"]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("degrees", "turn"),
+    [(90, Image.Transpose.ROTATE_90), (180, Image.Transpose.ROTATE_180), (270, Image.Transpose.ROTATE_270)],
+)
+def test_a_photo_on_its_side_without_exif_is_scored_as_if_it_stood_upright(real, portraits, degrees, turn):
+    upright = encoded(portraits["female"], quality=95)
+    lying = encoded(portraits["female"].transpose(turn), quality=95)
+    first, second = (result["faces"][0] for result in real.post(PREDICT, files=files(upright, lying)).json()["results"])
+    assert (first["turned"], second["turned"]) == (0, degrees)
     assert abs(first["p_male"] - second["p_male"]) < 0.1
 
 
