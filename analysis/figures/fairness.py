@@ -12,7 +12,7 @@ from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
-PEOPLE = ("label", "style", "part", "age", "race")  # features of who is shown; the others are CelebA's attributes
+PEOPLE = ("label", "style", "part", "age", "race")  # other features are CelebA's attributes
 _LARGE = 50  # images of a group that is named as the worst: of fewer, chance decides
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
 
@@ -37,7 +37,7 @@ def _behind(groups: pd.DataFrame, people: bool) -> pd.DataFrame:
     best = own.groupby(["source", "feature"])["accuracy"].transform("max")
     behind = own[own["accuracy"] < best].sort_values("gap", kind="stable")
     if behind.empty:
-        kind = "ages or races" if people else "attributes"
+        kind = "label, style, age, race or part of a source" if people else "attributes"
         raise UserError(f"this run has no groups by {kind}: evaluate it on a data set that has them")
     return behind
 
@@ -53,7 +53,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
         ``run, source, feature, group, images, accuracy, gap, gap_low, gap_high``, this run first; the second run, if
         any, is the hollow one.
     people
-        Whether to show who is shown (label, age, race) or CelebA's attributes.
+        Whether to show people and sources (label, style, age, race, part of a source) or CelebA's attributes.
 
     Raises
     ------

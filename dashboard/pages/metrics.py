@@ -68,7 +68,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View("", *_PRECISION["male"], "curves split source", "metrics split source"),
     ),
     "groups": (
-        View("Age, race and label", fairness.group_gaps, fairness.group_gaps_reading, "groups"),
+        View("People and sources", fairness.group_gaps, fairness.group_gaps_reading, "groups"),
         View("", fairness.group_table, None, "groups"),
         View("Attributes", *_ATTRIBUTES, "groups"),
         View(
