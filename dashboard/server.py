@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Collection
 from importlib.metadata import version
 from pathlib import Path
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from panel.io.fastapi import add_applications
@@ -137,6 +137,7 @@ def create_app(
     for route in app.router.routes:
         if getattr(route, "path", None) in applications:
             route.include_in_schema = False  # type: ignore[attr-defined]
+    app.add_api_route("/explore/{guess:path}", _guessed_page, methods=["GET", "HEAD"], include_in_schema=False)
     sessions.install()
     app.router.default = _Site(site)
     app.add_middleware(SameOriginWebSockets, allowed=allowed_origins)
@@ -149,6 +150,16 @@ def create_app(
 def _theme_css() -> FileResponse:
     forever = {"Cache-Control": "public, max-age=31536000, immutable"}
     return FileResponse(Path(__file__).with_name("theme.css"), headers=forever)
+
+
+def _guessed_page(guess: str, request: Request) -> RedirectResponse:
+    """Lead an address that a visitor guessed, "/explore/data" or "/explore/Faces/", to the page of that name."""
+    name = guess.strip("/").removesuffix(".html").casefold()
+    for page in PAGES:
+        if name in (page.title.casefold(), page.path.removeprefix("/explore").strip("/")):
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(page.path + query)
+    raise HTTPException(404)
 
 
 def _read(results: Results) -> None:

@@ -78,6 +78,29 @@ def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):
     assert client.get("/api/nowhere", headers=BROWSER).headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("guess", "page"),
+    [
+        ("/explore/", "/explore"),
+        ("/explore/data", "/explore"),
+        ("/explore/Data/", "/explore"),
+        ("/explore/metrics.html", "/explore/metrics"),
+        ("/explore/METRICS/?view=groups", "/explore/metrics?view=groups"),
+    ],
+)
+def test_a_guessed_address_of_a_page_of_the_explorer_leads_to_it(client, guess, page):
+    answer = client.get(guess, headers=BROWSER, follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["location"].removeprefix("http://testserver") == page
+
+
+@pytest.mark.parametrize("nowhere", ["/explore/nowhere", "/explore/data/more", "/explore//nowhere", "/exploredata"])
+def test_an_address_of_no_page_of_the_explorer_is_not_found(client, nowhere):
+    answer = client.get(nowhere, headers=BROWSER)
+    assert answer.status_code == 404
+    assert 'href="/explore"' in answer.text
+
+
 def test_explorer_and_api_work_before_the_report_is_rendered(results, tmp_path):
     opened = TestClient(server.create_app(results.folder, tmp_path / "later", FakePredictor()))
     assert opened.get("/").status_code == 404
