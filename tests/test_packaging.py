@@ -70,6 +70,14 @@ def test_wheel_holds_code_pages_and_published_results(wheel: Path) -> None:
     assert contents == expected
 
 
+def test_editable_install_puts_none_of_the_project_s_files_among_the_packages(tmp_path: Path) -> None:
+    code = "import sys; from hatchling.build import build_editable; build_editable(sys.argv[1])"
+    run("-c", code, str(tmp_path), cwd=PROJECT)
+    (editable,) = tmp_path.iterdir()
+    files = [name for name in zipfile.ZipFile(editable).namelist() if ".dist-info/" not in name]
+    assert files == ["_meanface.pth"]
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment in which Python finds the wheel's packages first; its user has an empty data folder."""
