@@ -98,20 +98,20 @@ def ingest(
 
     with compute.connected(scheduler):
         facts = module.ingest(name, align=align.value, seed=seed)
-    status = facts["status"]
-    typer.echo(f"{name}: {status.get('ok', 0):,} of {facts['images']:,} images are usable. Next: meanface study {name}")
+    status = facts.status
+    typer.echo(f"{name}: {status.get('ok', 0):,} of {facts.images:,} images are usable. Next: meanface study {name}")
     manifest = Dataset.open(name).manifest
     refused = manifest[manifest["status"].isin(["broken", "no_face"])]
     for row in refused.head(20).itertuples():
         typer.echo(f"  {row.source_path}: {row.reason}")
     if len(refused) > 20:
         typer.echo(f"  ... and {len(refused) - 20:,} more; the manifest lists them all under `status` and `reason`")
-    conflicts = facts["conflicts"]
-    typer.echo(f"Duplicates: {conflicts['exact']} exact and {conflicts['near']} near pairs.")
-    if conflicts["excluded"]:
+    conflicts = facts.conflicts
+    typer.echo(f"Duplicates: {conflicts.exact} exact and {conflicts.near} near pairs.")
+    if conflicts.excluded:
         typer.echo(
-            f"Splits shared {conflicts['identities_across_splits']} people and "
-            f"{conflicts['duplicates_across_splits']} pictures: {conflicts['excluded']} images are excluded, "
+            f"Splits shared {conflicts.identities_across_splits} people and "
+            f"{conflicts.duplicates_across_splits} pictures: {conflicts.excluded} images are excluded, "
             "test kept before validation before train."
         )
 

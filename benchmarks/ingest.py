@@ -94,7 +94,7 @@ def alone(path: Path, align: str) -> None:
     register(path, "faces")
     began = time.perf_counter()
     facts = ingest("faces", align="source" if align == "source" else "detect", progress=False)
-    rate = facts["images"] / (time.perf_counter() - began)
+    rate = facts.images / (time.perf_counter() - began)
     print(json.dumps({"rate": rate, "peak": peak_memory()}))
 
 

@@ -28,7 +28,7 @@ from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, register
 from analysis.results import published
 from model.predict import open_session, session_logits, window
-from model.training.dataset import Faces, load_split
+from model.training.examples import Faces, load_split
 from model.training.quantise import CALIBRATION, quantise
 
 Logits = Callable[[np.ndarray], np.ndarray]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.data.detection import SMALLEST
+from analysis.results.records import Band, Card
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
@@ -58,35 +59,44 @@ class FileResult(BaseModel):
 
 
 class ModelSummary(BaseModel):
-    """Which model answered, and how accurate it is."""
+    """Which model answered, and how accurate it is: the part of its card that comes with every answer."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(from_attributes=True)
 
     run: str = Field(description="Name of the run that the model comes from.", examples=["celeba"])
     test_accuracy: float | None = Field(
         None, ge=0, le=1, description="Share of the test split's faces labelled as the annotators did.", examples=[0.97]
     )
     labels: list[str] = Field(description="The two labels it predicts.", examples=[["female", "male"]])
-    band: dict[str, float] = Field(
+    band: Band = Field(
         description="`p_male` strictly between `low` and `high` is `uncertain`.", examples=[{"low": 0.2, "high": 0.8}]
     )
 
 
-class ModelCard(ModelSummary):
-    """Description of the model."""
+class ModelCard(Card):
+    """The model's card, `model/model.json`, and what its labels mean."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "file": "model.onnx",
+                "sha256": "6a09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a",
+                "bits": 8,
+                "accuracy_lost": 0.001,
+                "input": {"height": 80, "width": 80, "frame": [109, 89]},
+                "parameters": 1_234_567,
+                "temperature": 1.3,
+                "band": {"low": 0.2, "high": 0.8},
+                "labels": ["female", "male"],
+                "run": "celeba",
+                "test_accuracy": 0.97,
+                "meaning": "Perceived gender as CelebA's annotators judged it from a photo; not identity.",
+            }
+        }
+    )
 
-    input: dict[str, Any] = Field(
-        description="Pixels that the network sees (`height`, `width`) of the aligned `frame`.",
-        examples=[{"height": 80, "width": 80, "frame": [109, 89]}],
-    )
-    temperature: float = Field(description="Calibration: scores are divided by it.", examples=[1.3])
-    sha256: str = Field(description="Checksum of the serving file.")
-    meaning: str = Field(
-        "Perceived gender as CelebA's annotators judged it from a photo; not identity.",
-        description="What the labels mean.",
-    )
+    meaning: str = "Perceived gender as CelebA's annotators judged it from a photo; not identity."
+    """What the labels mean."""
 
 
 class Predictions(BaseModel):
@@ -152,7 +162,7 @@ def router(scorer: Scorer) -> APIRouter:
         that can be read, or no face found); with the reason for each file under `results` if photos were read.
         """
         response.headers.update(NO_STORE)
-        card = _predictor_card(scorer)
+        model = ModelSummary.model_validate(_predictor_card(scorer))
         results, failures = [], []
         async for upload in read_uploads(request):
             try:
@@ -165,12 +175,12 @@ def router(scorer: Scorer) -> APIRouter:
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
         if len(failures) == len(results):
             raise _no_photo_scored(failures, results)
-        return Predictions(model=ModelSummary(**card), results=results)
+        return Predictions(model=model, results=results)
 
     @routes.get("/api/v1/model", tags=["model"], summary="The model card", responses=documented(503))
     async def model() -> ModelCard:
         """Describe the model that answers: where it comes from, how accurate it is, when it abstains."""
-        return ModelCard(**_predictor_card(scorer))
+        return ModelCard(**_predictor_card(scorer).as_json())
 
     @routes.post(
         "/predict",
@@ -193,14 +203,14 @@ def router(scorer: Scorer) -> APIRouter:
     async def healthz(response: Response) -> Health:
         """Answer 200 once photos can be scored, 503 before."""
         response.headers.update(NO_STORE)
-        return Health(status="ok", run=_predictor_card(scorer)["run"])
+        return Health(status="ok", run=_predictor_card(scorer).run)
 
     return routes
 
 
-def _predictor_card(scorer: Scorer) -> dict[str, Any]:
+def _predictor_card(scorer: Scorer) -> Card:
     try:
-        return scorer.predictor.card.as_json()
+        return scorer.predictor.card
     except NotReadyError as error:
         raise Problem(503, str(error)) from None
 

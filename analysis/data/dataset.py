@@ -9,22 +9,22 @@ them.
 """
 
 import io
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import xarray as xr
 import zarr
+from pydantic import ValidationError
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.core.schema import LABELS
+from analysis.data.facts import DatasetFacts
 from analysis.data.sources import Source, open_source
 
 _COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
@@ -58,24 +58,30 @@ class Dataset:
         return paths.disk_folder(self.name)
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
-        """``ingest.json``: ``fingerprint``, ``images``, ``status``, ``conflicts`` and ``configuration``.
+    def facts(self) -> DatasetFacts:
+        """``ingest.json``: what was ingested, in numbers.
 
         Raises
         ------
         UserError
-            If the data set has not been ingested.
+            If the data set has not been ingested, or the file is damaged or of another version.
         """
         path = self.folder / "ingest.json"
         with storage.access(path):
             if not path.exists():
                 raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
-            return json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_bytes()
+        try:
+            return DatasetFacts.model_validate_json(text)
+        except ValidationError as error:
+            raise UserError(
+                f"{path} is damaged or of another version: run `meanface ingest {self.name}` again"
+            ) from error
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) that changes with any image, label, split or status."""
-        return str(self.facts["fingerprint"])
+        return self.facts.fingerprint
 
     @cached_property
     def manifest(self) -> pd.DataFrame:

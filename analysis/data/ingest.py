@@ -31,6 +31,7 @@ from analysis.core.paths import Location
 from analysis.data import alignment
 from analysis.data.dataset import Dataset
 from analysis.data.detection import detect_faces
+from analysis.data.facts import Conflicts, DatasetFacts, IngestOptions
 from analysis.data.measures import measure_faces
 from analysis.data.photo import PhotoError, decode_photo
 from analysis.data.sources import Source, open_source, without_tables
@@ -43,7 +44,7 @@ _CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle")  # ten times as 
 
 def ingest(
     name: str, *, align: Literal["detect", "source"] = "detect", seed: int = 0, progress: bool = True
-) -> dict[str, Any]:
+) -> DatasetFacts:
     """Bring a fetched data set into a manifest and a face cube.
 
     Runs on this machine, or on the cluster that `analysis.core.compute.connected` names, in parts of 256 images. Each
@@ -64,7 +65,7 @@ def ingest(
 
     Returns
     -------
-    dict
+    DatasetFacts
         What ``ingest.json`` holds.
 
     Raises
@@ -77,46 +78,45 @@ def ingest(
     if align == "source" and not source.aligned:
         raise UserError(f"{name!r} is not aligned to CelebA's frame: leave out `--align source`")
     folder = paths.data_folder(name)
-    configuration = {
-        "format": _FORMAT,
-        "source": source.fingerprint,
-        "align": align,
-        "seed": seed,
-        "part": PART,
-    }
+    configuration = IngestOptions(format=_FORMAT, source=source.fingerprint, align=align, seed=seed, part=PART)
     with storage.access(folder):
         facts_path = folder / "ingest.json"
-        # A manifest of an earlier version may lack what is known of the images now; its faces are the same.
-        columns = set(source.images.columns) - {"token", "bytes"}
-        earlier = Dataset(name, folder)
-        if (
-            facts_path.exists()
-            and earlier.facts["configuration"] == configuration
-            and columns <= set(earlier.manifest.columns)
-        ):
-            return earlier.facts
+        earlier = _earlier(Dataset(name, folder), source, configuration) if facts_path.exists() else None
+        if earlier is not None:
+            return earlier
 
-        digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(json.dumps(configuration.as_json(), sort_keys=True).encode()).hexdigest()[:12]
         work = folder / f".ingest-{digest}"
         for stale in folder.glob(".ingest-*"):
             if stale.name != work.name:
                 storage.remove(stale)
         records = _ingest_parts(source, work, align, progress)
         manifest, conflicts = _manifest(source, records, work / "faces.zarr", seed)
-        facts = {
-            "dataset": name,
-            "fingerprint": _fingerprint(manifest, digest),
-            "images": len(manifest),
-            "status": {str(key): int(value) for key, value in manifest["status"].value_counts().items()},
-            "conflicts": conflicts,
-            "configuration": configuration,
-        }
+        facts = DatasetFacts(
+            dataset=name,
+            fingerprint=_fingerprint(manifest, digest),
+            images=len(manifest),
+            status={str(key): int(value) for key, value in manifest["status"].value_counts().items()},
+            conflicts=conflicts,
+            configuration=configuration,
+        )
         facts_path.unlink(missing_ok=True)  # where it exists, the two that are replaced now are complete
         storage.put_folder(work / "faces.zarr", folder / "faces.zarr")
         storage.write_whole(folder / "manifest.parquet", manifest.to_parquet(index=False))
-        storage.write_whole(facts_path, json.dumps(facts, indent=1).encode())
+        storage.write_whole(facts_path, json.dumps(facts.as_json(), indent=1).encode())
         storage.remove(work)
     return facts
+
+
+def _earlier(dataset: Dataset, source: Source, configuration: IngestOptions) -> DatasetFacts | None:
+    """What an earlier ingest found, where it was done like this one and is whole; else it is done anew."""
+    try:
+        facts, manifest = dataset.facts, dataset.manifest
+    except UserError:
+        return None
+    # A manifest of an earlier version may lack what is known of the images now; its faces are the same.
+    columns = set(source.images.columns) - {"token", "bytes"}
+    return facts if facts.configuration == configuration and columns <= set(manifest.columns) else None
 
 
 def _fingerprint(manifest: pd.DataFrame, digest: str) -> str:
@@ -221,7 +221,7 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     return record | {"status": "ok"}
 
 
-def _manifest(source: Source, records: pd.DataFrame, cube: Location, seed: int) -> tuple[pd.DataFrame, dict[str, int]]:
+def _manifest(source: Source, records: pd.DataFrame, cube: Location, seed: int) -> tuple[pd.DataFrame, Conflicts]:
     manifest = pd.concat([source.images.reset_index(drop=True), records], axis=1)
     manifest = manifest.drop(columns=["token", "bytes"])
     faces = zarr.open_array(storage.zarr_store(cube), path="faces", mode="r")

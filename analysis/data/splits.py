@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from analysis.core.schema import SPLITS
+from analysis.data.facts import Conflicts
 
 NEAR_BITS = 3  # of 64: perceptual hashes this close are compared pixel by pixel
 NEAR_DIFFERENCE = 8.0  # mean absolute difference in 8-bit steps below which two pictures are near duplicates
@@ -88,7 +89,7 @@ def _groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tuple[pd.DataFrame, dict[str, int]]:
+def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tuple[pd.DataFrame, Conflicts]:
     """Give every image a split that shares no person and no picture with another split.
 
     Where the source has splits of its own they stand, and of a person or picture in two of them only the images in
@@ -108,9 +109,8 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     -------
     manifest : pandas.DataFrame
         Copy with ``split``, ``status``, ``reason`` resolved and ``near_duplicate_of`` (image_id) added.
-    conflicts : dict
-        ``exact`` and ``near`` duplicate pairs, ``identities_across_splits``, ``duplicates_across_splits`` (pairs)
-        and ``excluded`` images.
+    conflicts : Conflicts
+        Pictures that repeat, and what was in two splits.
     """
     manifest = manifest.copy()
     pairs = duplicate_pairs(manifest, faces)
@@ -119,22 +119,18 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     manifest.loc[later["second"], "near_duplicate_of"] = manifest["image_id"].iloc[later["first"]].to_numpy()
     groups = _groups(manifest, pairs)
     usable = (manifest["status"] == "ok").to_numpy()
-    conflicts = {
-        "exact": int((pairs["kind"] == "exact").sum()),
-        "near": int((pairs["kind"] == "near").sum()),
-        "identities_across_splits": 0,
-        "duplicates_across_splits": 0,
-        "excluded": 0,
-    }
+    exact, near = (int((pairs["kind"] == kind).sum()) for kind in ("exact", "near"))
     if manifest["split"].isna().all():
         manifest["split"] = _draw_splits(manifest["label"], groups, usable, seed)
-        return manifest, conflicts
+        return manifest, Conflicts(
+            exact=exact, near=near, identities_across_splits=0, duplicates_across_splits=0, excluded=0
+        )
 
     split = manifest["split"].to_numpy()
+    identities = 0
     if "identity" in manifest:
         spread = manifest[usable & manifest["identity"].notna()].groupby("identity")["split"].nunique()
-        conflicts["identities_across_splits"] = int((spread > 1).sum())
-    conflicts["duplicates_across_splits"] = int((split[pairs["first"]] != split[pairs["second"]]).sum())
+        identities = int((spread > 1).sum())
     rank = manifest["split"].map(SPLITS.index).where(usable, -1)
     highest = rank.groupby(groups).transform("max")
     excluded = (usable & (rank < highest)).to_numpy()
@@ -142,8 +138,13 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     manifest.loc[excluded, "reason"] = [
         f"the same person or picture is also in {SPLITS[int(value)]}" for value in highest[excluded]
     ]
-    conflicts["excluded"] = int(excluded.sum())
-    return manifest, conflicts
+    return manifest, Conflicts(
+        exact=exact,
+        near=near,
+        identities_across_splits=identities,
+        duplicates_across_splits=int((split[pairs["first"]] != split[pairs["second"]]).sum()),
+        excluded=int(excluded.sum()),
+    )
 
 
 def _draw_splits(labels: pd.Series, groups: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:

@@ -9,15 +9,15 @@ import importlib.metadata
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results import artifacts
 from analysis.results.artifacts import ARTIFACTS, STEPS
 from analysis.results.reader import Run
-from analysis.results.records import Code, Data, RunRecord, Steps
+from analysis.results.records import Code, Data, EvaluateOptions, RunRecord, Steps, StudyOptions, TrainOptions
 from analysis.results.stored import Artifact, Binary
 
 _PACKAGES = (
@@ -29,6 +29,8 @@ _PACKAGES = (
     "onnxruntime",
     "holoviews",
 )
+
+_STEPS: dict[type, str] = {StudyOptions: "study", TrainOptions: "train", EvaluateOptions: "evaluate"}
 
 README = "README.md"
 _OPENING = """# What is in each file
@@ -62,28 +64,27 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def record_step(run: Run, step: str, configuration: dict[str, Any], *, data: dict[str, dict[str, Any]]) -> None:
+def record_step(run: Run, options: StudyOptions | TrainOptions | EvaluateOptions, *, data: Mapping[str, Data]) -> None:
     """Write into ``run.json`` what a step was made from.
 
     Parameters
     ----------
     run
         The run, which may be new.
-    step
-        "study", "train" or "evaluate".
-    configuration
-        Everything that the step's result depends on besides data and code.
+    options
+        What the step was given; their class says which step it is.
     data
-        Data set name -> facts with ``fingerprint`` and ``images``.
+        The data sets that the step saw, by name.
     """
     path = run.folder / artifacts.RUN.path
     before = artifacts.RUN.read(run.folder) if path.exists() else None
     code = code_version()
-    used = {name: Data(fingerprint=facts["fingerprint"], images=facts["images"]) for name, facts in data.items()}
-    made_from = {**configuration, "data": {name: each.fingerprint for name, each in used.items()}, "code": code}
+    step = _STEPS[type(options)]
+    given = {name: getattr(options, name) for name in options.model_fields_set}
+    made_from = {**given, "data": {name: each.fingerprint for name, each in data.items()}, "code": code}
     record = RunRecord(
         run=before.run if before else run.name,
-        data=(before.data if before else {}) | used,
+        data={**(before.data if before else {}), **data},
         steps=(before.steps if before else Steps()).changed(**{step: made_from}),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         code=code,

@@ -55,23 +55,28 @@ class Data(Record):
     fingerprint: str
     """Checksum of what was ingested."""
     images: int
-    """Usable images."""
+    """Images in its manifest."""
 
 
 class Step(Record):
-    """What a step was made from: its options, and the data and code that it saw."""
+    """What a step was made from: the data and code that it saw. Its options come from the other base."""
 
-    model_config = ConfigDict(extra="allow")  # a training has many options; its own class declares them
+    model_config = ConfigDict(extra="allow")  # a run of another version may have been given other options
 
     data: dict[str, str]
     """Data set -> fingerprint."""
     code: Code
     """The code that ran the step."""
+
+
+class Options(Record):
+    """All that a step's result depends on besides data and code."""
+
     seed: int = 0
     """Random seed."""
 
 
-class StudyStep(Step):
+class StudyOptions(Options):
     """Options of `meanface study`."""
 
     dataset: str
@@ -82,8 +87,10 @@ class StudyStep(Step):
     """Number of permutations of the hypothesis test."""
 
 
-class TrainStep(Step):
+class TrainOptions(Options):
     """Options of `meanface train`; all others are listed as they were given."""
+
+    model_config = ConfigDict(extra="allow")  # a training has many options; its own class declares them
 
     datasets: list[str]
     """Data sets that were trained on; the first is the one that the run studies."""
@@ -108,7 +115,7 @@ class Looks(Record):
     """Ancestors whose record is gone, so that nothing is known of their evaluations."""
 
 
-class EvaluateStep(Step):
+class EvaluateOptions(Options):
     """Options of `meanface evaluate`."""
 
     right_share_wanted: float | None = None
@@ -119,6 +126,18 @@ class EvaluateStep(Step):
     """Whether robustness and explanations were left out."""
     looks: Looks | None = None
     """How often the test split was looked at; null where that was not counted yet."""
+
+
+class StudyStep(StudyOptions, Step):
+    """A `meanface study` that was run."""
+
+
+class TrainStep(TrainOptions, Step):
+    """A `meanface train` that was run."""
+
+
+class EvaluateStep(EvaluateOptions, Step):
+    """A `meanface evaluate` that was run."""
 
 
 class Steps(Record):
@@ -661,7 +680,7 @@ class Card(Record):
     file: str
     """Name of the serving file."""
     sha256: str
-    """Its checksum."""
+    """SHA-256 of the serving file, hexadecimal."""
     bits: int = 32
     """Bits of a weight."""
     accuracy_lost: float | None = None
@@ -675,7 +694,7 @@ class Card(Record):
     band: Band
     """Scores that are answered by "uncertain"."""
     labels: list[str]
-    """The two labels."""
+    """The two labels that it predicts."""
     run: str
     """Name of the run."""
     test_accuracy: float | None = None

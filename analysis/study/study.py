@@ -18,7 +18,7 @@ from analysis.data.dataset import Dataset
 from analysis.hypothesis.test import examine
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
-from analysis.results.records import Duplicates, Frame, StudyRecord
+from analysis.results.records import Duplicates, Frame, StudyOptions, StudyRecord
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.label_noise import doubted_labels
 from analysis.study.samples import sample_grid
@@ -61,7 +61,7 @@ def study(
     UserError
         If the data set is not ingested, a label has no usable image or a test has too few people.
     """
-    facts, manifest, faces = dataset.facts, dataset.manifest, dataset.faces
+    manifest, faces = dataset.manifest, dataset.faces
     usable = manifest[dataset.usable]
     for label in LABELS:
         if (usable["label"] == label).sum() < 2:
@@ -90,7 +90,7 @@ def study(
         artifacts.DOUBTS: doubts,
     }
     samples = sample_grid(faces, manifest, seed=seed)
-    conflicts = facts["conflicts"]
+    conflicts = dataset.facts.conflicts
     known = "identity" in usable and usable["identity"].notna().any()
     summary = StudyRecord(
         dataset=dataset.name,
@@ -98,12 +98,12 @@ def study(
         images=len(usable),
         identities=int(usable["identity"].nunique()) if known else None,
         metadata_images=None if metadata is None else len(metadata),
-        status={key: facts["status"].get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
+        status={key: dataset.facts.status.get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
         aligned_by={key: int((usable["aligned_by"] == key).sum()) for key in ("landmarks", "source")},
         duplicates=Duplicates(
-            exact=conflicts["exact"], near=conflicts["near"], across_splits=conflicts["duplicates_across_splits"]
+            exact=conflicts.exact, near=conflicts.near, across_splits=conflicts.duplicates_across_splits
         ),
-        identities_across_splits=conflicts["identities_across_splits"],
+        identities_across_splits=conflicts.identities_across_splits,
         label_noise=noise,
         frame=Frame(height=faces.sizes["y"], width=faces.sizes["x"]),
     )
@@ -117,11 +117,8 @@ def study(
         artifacts.SAMPLES.write(samples, folder)
         artifacts.SUBSETS.write(gallery, folder)
         artifacts.ENGINES.write(agreement, folder)
-    configuration = {
-        "dataset": dataset.name,
-        "compare": [other.name for other in compare],
-        "permutations": permutations,
-        "seed": seed,
-    }
-    record_step(run, "study", configuration, data={each.name: each.facts for each in (dataset, *compare)})
+    options = StudyOptions(
+        dataset=dataset.name, compare=[other.name for other in compare], permutations=permutations, seed=seed
+    )
+    record_step(run, options, data={each.name: each.facts.seen for each in (dataset, *compare)})
     return summary

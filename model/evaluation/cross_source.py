@@ -11,7 +11,7 @@ from analysis.core.people import accuracy_interval
 from analysis.results import Run
 from model.evaluation.calibration import calibration
 from model.evaluation.scores import TrainedRun, decided, parts
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 
 def score_rival(run: Run, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:

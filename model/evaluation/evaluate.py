@@ -22,6 +22,7 @@ from analysis.results.records import (
     Band,
     Confusion,
     Decided,
+    EvaluateOptions,
     Frame,
     LabelNoise,
     MetricsRecord,
@@ -43,7 +44,7 @@ from model.evaluation.middle import middle_scores
 from model.evaluation.paired import paired
 from model.evaluation.robustness import robustness
 from model.evaluation.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
-from model.training.dataset import dataset_facts
+from model.training.examples import seen_data
 
 DEGRADED = 1000  # test images of each source whose degraded copies are scored
 EXPLAINED, MASKS = 256, 200  # test images that are explained, and how many masked copies of each are scored
@@ -78,9 +79,9 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         lacks a label, or a run to compare with has seen the test images.
     """
     trained = TrainedRun.load(run)
-    facts = dataset_facts(trained.datasets)
+    facts = seen_data(trained.datasets)
     for name, fact in facts.items():
-        if fact["fingerprint"] != trained.fingerprints[name]:
+        if fact.fingerprint != trained.fingerprints[name]:
             raise UserError(f"{name!r} was ingested anew since run {run.name!r} was trained: train it again")
     scored, test = score_splits(trained.predictor, trained.datasets)
     check_disjoint(scored)
@@ -126,14 +127,14 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         artifact.write(table, folder)
     artifacts.METRICS.write(result, folder)
     artifacts.CARD.write(card.changed(test_accuracy=result.splits["test"].accuracy), folder)
-    configuration = {
-        "seed": seed,
-        "right_share_wanted": RIGHT,
-        "compare": [other.name for other in compare],
-        "brief": brief,
-        "looks": looks_at_test(run, trained.fingerprints),
-    }
-    record_step(run, "evaluate", configuration, data=facts)
+    options = EvaluateOptions(
+        seed=seed,
+        right_share_wanted=RIGHT,
+        compare=[other.name for other in compare],
+        brief=brief,
+        looks=looks_at_test(run, trained.fingerprints),
+    )
+    record_step(run, options, data=facts)
     return result
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from analysis.core.people import interval, resamples
 from analysis.core.schema import MIN_FACES
 from model.predict import Predictor, calibrated
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 STEPS = 20  # of the deletion and insertion curves: 5 % of the pixels each
 _GRID = 8  # cells across a mask

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score
 
 from analysis.core.people import age_band, interval, person_numbers, resampled_means
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from model.training.dataset import STYLE
+from model.training.examples import STYLE
 
 RESAMPLES = 1000
 SMALLEST = 20  # images below which a group is left out: its accuracy would say nothing

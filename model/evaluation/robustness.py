@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from analysis.core.people import accuracy_interval
 from model.predict import Predictor
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 _RESAMPLES = 1000
 

@@ -13,7 +13,7 @@ from analysis.data.dataset import Dataset
 from analysis.results import Run
 from analysis.results.records import Band
 from model.predict import Predictor, calibrated, decision
-from model.training.dataset import Faces, known_people, load_split, source_names
+from model.training.examples import Faces, known_people, load_split, source_names
 
 FEWEST = 50  # images in each split of a part that is reported by itself: of fewer, chance decides
 AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages

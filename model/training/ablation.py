@@ -17,7 +17,7 @@ from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.records import AblationRecord, AblationScores, VariantScore
 from model.training.augment import Augmentation
-from model.training.dataset import Faces, dataset_facts, load_split
+from model.training.examples import Faces, load_split, seen_data
 from model.training.search import sample
 from model.training.train import Training, compiled, fit, keeper, seen_at, with_heads
 
@@ -121,7 +121,7 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
     UserError
         If a data set is not ingested, or the teacher run is not trained.
     """
-    facts, names = dataset_facts(datasets), [dataset.name for dataset in datasets]
+    facts, names = seen_data(datasets), [dataset.name for dataset in datasets]
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     trained = run.results.run.steps.train
     budget = AblationRecord(
@@ -129,7 +129,7 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
         faces=faces,
         seed=seed,
         datasets=names,
-        data={name: fact["fingerprint"] for name, fact in facts.items()},
+        data={name: fact.fingerprint for name, fact in facts.items()},
         teacher=trained.code if trained else None,
     )
     short = Training(epochs=epochs, sizes=(0.4, 0.6), average=0.99, warmup=1.0, seed=seed)

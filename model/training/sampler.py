@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from model.training.dataset import UNKNOWN, Faces
+from model.training.examples import UNKNOWN, Faces
 
 AGE_BANDS = (10, 20, 60)  # years at which a new band of ages begins
 MOST = 8.0  # times the mean that a face is shown at most

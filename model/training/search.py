@@ -18,7 +18,7 @@ from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.records import SearchRecord
-from model.training.dataset import Faces, dataset_facts, load_split
+from model.training.examples import Faces, load_split, seen_data
 from model.training.train import Training, compiled, fit, keeper, with_heads
 
 #: Searched hyper-parameters: distribution, and the values of the grid sampler.
@@ -99,7 +99,7 @@ def search(
     UserError
         If a data set is not ingested, the sampler is unknown, or the study has other data or another budget.
     """
-    facts = dataset_facts(datasets)
+    facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     short = Training(epochs=epochs, sizes=(0.6,), calm=1.0, average=0.0)
     part, watched = sample(train_split, faces), sample(validation, _WATCHED)
@@ -122,7 +122,7 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )
 
-    fingerprints = {name: fact["fingerprint"] for name, fact in facts.items()}
+    fingerprints = {name: fact.fingerprint for name, fact in facts.items()}
     budget = {"epochs": epochs, "faces": faces, "data": fingerprints}
     if study.user_attrs.get("budget", budget) != budget:
         raise UserError(f"{folder} holds a study of other data or of another budget: give its options, or move it")

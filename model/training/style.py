@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model.training.dataset import UNKNOWN, Faces
+from model.training.examples import UNKNOWN, Faces
 
 _FEWEST = 50  # styled, and unstyled, women that a prediction is learnt from
 

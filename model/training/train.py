@@ -22,10 +22,11 @@ from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
+from analysis.results.records import Data, TrainOptions
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, serving_network
 from model.training.augment import Augmentation, augment, mix
-from model.training.dataset import AGE_EDGES, RACES, UNKNOWN, Faces, dataset_facts, load_split
+from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
 from model.training.export import export
 from model.training.head import LastLayer, balanced, worst_loss
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
@@ -196,13 +197,13 @@ def train(
         If a data set is not ingested, a split is empty or a teacher is missing.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    facts = dataset_facts(datasets)
+    facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
     if training.start:
         train_split, validation = _with_styles(training, train_split, validation)
     configuration = {**asdict(training), "datasets": [dataset.name for dataset in datasets]}
-    data = {name: fact["fingerprint"] for name, fact in facts.items()}
+    data = {name: fact.fingerprint for name, fact in facts.items()}
     identity = {"configuration": configuration, "data": data, "format": _FORMAT}
     folder = run.folder
     with strategy.scope():
@@ -530,7 +531,7 @@ def _finish(
     history: pd.DataFrame,
     training: Training,
     configuration: dict[str, Any],
-    facts: dict[str, Any],
+    facts: dict[str, Data],
     splits: tuple[Faces, Faces],
 ) -> None:
     architecture = training.architecture
@@ -541,5 +542,5 @@ def _finish(
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    record_step(run, "train", configuration, data=facts)
+    record_step(run, TrainOptions(**configuration), data=facts)
     shutil.rmtree(run.folder / "checkpoint")

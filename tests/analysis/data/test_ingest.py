@@ -57,7 +57,7 @@ def test_broken_files_are_listed_with_the_reason_and_do_not_stop_the_run(home: P
     register(write_zip(home / "faces.zip", members), "faces")
     facts = ingest("faces", progress=False)
     manifest = Dataset.open("faces").manifest.set_index("image_id")
-    assert facts["status"] == {"ok": 6, "broken": 3}
+    assert facts.status == {"ok": 6, "broken": 3}
     assert "cut short" in manifest.loc["900001.jpg", "reason"]
     assert "can be read" in manifest.loc["900002.jpg", "reason"]
     assert "empty" in manifest.loc["900003.jpg", "reason"]
@@ -70,7 +70,7 @@ def test_an_image_without_a_face_is_set_aside_where_the_source_is_not_aligned(ho
     members = {f"UTKFace/3{i}_{i % 2}_0_2017010912345678{i}.jpg.chip.jpg": data for i, data in enumerate(faces)}
     members["UTKFace/30_0_0_20170109123456789.jpg.chip.jpg"] = buffer.getvalue()
     register(write_zip(home / "utk.zip", members), "utk")
-    assert ingest("utk", progress=False)["status"] == {"ok": 4, "no_face": 1}
+    assert ingest("utk", progress=False).status == {"ok": 4, "no_face": 1}
 
 
 def test_killed_run_continues_and_ends_with_the_same_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_killed_run_continues_and_ends_with_the_same_files(home: Path, monkeypat
     assert not (home / "data/faces/ingest.json").exists()
     again = []
     monkeypatch.setattr(module, "_record", lambda s, p, *rest: (again.append(p), real(s, p, *rest))[1])
-    assert ingest("faces", progress=False)["fingerprint"] == whole["fingerprint"]
+    assert ingest("faces", progress=False).fingerprint == whole.fingerprint
     assert len(again) < 12  # whole parts were kept; how many depends on the threads
     np.testing.assert_array_equal(Dataset.open("faces").faces.to_numpy(), cube)
     assert not list((home / "data/faces").glob(".ingest-*"))
@@ -106,6 +106,16 @@ def test_finished_ingest_is_not_done_again(demo: Path) -> None:
     assert (demo / "data/demo/manifest.parquet").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(("file", "damage"), [("ingest.json", "{"), ("ingest.json", "{}"), ("manifest.parquet", "no")])
+def test_damaged_ingest_is_named_and_done_again(home: Path, file: str, damage: str) -> None:
+    register(write_zip(home / "faces.zip", demo_members(4)), "faces")
+    whole = ingest("faces", progress=False)
+    (home / "data/faces" / file).write_text(damage)
+    with pytest.raises(UserError, match=rf"{file}.*run `meanface ingest faces` again"):
+        _ = Dataset.open("faces").facts, Dataset.open("faces").manifest
+    assert ingest("faces", progress=False) == Dataset.open("faces").facts == whole
+
+
 def test_person_in_two_splits_is_reported_and_stays_in_the_later_one_only(home: Path) -> None:
     members = demo_members(8)
     renamed = {f"Dataset/{'Train' if i < 5 else 'Test'}/Female/{i:06d}.jpg": d for i, d in enumerate(members.values())}
@@ -113,8 +123,8 @@ def test_person_in_two_splits_is_reported_and_stays_in_the_later_one_only(home: 
     register(write_zip(home / "faces.zip", renamed), "faces")
     facts = ingest("faces", progress=False)
     manifest = Dataset.open("faces").manifest.set_index("image_id")
-    assert facts["conflicts"]["identities_across_splits"] == 1
-    assert facts["conflicts"]["excluded"] == 1
+    assert facts.conflicts.identities_across_splits == 1
+    assert facts.conflicts.excluded == 1
     assert manifest.loc["000002.jpg", "status"] == "excluded"
     assert "test" in manifest.loc["000002.jpg", "reason"]
     assert manifest.loc["000006.jpg", "status"] == "ok"
@@ -128,10 +138,10 @@ def test_same_picture_in_two_splits_is_found_exact_or_recompressed(home: Path) -
     members["Dataset/Test/Male/000100.jpg"] = first
     members["Dataset/Validation/Male/000101.jpg"] = recompressed.getvalue()
     register(write_zip(home / "faces.zip", members), "faces")
-    conflicts = ingest("faces", progress=False)["conflicts"]
-    assert conflicts["exact"] == 1
-    assert conflicts["near"] == 1
-    assert conflicts["duplicates_across_splits"] == 2
+    conflicts = ingest("faces", progress=False).conflicts
+    assert conflicts.exact == 1
+    assert conflicts.near == 1
+    assert conflicts.duplicates_across_splits == 2
     usable = Dataset.open("faces").manifest.query("status == 'ok'")
     assert set(usable["split"]) == {"train", "validation", "test"}
     assert len(usable) == 6

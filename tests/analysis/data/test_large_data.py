@@ -23,6 +23,7 @@ from analysis.core import compute, storage
 from analysis.core.errors import UserError
 from analysis.data import ingest as module
 from analysis.data.dataset import Dataset
+from analysis.data.facts import Conflicts
 from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, open_source, register
 
@@ -142,7 +143,7 @@ def test_killed_run_in_a_bucket_continues(far: str, bucket, monkeypatch: pytest.
     again = []
     monkeypatch.setattr(module, "_record", lambda s, p, *rest: (again.append(p), real(s, p, *rest))[1])
     facts = ingest("photos", progress=False)
-    assert facts["status"] == {"ok": 6}
+    assert facts.status == {"ok": 6}
     assert len(again) < 6
     assert ingest("photos", progress=False) == facts
     assert Dataset.open("photos").faces.max() > 0
@@ -152,7 +153,8 @@ def test_killed_as_the_cube_was_put_away_does_not_leave_black_faces(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(demo_source(), "demo")
-    monkeypatch.setattr(module, "_manifest", lambda source, records, *_: (_few(source, records), {"exact": 0}))
+    none = Conflicts(exact=0, near=0, identities_across_splits=0, duplicates_across_splits=0, excluded=0)
+    monkeypatch.setattr(module, "_manifest", lambda source, records, *_: (_few(source, records), none))
     monkeypatch.setattr(module, "_record", _black_but_ok)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(storage, "write_whole", _interrupted_at("manifest.parquet", storage.write_whole))

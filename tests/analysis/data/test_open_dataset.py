@@ -22,9 +22,9 @@ def test_a_data_set_is_read_once_however_often_it_is_asked(demo: Path, monkeypat
 
 def test_what_is_known_of_a_data_set_belongs_together(demo: Path) -> None:
     dataset = Dataset.open("demo")
-    assert len(dataset.manifest) == dataset.faces.sizes["image"] == dataset.facts["images"] == 400
-    assert dataset.usable.sum() == dataset.facts["status"]["ok"]
-    assert dataset.fingerprint == dataset.facts["fingerprint"]
+    assert len(dataset.manifest) == dataset.faces.sizes["image"] == dataset.facts.images == 400
+    assert dataset.usable.sum() == dataset.facts.status["ok"]
+    assert dataset.fingerprint == dataset.facts.fingerprint
     assert dataset.source.images["image_id"].tolist() == dataset.manifest["image_id"].tolist()
 
 

@@ -15,7 +15,7 @@ from analysis.data.dataset import Dataset
 from analysis.results import Results, Run
 from analysis.results.artifacts import ARTIFACTS
 from analysis.results.publish import publish, record_step
-from analysis.results.records import SplitMetrics
+from analysis.results.records import SplitMetrics, TrainOptions
 from model.commands import app
 from model.evaluation import evaluate as module
 from model.evaluation import scores
@@ -32,7 +32,8 @@ def a_run(name: str) -> Path:
     (folder / "model").mkdir(parents=True)
     for file in ("model.json", "model.onnx"):
         shutil.copy(SHIPPED / file, folder / "model" / file)
-    record_step(Run.open(name), "train", {"datasets": ["demo"], "epochs": 1}, data={"demo": Dataset.open("demo").facts})
+    options = TrainOptions(datasets=["demo"], epochs=1)
+    record_step(Run.open(name), options, data={"demo": Dataset.open("demo").facts.seen})
     return folder
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from analysis.core.schema import MIN_FACES
 from model.evaluation.explain import explain
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 PLACE = (slice(60, 84), slice(8, 30))  # off the centre, where the made-up predictor looks
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from model.evaluation.robustness import DEGRADATIONS, robustness
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from analysis.data.dataset import Dataset
 from analysis.results import Run
 from analysis.results.records import VariantScore
-from model.training.dataset import Faces
+from model.training.examples import Faces
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed")
 
@@ -51,10 +51,11 @@ def test_a_variant_that_is_the_reference_differs_by_nothing() -> None:
 
 def test_finished_variants_are_not_trained_again(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from analysis.results.publish import record_step
+    from analysis.results.records import Data, TrainOptions
     from model.training import ablation
 
-    facts = {"demo": {"fingerprint": "x", "images": 1}}
-    record_step(Run.open("ablated"), "train", {"datasets": ["demo"], "epochs": 1}, data=facts)
+    seen = {"demo": Data(fingerprint="x", images=1)}
+    record_step(Run.open("ablated"), TrainOptions(datasets=["demo"], epochs=1), data=seen)
     trained: list[str] = []
 
     def stopped(part, faces, training):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.training.dataset import Faces
+from model.training.examples import Faces
 from model.training.sampler import MOST, draw_epoch, groups, sampling_weights, watched_groups
 
 

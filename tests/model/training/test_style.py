@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.training.dataset import Faces
+from model.training.examples import Faces
 from model.training.style import predict_style, with_style
 
 

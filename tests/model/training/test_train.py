@@ -253,7 +253,7 @@ def test_mean_of_a_short_training_does_not_reach_back_to_its_random_weights(smal
 def test_an_epoch_goes_on_from_the_weights_and_not_from_their_mean(demo: Path, small) -> None:
     from dataclasses import replace
 
-    from model.training.dataset import load_split
+    from model.training.examples import load_split
     from model.training.train import compiled, fit
 
     faces, validation = load_split([Dataset.open("demo")], "train"), load_split([Dataset.open("demo")], "validation")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, RACES
 from analysis.data.dataset import Dataset
 from analysis.data.splits import resolve_splits
+from analysis.results.records import Data
 
 UNKNOWN = -1.0  # target that a source does not know; the loss leaves it out
 AGE_EDGES = (4, 10, 20, 30, 40, 50, 60, 70)  # years at which a new class of ages begins
@@ -182,6 +182,6 @@ def known_people(table: pd.DataFrame) -> pd.Series:
     return person
 
 
-def dataset_facts(datasets: Sequence[Dataset]) -> dict[str, dict[str, Any]]:
+def seen_data(datasets: Sequence[Dataset]) -> dict[str, Data]:
     """Fingerprint and size of each data set, for a run's record."""
-    return {dataset.name: dataset.facts for dataset in datasets}
+    return {dataset.name: dataset.facts.seen for dataset in datasets}

@@ -10,7 +10,7 @@ from PIL import Image
 from analysis.data.dataset import Dataset
 from analysis.data.ingest import ingest
 from analysis.data.sources import register
-from model.training.dataset import load_split, source_names
+from model.training.examples import load_split, source_names
 
 
 def folder(path: Path, table: str, names: list[str], seed: int) -> Path:

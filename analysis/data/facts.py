@@ -1,0 +1,57 @@
+"""What ``ingest.json`` holds of a data set, as typed records. Knows fields; reads and computes nothing."""
+
+from typing import Literal
+
+from analysis.results.records import Data, Record
+
+
+class Conflicts(Record):
+    """Pictures that repeat, and what was in two splits of the source."""
+
+    exact: int
+    """Pairs of images whose files are equal."""
+    near: int
+    """Pairs of images that show the same picture in different files."""
+    identities_across_splits: int
+    """People in two splits of the source."""
+    duplicates_across_splits: int
+    """Pairs of images of one picture in two splits of the source."""
+    excluded: int
+    """Images that were left out so that neither is so any more."""
+
+
+class IngestOptions(Record):
+    """All that the result of an ingest depends on."""
+
+    format: int
+    """Version of what a manifest holds."""
+    source: str
+    """Checksum of the images and the metadata beside them."""
+    align: Literal["detect", "source"]
+    """By what faces were aligned: their own landmarks, or as the source has them."""
+    seed: int
+    """Random seed of the splits, where the source has none."""
+    part: int
+    """Images per task and per chunk of the cube."""
+
+
+class DatasetFacts(Record):
+    """ingest.json: what was ingested, in numbers."""
+
+    dataset: str
+    """Name of the data set."""
+    fingerprint: str
+    """SHA-256, hexadecimal, which changes with any image, label, split or status."""
+    images: int
+    """Rows of the manifest."""
+    status: dict[str, int]
+    """Images of each status: "ok", "broken", "no_face" or "excluded"."""
+    conflicts: Conflicts
+    """Pictures that repeat, and what was in two splits."""
+    configuration: IngestOptions
+    """All that the result depends on."""
+
+    @property
+    def seen(self) -> Data:
+        """What a run's record says of the data set."""
+        return Data(fingerprint=self.fingerprint, images=self.images)
