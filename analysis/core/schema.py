@@ -1,13 +1,20 @@
 """What columns and values are called, and the rule on how many faces an average needs: each stands here, once."""
 
-LABELS = ("female", "male")  # as annotators perceived; a score of 1 means the second
-SPLITS = ("train", "validation", "test")  # by code of CelebA's list_eval_partition
-RACES = ("White", "Black", "Asian", "Indian", "Other")  # by UTKFace's code, as its annotators judged
-# From the first age up to, not including, the second.
-AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
-MIN_FACES = 16  # an average of fewer could show a person
+LABELS = ("female", "male")
+"""As annotators perceived; a score of 1 means the second."""
 
-# CelebA's own names and order; its fortieth attribute, Male, is the label.
+SPLITS = ("train", "validation", "test")
+"""By code of CelebA's list_eval_partition."""
+
+RACES = ("White", "Black", "Asian", "Indian", "Other")
+"""By UTKFace's code, as its annotators judged."""
+
+AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40, 60), "60+": (60, 200)}
+"""From the first age, in years, up to, not including, the second."""
+
+MIN_FACES = 16
+"""Fewest faces in an average that is published: one of fewer could show a person."""
+
 CELEBA_ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
     "Arched_Eyebrows",
@@ -49,3 +56,4 @@ CELEBA_ATTRIBUTES: tuple[str, ...] = (
     "Wearing_Necktie",
     "Young",
 )
+"""CelebA's own names and order; its fortieth attribute, Male, is the label."""

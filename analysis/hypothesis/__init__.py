@@ -1,4 +1,8 @@
 """Whether the average faces of women and men differ: the test, the effects, the controls and the verdict.
 
-Knows photos, people and labels; draws nothing. Start with `analysis.hypothesis.test`.
+Knows photos, people and labels; draws nothing. Start with `examine`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

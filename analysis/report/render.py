@@ -32,7 +32,8 @@ from analysis.core import paths, storage
 from analysis.core.errors import UserError
 
 _SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # what a renderer needs of the project
-_DRAWN_BY = "analysis"  # what the pages import, and what that imports in turn: all of it, in the project
+_DRAWN_BY = ("analysis", "dashboard", "model")  # what the pages import, or show the docstrings of
+_PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # whose versions show in a page
 _STAMP = "rendered.json"  # in the site: what it was rendered from
 _TIMEOUT = 300  # seconds a cell may take
 
@@ -97,15 +98,14 @@ def _fingerprint(results: Path) -> str:
     digest = hashlib.sha256()
     roots = [results, *(paths.PROJECT / name for name in _SOURCES)]
     found = [(root, sorted(root.rglob("*")) if root.is_dir() else [root]) for root in roots]
-    found.append((paths.PACKAGES, sorted((paths.PACKAGES / _DRAWN_BY).rglob("*.py"))))
+    code = [file for package in _DRAWN_BY for file in (paths.PACKAGES / package).rglob("*.py*")]
+    found.append((paths.PACKAGES, sorted(file for file in code if file.suffix in {".py", ".pyi"})))
     for root, files in found:
         for file in files:
             ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
             if file.is_file() and not ignored:
                 digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest() + "".join(
-        f" {name} {version(name)}" for name in ("bokeh", "holoviews", "hvplot", "smalldocs")
-    )
+    return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in _PACKAGES)
 
 
 def _environment(results: Path) -> dict[str, str]:

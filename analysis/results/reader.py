@@ -17,6 +17,9 @@ from analysis.results import artifacts
 class Results:
     """One run's stored results, each read and checked on first use.
 
+    Each attribute is named like the file that `analysis.results.artifacts` declares, and holds what is in it: a table
+    as a data frame, arrays as an xarray data set, a JSON file as its record of `analysis.results.records`.
+
     Parameters
     ----------
     folder

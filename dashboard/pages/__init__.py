@@ -1,4 +1,7 @@
-"""The explorer's pages, one module each, in the order of the navigation."""
+"""The explorer's pages, one module each, in the order of the navigation.
+
+A page's parameters are its state; it draws what `analysis.figures` makes. Start with `ExplorerPage`.
+"""
 
 from dashboard.pages.api import ApiPage
 from dashboard.pages.data import DataPage
@@ -7,4 +10,7 @@ from dashboard.pages.hypothesis import HypothesisPage
 from dashboard.pages.metrics import MetricsPage
 from dashboard.pages.predict import PredictPage
 
+__all__ = ["PAGES", "ApiPage", "DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage"]
+
 PAGES = (DataPage, FacesPage, HypothesisPage, MetricsPage, PredictPage, ApiPage)
+"""All pages, in the order of the navigation."""

@@ -1,4 +1,8 @@
 """What a trained model is worth: scores, calibration, curves, fairness, robustness, explanation, other sources.
 
-Knows the serving file and data sets; imports no TensorFlow. Start with `model.evaluation.evaluate`.
+Knows the serving file and data sets; imports no TensorFlow. Start with `evaluate`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,13 +16,16 @@ from synthetic import write_results
 from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.figures import answers
-from analysis.report import render
+from analysis.report import reference, render
 from analysis.results import Results
 
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
 PAGES = ["index", "summary", "data", "faces", "hypothesis"]
-PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
+PAGES += ["metrics", "training", "model-card", "predict", "api"]
+PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES), "reproduce"]
+CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]
+CODE += ["analysis/core/words.py", "analysis/data/__init__.pyi", "model/predict.py", "dashboard/api.py"]
 # By the server, beside the report.
 SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}
 
@@ -106,7 +109,8 @@ def a_site(folder: Path) -> Path:
 def test_every_page_of_the_project_is_tested() -> None:
     configuration = yaml.safe_load((paths.PROJECT / "_quarto.yml").read_text("utf-8"))
     assert configuration["project"]["render"] == [f"site/{name}.qmd" for name in PAGES]
-    linked = [item["href"] for item in configuration["website"]["navbar"]["left"]]
+    entries = [part for item in configuration["website"]["navbar"]["left"] for part in item.get("menu", [item])]
+    linked = [item["href"] for item in entries]
     assert linked == configuration["project"]["render"]
 
 
@@ -122,7 +126,7 @@ def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_of_a_page_resolve(name: str, pages: dict[str, Page], site: Path) -> None:
-    page = pages[name]
+    page, known = pages[name], {each.path.resolve(): each for each in pages.values()}
     for link in page.links:
         address, anchor = urldefrag(link)
         parts = urlsplit(address)
@@ -136,7 +140,7 @@ def test_links_of_a_page_resolve(name: str, pages: dict[str, Page], site: Path) 
         target = target / "index.html" if target.is_dir() else target
         assert target.exists(), link
         if anchor:
-            found = page if target == page.path else Page(target)
+            found = known.get(target.resolve()) or Page(target)
             assert unquote(anchor) in found.ids, link
 
 
@@ -210,17 +214,18 @@ def test_site_is_stale_once_its_results_change(results: Results, site: Path, tmp
     assert (site / "rendered.json").exists()
 
 
-@pytest.mark.parametrize("name", ["hypothesis/verdict.py", "averages/base.py", "figures/theme.py", "core/words.py"])
+@pytest.mark.parametrize("name", CODE)
 def test_site_is_stale_once_any_code_that_draws_it_changes(
     name: str, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(paths.PACKAGES / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("*.zip"))
+    for package in ("analysis", "dashboard", "model"):
+        shutil.copytree(paths.PACKAGES / package, tmp_path / package, ignore=shutil.ignore_patterns("*.zip"))
     monkeypatch.setattr(paths, "PACKAGES", tmp_path)
     site = tmp_path / "site"
     site.mkdir()
     (site / "rendered.json").write_text(json.dumps({"fingerprint": render._fingerprint(results.folder)}), "utf-8")
     assert not render.is_stale(results.folder, site)
-    with (tmp_path / "analysis" / name).open("a", encoding="utf-8") as module:
+    with (tmp_path / name).open("a", encoding="utf-8") as module:
         module.write("\nCHANGED = True\n")
     assert render.is_stale(results.folder, site)
 

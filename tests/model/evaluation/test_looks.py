@@ -7,6 +7,7 @@ import pytest
 
 from analysis.results import Run
 from analysis.results.publish import record_step
+from analysis.results.records import Data, EvaluateOptions, TrainOptions
 from model.evaluation.looks import looks_at_test
 
 DATA = {"a": "now"}
@@ -14,16 +15,17 @@ DATA = {"a": "now"}
 
 def trained(name: str, **options: object) -> Run:
     run = Run.open(name)
-    record_step(run, "train", {"datasets": ["a"], "epochs": 1, **options}, data=facts(DATA))
+    record_step(run, TrainOptions(datasets=["a"], epochs=1, **options), data=seen(DATA))
     return Run.open(name)
 
 
-def facts(data: dict[str, str]) -> dict[str, dict[str, object]]:
-    return {name: {"fingerprint": fingerprint, "images": 1} for name, fingerprint in data.items()}
+def seen(data: dict[str, str]) -> dict[str, Data]:
+    return {name: Data(fingerprint=fingerprint, images=1) for name, fingerprint in data.items()}
 
 
 def evaluated(run: Run, data: dict[str, str] = DATA, *, counted: bool = True) -> None:
-    record_step(run, "evaluate", {"looks": looks_at_test(run, data)} if counted else {}, data=facts(data))
+    options = EvaluateOptions(looks=looks_at_test(run, data)) if counted else EvaluateOptions()
+    record_step(run, options, data=seen(data))
 
 
 @pytest.mark.usefixtures("home")

@@ -1,0 +1,12 @@
+from . import averages, core, data, figures, hypothesis, report, results, study
+
+__all__ = [
+    "averages",
+    "core",
+    "data",
+    "figures",
+    "hypothesis",
+    "report",
+    "results",
+    "study",
+]

@@ -1,0 +1,3 @@
+from . import reference, render
+
+__all__ = ["reference", "render"]

@@ -1,0 +1,22 @@
+from . import calibration, cells, cross_source, curves, evaluate, explain, fairness, paired, robustness, scores
+from .looks import looks_at_test
+from .middle import middle_scores
+from .robustness import Degradation
+from .scores import TrainedRun
+
+__all__ = [
+    "Degradation",
+    "TrainedRun",
+    "calibration",
+    "cells",
+    "cross_source",
+    "curves",
+    "evaluate",
+    "explain",
+    "fairness",
+    "looks_at_test",
+    "middle_scores",
+    "paired",
+    "robustness",
+    "scores",
+]

@@ -1,0 +1,29 @@
+from . import architecture, augment, export, head, quantise, sampler, search, strategies, style, train
+from .ablation import Variant, ablate, variants
+from .architecture import Architecture
+from .augment import Augmentation
+from .examples import Faces, known_people, load_split, source_names
+from .train import Training
+
+__all__ = [
+    "Architecture",
+    "Augmentation",
+    "Faces",
+    "Training",
+    "Variant",
+    "ablate",
+    "architecture",
+    "augment",
+    "export",
+    "head",
+    "known_people",
+    "load_split",
+    "quantise",
+    "sampler",
+    "search",
+    "source_names",
+    "strategies",
+    "style",
+    "train",
+    "variants",
+]
