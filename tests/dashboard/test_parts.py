@@ -2,53 +2,61 @@
 
 import asyncio
 import re
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from types import SimpleNamespace
 
-import holoviews as hv
 import pandas as pd
-import panel as pn
-import panel_material_ui as pmui
-import param
 import pytest
+from shown import panel, parts_of
 
-import analysis.figures.theme  # noqa: F401 - makes Bokeh the backend
+import dashboard
 from analysis.core.errors import UserError
-from dashboard import parts
-from dashboard.api import Face
-from dashboard.parts import View
 from model.batch import COLUMNS
 from model.predict import FacePrediction
 
 
-class Page(pn.viewable.Viewer):
-    """A page with two parameters."""
+@cache
+def page_class():
+    import panel as pn
+    import param
 
-    a = param.Integer(1)
-    b = param.Integer(1)
-    results = SimpleNamespace(numbers=[1, 2, 3])
+    import analysis.figures.theme  # noqa: F401 - makes Bokeh the backend
 
-    @param.depends("a")
-    def made(self):
-        if self.a < 0:
-            raise UserError("run `meanface study`")
-        return parts.text(f"a is {self.a}")
+    class Page(pn.viewable.Viewer):
+        """A page with two parameters."""
 
-    def fixed(self):
-        return parts.text("fixed")
+        a = param.Integer(1)
+        b = param.Integer(1)
+        results = SimpleNamespace(numbers=[1, 2, 3])
 
-    @parts.or_notice
-    @param.depends("a")
-    def decorated(self):
-        return self.made()
+        @param.depends("a")
+        def made(self):
+            if self.a < 0:
+                raise UserError("run `meanface study`")
+            return dashboard.parts.text(f"a is {self.a}")
 
-    @param.depends("b")
-    def doubled(self):
-        return 2 * self.b
+        def fixed(self):
+            return dashboard.parts.text("fixed")
 
-    @property
-    def missing(self):
-        raise UserError("run `meanface train`")
+        @dashboard.parts.or_notice
+        @param.depends("a")
+        def decorated(self):
+            return self.made()
+
+        @param.depends("b")
+        def doubled(self):
+            return 2 * self.b
+
+        @property
+        def missing(self):
+            raise UserError("run `meanface train`")
+
+    return Page
+
+
+def Page(**params):
+    """An instance of it."""
+    return page_class()(**params)
 
 
 def wrapped(make):
@@ -63,6 +71,9 @@ def wrapped(make):
 
 def waiting(page, how):
     """A function that makes a part of ``page`` and depends on its ``a``."""
+    import panel as pn
+
+    parts = dashboard.parts
     return {
         "method": lambda: page.made,
         "decorated method": lambda: page.decorated,
@@ -88,7 +99,7 @@ WAYS = (
 @pytest.mark.parametrize("how", WAYS)
 def test_lambdas_and_wrapped_methods_keep_what_they_depend_on(how):
     page = Page()
-    assert parts.dependencies(waiting(page, how)) == [page.param.a]
+    assert dashboard.parts.dependencies(waiting(page, how)) == [page.param.a]
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -96,7 +107,7 @@ def test_a_part_shown_later_is_made_again_when_what_it_depends_on_changes(how):
     page = Page()
 
     async def walk():
-        shown = parts.later(waiting(page, how))
+        shown = dashboard.parts.later(waiting(page, how))
         return await value_of(shown), setattr(page, "a", 5), await value_of(shown)
 
     first, _, second = asyncio.run(walk())
@@ -106,27 +117,27 @@ def test_a_part_shown_later_is_made_again_when_what_it_depends_on_changes(how):
 @pytest.mark.parametrize("how", ["method or notice", "decorated method"])
 def test_panel_itself_follows_a_part_or_notice(how):
     page = Page()
-    shown = pn.panel(waiting(page, how))
+    shown = panel(waiting(page, how))
     shown.get_root()
     page.a = -1
-    assert [notice.object for notice in shown.select(pmui.Alert)] == ["run `meanface study`"]
+    assert [notice.object for notice in parts_of(shown, "Alert")] == ["run `meanface study`"]
     page.a = 3
-    assert [pane.object for pane in shown.select(pn.pane.Markdown)] == ["a is 3"]
+    assert [pane.object for pane in parts_of(shown, "Markdown")] == ["a is 3"]
 
 
 def test_a_lambda_depends_on_the_parameters_named_with_it():
     page = Page()
-    shown = parts.later(lambda: [page.made()], page.param.a)
-    assert parts.dependencies(shown.object) == [page.param.a]
+    shown = dashboard.parts.later(lambda: [page.made()], page.param.a)
+    assert dashboard.parts.dependencies(shown.object) == [page.param.a]
 
 
 def test_a_method_without_dependencies_is_made_once():
-    assert parts.dependencies(Page().fixed) == []
+    assert dashboard.parts.dependencies(Page().fixed) == []
 
 
 def test_a_missing_result_is_a_notice_in_place_of_the_part():
-    notice = parts.or_notice(Page(a=-1).made)()
-    assert isinstance(notice, pmui.Alert)
+    notice = dashboard.parts.or_notice(Page(a=-1).made)()
+    assert type(notice).__name__ == "Alert"
     assert notice.object == "run `meanface study`"
 
 
@@ -136,43 +147,51 @@ async def value_of(shown):
 
 
 def curve(numbers, factor):
+    import holoviews as hv
+
     return hv.Curve([factor * number for number in numbers])
 
 
 def test_a_view_draws_and_reads_parameters_methods_and_results_by_name():
     page = Page(b=4)
-    view = View("Title", curve, lambda factor: f"times {factor}", "numbers doubled", "doubled")
+    view = dashboard.parts.View("Title", curve, lambda factor: f"times {factor}", "numbers doubled", "doubled")
     drawn = view.show(page)
-    (pane,) = drawn.select(pn.pane.HoloViews)
+    (pane,) = parts_of(drawn, "HoloViews")
     assert pane.object.dimension_values(1).tolist() == [8, 16, 24]
-    assert [text.object for text in drawn.select(pn.pane.Markdown)] == ["times 8"]
+    assert [text.object for text in parts_of(drawn, "Markdown")] == ["times 8"]
 
 
 def test_a_view_depends_on_the_parameters_that_its_arguments_depend_on():
     page = Page()
-    of_both = View("", curve, str, "numbers doubled", "a").later(page)
-    assert {parameter.name for parameter in parts.dependencies(of_both.object)} == {"a", "b"}
-    of_results = View("", curve, None, "numbers missing").later(page)
-    assert parts.dependencies(of_results.object) == []
+    of_both = dashboard.parts.View("", curve, str, "numbers doubled", "a").later(page)
+    assert {parameter.name for parameter in dashboard.parts.dependencies(of_both.object)} == {"a", "b"}
+    of_results = dashboard.parts.View("", curve, None, "numbers missing").later(page)
+    assert dashboard.parts.dependencies(of_results.object) == []
 
 
 def test_views_without_a_title_stand_in_the_section_before(monkeypatch):
-    monkeypatch.setattr(View, "later", lambda view, page: parts.text(view.needs))
-    views = [View("One", curve, None, "a"), View("", curve, None, "b"), View("Two", curve, None, "c", about="why")]
-    said = [[pane.object.strip() for pane in part.select(pn.pane.Markdown)] for part in parts.sections(None, views)]
+    monkeypatch.setattr(dashboard.parts.View, "later", lambda view, page: dashboard.parts.text(view.needs))
+    views = [
+        dashboard.parts.View("One", curve, None, "a"),
+        dashboard.parts.View("", curve, None, "b"),
+        dashboard.parts.View("Two", curve, None, "c", about="why"),
+    ]
+    said = [
+        [pane.object.strip() for pane in parts_of(part, "Markdown")] for part in dashboard.parts.sections(None, views)
+    ]
     assert said == [["## One", "a", "b"], ["## Two\n\nwhy", "c"]]
 
 
 def test_a_table_names_its_rows_escapes_cells_and_cuts_no_sentence():
     frame = pd.DataFrame({"Answer": ["<b>", "x" * 200]}, index=pd.Index(["first", "second"], name="Question"))
-    markup = parts.table(frame).object
+    markup = dashboard.parts.table(frame).object
     assert re.findall("<th>(.*?)</th>", markup) == ["Question", "Answer", "first", "second"]
     assert "&lt;b&gt;" in markup and "x" * 200 in markup
-    unnamed = parts.table(frame.rename_axis(index=None), numbers=True).object
+    unnamed = dashboard.parts.table(frame.rename_axis(index=None), numbers=True).object
     assert "<th></th>" not in unnamed and 'class="dataframe numbers"' in unnamed
 
 
 def test_the_fields_of_a_face_are_the_same_in_prediction_api_and_report():
     fields = list(FacePrediction.__dataclass_fields__)
-    assert list(Face.model_fields) == fields
+    assert list(dashboard.api.Face.model_fields) == fields
     assert list(COLUMNS) == ["file", *fields, "error"]

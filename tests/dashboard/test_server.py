@@ -17,9 +17,8 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
+import dashboard
 from analysis.results import Results
-from dashboard import parts, server, sessions
-from dashboard.pages.data import DataPage
 
 PAGES = ("/explore", "/explore/faces", "/explore/hypothesis", "/explore/metrics", "/explore/predict", "/explore/api")
 BROWSER = {"accept": "text/html"}
@@ -44,16 +43,18 @@ def test_every_page_of_the_explorer_is_served_and_loads_from_this_server_alone(c
 
 
 def test_every_page_links_the_theme_once_under_a_name_that_changes_with_it(client):
-    assert client.get("/explore").text.count(f'<link rel="stylesheet" href="{parts.THEME_CSS}">') == 1
-    theme = client.get(parts.THEME_CSS)
+    assert client.get("/explore").text.count(f'<link rel="stylesheet" href="{dashboard.parts.THEME_CSS}">') == 1
+    theme = client.get(dashboard.parts.THEME_CSS)
     assert theme.headers["content-type"].startswith("text/css")
     assert "immutable" in theme.headers["cache-control"]
-    assert hashlib.sha256(theme.content).hexdigest().startswith(parts.THEME_CSS.split("?")[1])
+    assert hashlib.sha256(theme.content).hexdigest().startswith(dashboard.parts.THEME_CSS.split("?")[1])
 
 
 def test_a_result_that_cannot_be_read_is_logged_and_a_missing_one_is_not(tmp_path, monkeypatch, caplog):
     def fail(artifact, run):
         raise ValueError("not a table")
+
+    from dashboard import server
 
     monkeypatch.setattr(type(Results.groups), "read", fail)
     server._read(Results(tmp_path))
@@ -62,6 +63,8 @@ def test_a_result_that_cannot_be_read_is_logged_and_a_missing_one_is_not(tmp_pat
 
 
 def test_results_are_read_ahead_of_the_first_visitor(results):
+    from dashboard import server
+
     fresh = Results(results.folder)
     server._read(fresh)
     assert {"metrics", "study", "groups", "average_faces"} <= set(vars(fresh))
@@ -102,21 +105,21 @@ def test_an_address_of_no_page_of_the_explorer_is_not_found(client, nowhere):
 
 
 def test_explorer_and_api_work_before_the_report_is_rendered(results, tmp_path):
-    opened = TestClient(server.create_app(results.folder, tmp_path / "later", FakePredictor()))
+    opened = TestClient(dashboard.create_app(results.folder, tmp_path / "later", FakePredictor()))
     assert opened.get("/").status_code == 404
     assert opened.get("/explore").status_code == 200
     assert opened.get("/healthz").status_code == 200
 
 
 def test_the_model_is_loaded_when_the_app_starts(results, site, monkeypatch):
-    monkeypatch.setattr(server.Predictor, "load", lambda folder, threads: FakePredictor())
-    with TestClient(server.create_app(results.folder, site)) as opened:
+    monkeypatch.setattr("dashboard.server.Predictor.load", lambda folder, threads: FakePredictor())
+    with TestClient(dashboard.create_app(results.folder, site)) as opened:
         opened.app.state.loading.result()
         assert opened.get("/healthz").status_code == 200
 
 
 def test_a_missing_model_is_told_in_one_line(tmp_path, site):
-    with TestClient(server.create_app(tmp_path, site)) as opened:
+    with TestClient(dashboard.create_app(tmp_path, site)) as opened:
         opened.app.state.loading.result()
         assert "meanface" in opened.get("/healthz").json()["detail"]
 
@@ -125,8 +128,8 @@ def test_a_page_that_fails_shows_no_stack_trace(results, site, monkeypatch, capl
     def fail(shared):
         raise RuntimeError("inner detail")
 
-    monkeypatch.setattr(DataPage, "serve", fail)
-    opened = TestClient(server.create_app(results.folder, site, FakePredictor()))
+    monkeypatch.setattr(dashboard.pages.DataPage, "serve", fail)
+    opened = TestClient(dashboard.create_app(results.folder, site, FakePredictor()))
     page = opened.get("/explore")
     assert page.status_code == 200
     assert "Traceback" not in page.text
@@ -149,7 +152,7 @@ def test_a_session_ends_when_its_browser_leaves(client):
     [("http://testserver", True), (None, True), ("http://proxy.example", True), ("https://elsewhere.example", False)],
 )
 def test_only_pages_of_this_server_and_named_origins_open_sessions(results, site, origin, let_in):
-    app = server.create_app(results.folder, site, FakePredictor(), allowed_origins=["proxy.example"])
+    app = dashboard.create_app(results.folder, site, FakePredictor(), allowed_origins=["proxy.example"])
     opened = TestClient(app)
     headers = {"origin": origin} if origin else {}
     given = token(opened)
@@ -166,6 +169,8 @@ def test_only_pages_of_this_server_and_named_origins_open_sessions(results, site
 
 
 def test_a_message_that_cannot_be_read_is_logged_without_its_content(caplog):
+    from dashboard import sessions
+
     sessions.install()
     log = logging.getLogger("bokeh_fastapi.handler")
     log.error("Unhandled exception receiving a message: %r: %r", ValueError("x"), b"bytes of a photo")

@@ -1,12 +1,11 @@
 """Charts of the data study: what they say follows from the numbers, and what is unknown is told."""
 
-import holoviews as hv
 import pandas as pd
 import pytest
 from synthetic import write_results
 
+from analysis import figures
 from analysis.core.errors import UserError
-from analysis.figures import cooccurrence, doubts, duplicates, identities, samples
 from analysis.results import Results
 
 
@@ -17,9 +16,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def test_matrix_has_a_cell_for_every_pair_and_reading_names_the_extremes(results: Results) -> None:
     found = results.cooccurrence
-    cells = cooccurrence.cooccurrence_matrix(found, "metadata").dframe()
+    cells = figures.cooccurrence.cooccurrence_matrix(found, "metadata").dframe()
     assert len(cells) == 40 * 39
-    reading = cooccurrence.cooccurrence_reading(found, "metadata")
+    reading = figures.cooccurrence.cooccurrence_reading(found, "metadata")
     assert "5,000 images" in reading
     plain = found[(found["scope"] == "metadata") & (found["first"] != "Male") & (found["second"] != "Male")]
     assert f"φ = +{plain['phi'].max():.2f}" in reading
@@ -27,29 +26,31 @@ def test_matrix_has_a_cell_for_every_pair_and_reading_names_the_extremes(results
 
 def test_people_reading_adds_up(results: Results) -> None:
     found = results.identities.query("scope == 'metadata'")
-    reading = identities.images_per_person_reading(results.identities, "metadata")
+    reading = figures.identities.images_per_person_reading(results.identities, "metadata")
     assert reading.startswith(f"5,000 images of {found.people.sum():,} people")
     several = found[found.images > 1]
-    mixed = identities.mixed_labels_reading(results.identities, "metadata")
+    mixed = figures.identities.mixed_labels_reading(results.identities, "metadata")
     assert mixed.startswith(f"{several['mixed_people'].sum():,} of {several['people'].sum():,} people")
     assert f"{several['minority_images'].sum():,} of their" in mixed
 
 
 def test_duplicates_reading_counts_copies_that_disagree(results: Results) -> None:
-    assert duplicates.repeated_pictures_reading(results.duplicates, 1000) == (
+    assert figures.duplicates.repeated_pictures_reading(results.duplicates, 1000) == (
         "5 of 1,000 images duplicate an earlier one (1 byte for byte): 1 in another split, 2 with another identity, 1 "
         "with the other label."
     )
     none = results.duplicates.iloc[:0]
-    assert duplicates.repeated_pictures_reading(none, 1000) == "None of the 1,000 images duplicates another."
-    duplicates.repeated_pictures(none)
+    assert figures.duplicates.repeated_pictures_reading(none, 1000) == "None of the 1,000 images duplicates another."
+    figures.duplicates.repeated_pictures(none)
 
 
 def test_suspected_labels_are_ordered_and_counted(results: Results) -> None:
-    reading = doubts.doubted_shares_reading(results.doubts, results.study.label_noise)
+    import holoviews as hv
+
+    reading = figures.doubts.doubted_shares_reading(results.doubts, results.study.label_noise)
     assert "names 12 (7 labelled female, 5 male)" in reading
     assert "attribute “blurry”: 8.0" in reading
-    names = hv.renderer("bokeh").get_plot(doubts.doubted_shares(results.doubts)).state.y_range.factors
+    names = hv.renderer("bokeh").get_plot(figures.doubts.doubted_shares(results.doubts)).state.y_range.factors
     assert names[::-1][:4] == [
         "all faces",
         "labelled female",
@@ -59,19 +60,19 @@ def test_suspected_labels_are_ordered_and_counted(results: Results) -> None:
 
 
 def test_samples_say_how_many_faces_are_in_each(results: Results) -> None:
-    html = samples.sample_faces(results.samples, "female").data
+    html = figures.samples.sample_faces(results.samples, "female").data
     assert html.count("<img") == 3
     assert "Composite of 20 faces labelled female" in html
-    assert "20 to 24 people" in samples.sample_faces_reading(results.samples)
-    assert "too few" in samples.sample_faces_reading(results.samples.isel(picture=[]))
+    assert "20 to 24 people" in figures.samples.sample_faces_reading(results.samples)
+    assert "too few" in figures.samples.sample_faces_reading(results.samples.isel(picture=[]))
 
 
 def test_unknown_attributes_and_identities_are_told(results: Results) -> None:
     empty = pd.DataFrame(columns=results.identities.columns)
     with pytest.raises(UserError, match="identity file"):
-        identities.images_per_person(empty)
+        figures.identities.images_per_person(empty)
     with pytest.raises(UserError, match="attribute file"):
-        cooccurrence.cooccurrence_matrix(results.cooccurrence.iloc[:0])
+        figures.cooccurrence.cooccurrence_matrix(results.cooccurrence.iloc[:0])
     single = results.identities[results.identities["images"] == 1]
     with pytest.raises(UserError, match="two images"):
-        identities.mixed_labels(single.assign(scope="images"), "images")
+        figures.identities.mixed_labels(single.assign(scope="images"), "images")

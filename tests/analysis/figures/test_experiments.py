@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import holoviews as hv
 import pandas as pd
 import pytest
 from synthetic import write_results
 
-from analysis.figures import experiments
+from analysis import figures
 from analysis.results import Results
 
 
@@ -17,7 +16,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_ablation_draws_every_variant_but_the_reference_on_every_data_set(results: Results) -> None:
-    chart = experiments.ablation_chart(results.ablation)
+    import holoviews as hv
+
+    chart = figures.experiments.ablation_chart(results.ablation)
     points = [element for element in chart if isinstance(element, hv.Points)]
     assert len(points) == 2
     assert all(len(each) == 4 for each in points)
@@ -25,7 +26,7 @@ def test_ablation_draws_every_variant_but_the_reference_on_every_data_set(result
 
 
 def test_ablation_reading_names_the_largest_loss_and_gain(results: Results) -> None:
-    reading = experiments.ablation_reading(results.ablation, results.ablation_budget)
+    reading = figures.experiments.ablation_reading(results.ablation, results.ablation_budget)
     assert "“no augmentation” (−6.0 points" in reading
     assert "“wider” (+0.4)" in reading
     assert "another seed alone moves accuracy by up to 0.2 points" in reading
@@ -35,18 +36,20 @@ def test_ablation_reading_names_the_largest_loss_and_gain(results: Results) -> N
 def test_ablation_reading_follows_the_table(results: Results) -> None:
     changed = results.ablation.copy()
     changed.loc[changed["variant"] == "no heads", ["difference", "low", "high"]] = [-0.2, -0.25, -0.15]
-    assert "“no heads” (−20.0 points" in experiments.ablation_reading(changed, results.ablation_budget)
+    assert "“no heads” (−20.0 points" in figures.experiments.ablation_reading(changed, results.ablation_budget)
 
 
 def test_table_lists_the_reference_and_all_that_was_tried(results: Results) -> None:
-    table = experiments.ablation_table(results.ablation)
+    table = figures.experiments.ablation_table(results.ablation)
     assert table.index.tolist() == list(dict.fromkeys(results.ablation["variant"]))
     assert table.loc["defaults", "other: change (95 % interval)"] == "–"
     assert table.loc["no augmentation", "other: change (95 % interval)"] == "−6.0 (−7.0 to −5.0)"
 
 
 def test_every_trial_is_a_line_and_the_best_lies_on_top(results: Results) -> None:
-    chart = experiments.parallel_coordinates(results.search)
+    import holoviews as hv
+
+    chart = figures.experiments.parallel_coordinates(results.search)
     lines = next(element for element in chart if isinstance(element, hv.Contours))
     assert len(lines) == 20
     losses = [line["loss"] for line in lines.data]
@@ -55,14 +58,16 @@ def test_every_trial_is_a_line_and_the_best_lies_on_top(results: Results) -> Non
 
 
 def test_search_readings_name_budget_importance_and_best_trial(results: Results) -> None:
-    reading = experiments.importance_reading(results.search_record)
+    import holoviews as hv
+
+    reading = figures.experiments.importance_reading(results.search_record)
     assert "20 trials of 3 epochs on 800 faces" in reading
     assert reading.index("learning rate") < reading.index("batch size") < reading.index("light")
     best = results.search.loc[results.search["value"].idxmin()]
-    told = experiments.parallel_coordinates_reading(results.search, results.search_record)
+    told = figures.experiments.parallel_coordinates_reading(results.search, results.search_record)
     assert f"number {int(best['trial'])}" in told
     assert "5 of 20 were stopped early" in told
-    hv.renderer("bokeh").get_plot(experiments.importance_chart(results.search_record))
+    hv.renderer("bokeh").get_plot(figures.experiments.importance_chart(results.search_record))
 
 
 def test_a_run_without_experiments_says_so(results: Results, tmp_path: Path) -> None:

@@ -5,33 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import holoviews as hv
 import numpy as np
 import pandas as pd
 import pytest
-from bokeh.models import ColorBar, Plot
 from synthetic import write_results
 
+from analysis import figures
 from analysis.core.errors import UserError
 from analysis.core.words import percent
-from analysis.figures import (
-    attributes,
-    cooccurrence,
-    curves,
-    doubts,
-    duplicates,
-    explanation,
-    faces,
-    fairness,
-    identities,
-    labels,
-    metrics,
-    quality,
-    robustness,
-    tables,
-    training,
-)
-from analysis.figures.html import figure_html, table_html
 from analysis.results import Results
 from analysis.results.records import Band
 
@@ -41,54 +22,58 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return write_results(tmp_path_factory.mktemp("figures") / "run")
 
 
-def model_of(figure: hv.core.Dimensioned) -> Any:
+def model_of(figure: Any) -> Any:
+    import holoviews as hv
+
     return hv.renderer("bokeh").get_plot(figure).state
 
 
-def plots_of(figure: hv.core.Dimensioned) -> list[Plot]:
+def plots_of(figure: Any) -> list[Any]:
+    from bokeh.models import Plot
+
     model = model_of(figure)
     return [model] if isinstance(model, Plot) else list(model.select({"type": Plot}))
 
 
-CHARTS: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
-    "labels": lambda r: labels.label_counts(r.labels),
-    "attributes": lambda r: attributes.attribute_prevalence(r.attributes),
-    "metadata": lambda r: attributes.attribute_prevalence(r.attributes, "metadata"),
-    "together": lambda r: cooccurrence.cooccurrence_matrix(r.cooccurrence),
-    "images of each": lambda r: identities.images_per_person(r.identities, "metadata"),
-    "labels of each": lambda r: identities.mixed_labels(r.identities, "metadata"),
-    "duplicates": lambda r: duplicates.repeated_pictures(r.duplicates),
-    "doubts": lambda r: doubts.doubted_shares(r.doubts),
-    "brightness": lambda r: quality.quality_histogram(r.quality, "brightness"),
-    "contrast": lambda r: quality.quality_histogram(r.quality, "contrast"),
-    "sharpness": lambda r: quality.quality_histogram(r.quality, "sharpness"),
-    "width": lambda r: quality.quality_histogram(r.quality, "width"),
-    "training": lambda r: training.training_history(r.history),
-    "confusion": lambda r: metrics.confusion_matrix(r.metrics, "test"),
-    "reliability": lambda r: metrics.reliability_diagram(r.metrics, "test", metrics.sources(r.metrics)),
-    "roc": lambda r: curves.roc_curve(r.curves, "test", metrics.sources(r.metrics)),
-    "precision": lambda r: curves.precision_recall_curve(r.curves, "test", ["synthetic"], "female"),
-    "scores": lambda r: metrics.score_distribution(r.predictions, "test", r.metrics.band, "synthetic"),
-    "people": lambda r: fairness.group_gaps(r.groups),
-    "gaps by attribute": lambda r: fairness.group_gaps(r.groups, people=False),
-    "faithfulness": lambda r: explanation.faithfulness(r.explanation),
+CHARTS: dict[str, Callable[[Results], Any]] = {
+    "labels": lambda r: figures.labels.label_counts(r.labels),
+    "attributes": lambda r: figures.attributes.attribute_prevalence(r.attributes),
+    "metadata": lambda r: figures.attributes.attribute_prevalence(r.attributes, "metadata"),
+    "together": lambda r: figures.cooccurrence.cooccurrence_matrix(r.cooccurrence),
+    "images of each": lambda r: figures.identities.images_per_person(r.identities, "metadata"),
+    "labels of each": lambda r: figures.identities.mixed_labels(r.identities, "metadata"),
+    "duplicates": lambda r: figures.duplicates.repeated_pictures(r.duplicates),
+    "doubts": lambda r: figures.doubts.doubted_shares(r.doubts),
+    "brightness": lambda r: figures.quality.quality_histogram(r.quality, "brightness"),
+    "contrast": lambda r: figures.quality.quality_histogram(r.quality, "contrast"),
+    "sharpness": lambda r: figures.quality.quality_histogram(r.quality, "sharpness"),
+    "width": lambda r: figures.quality.quality_histogram(r.quality, "width"),
+    "training": lambda r: figures.training.training_history(r.history),
+    "confusion": lambda r: figures.metrics.confusion_matrix(r.metrics, "test"),
+    "reliability": lambda r: figures.metrics.reliability_diagram(r.metrics, "test", figures.metrics.sources(r.metrics)),
+    "roc": lambda r: figures.curves.roc_curve(r.curves, "test", figures.metrics.sources(r.metrics)),
+    "precision": lambda r: figures.curves.precision_recall_curve(r.curves, "test", ["synthetic"], "female"),
+    "scores": lambda r: figures.metrics.score_distribution(r.predictions, "test", r.metrics.band, "synthetic"),
+    "people": lambda r: figures.fairness.group_gaps(r.groups),
+    "gaps by attribute": lambda r: figures.fairness.group_gaps(r.groups, people=False),
+    "faithfulness": lambda r: figures.explanation.faithfulness(r.explanation),
     **{
-        f"robust to {name}": lambda r, name=name: robustness.accuracy_curve(r.robustness, name)
+        f"robust to {name}": lambda r, name=name: figures.robustness.accuracy_curve(r.robustness, name)
         for name in ("blur", "noise", "JPEG quality", "resolution", "rotation", "occlusion", "brightness")
     },
 }
-PICTURES: dict[str, Callable[[Results], hv.core.Dimensioned]] = {
-    "average": lambda r: faces.average_faces(r.average_faces),
-    "spread": lambda r: faces.spread_faces(r.average_faces),
-    "difference": lambda r: faces.difference_map(r.average_faces),
-    "heat": lambda r: explanation.heat_maps(r.explanation),
+PICTURES: dict[str, Callable[[Results], Any]] = {
+    "average": lambda r: figures.faces.average_faces(r.average_faces),
+    "spread": lambda r: figures.faces.spread_faces(r.average_faces),
+    "difference": lambda r: figures.faces.difference_map(r.average_faces),
+    "heat": lambda r: figures.explanation.heat_maps(r.explanation),
 }
 FIGURES = CHARTS | PICTURES
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_is_offline_html_with_caption_and_alternative_text(name: str, results: Results) -> None:
-    html = figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
+    html = figures.html.figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
     assert html.startswith("<figure") and html.endswith("</figure>")
     assert "<figcaption>p &lt; 0.05 &amp; more</figcaption>" in html
     assert 'aria-label="A &quot;chart&quot;"' in html
@@ -106,7 +91,7 @@ def test_figure_asks_a_question_that_fits_a_phone(name: str, results: Results) -
 def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
     plots = plots_of(FIGURES[name](results))
     assert all(plot.sizing_mode in ("stretch_width", "scale_width") for plot in plots)
-    html = figure_html(FIGURES[name](results), "", "").data
+    html = figures.html.figure_html(FIGURES[name](results), "", "").data
     for part in ("background_fill_alpha", "border_fill_alpha"):
         assert len(re.findall(rf'"{part}":0\b', html)) >= len(plots), part
 
@@ -126,6 +111,8 @@ def test_chart_tells_exact_values_on_hover(name: str, results: Results) -> None:
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_picture_keeps_the_shape_of_the_face(name: str, results: Results) -> None:
+    import holoviews as hv
+
     (plot,) = plots_of(PICTURES[name](results))
     assert plot.match_aspect and plot.sizing_mode == "scale_width"
     (left, bottom, right, top) = next(iter(PICTURES[name](results).traverse(lambda e: e.bounds.lbrt(), [hv.Raster])))
@@ -133,6 +120,8 @@ def test_picture_keeps_the_shape_of_the_face(name: str, results: Results) -> Non
 
 
 def test_maps_are_centred_at_zero(results: Results) -> None:
+    from bokeh.models import ColorBar
+
     (plot,) = plots_of(PICTURES["difference"](results))
     (bar,) = plot.select({"type": ColorBar})
     assert bar.color_mapper.low == -bar.color_mapper.high
@@ -140,114 +129,117 @@ def test_maps_are_centred_at_zero(results: Results) -> None:
 
 
 def test_picture_is_upright(results: Results) -> None:
-    drawn = faces.difference_map(results.average_faces)
+    drawn = figures.faces.difference_map(results.average_faces)
     luma = 255 * (results.average_faces["mean"] * [0.299, 0.587, 0.114]).sum("channel")
     difference = (luma.sel(label="male") - luma.sel(label="female")).to_numpy()
     np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], difference, rtol=1e-5)
 
 
 def test_label_reading_counts_images(results: Results) -> None:
-    reading = labels.label_counts_reading(results.labels)
+    reading = figures.labels.label_counts_reading(results.labels)
     assert "600 images (60.0 %) are labelled female and 400 (40.0 %) male" in reading
     assert "1,000 in all" in reading
 
 
 def test_labels_without_identities_are_drawn(results: Results) -> None:
     unknown = results.labels.assign(identities=pd.array([pd.NA] * len(results.labels), dtype="Int64"))
-    assert "unknown" in figure_html(labels.label_counts(unknown), "", "").data
-    assert "600 images" in labels.label_counts_reading(unknown)
+    assert "unknown" in figures.html.figure_html(figures.labels.label_counts(unknown), "", "").data
+    assert "600 images" in figures.labels.label_counts_reading(unknown)
 
 
 def test_attributes_are_ordered_by_difference(results: Results) -> None:
-    (plot,) = plots_of(attributes.attribute_prevalence(results.attributes))
+    (plot,) = plots_of(figures.attributes.attribute_prevalence(results.attributes))
     names = plot.y_range.factors
     shares = results.attributes.query("scope == 'images'").pivot(
         index="attribute", columns="label", values="prevalence"
     )
     expected = (shares["male"] - shares["female"]).sort_values(kind="stable").index
-    assert names == [attributes.attribute_name(name) for name in expected]
+    assert names == [figures.attributes.attribute_name(name) for name in expected]
 
 
 def test_attribute_reading_names_the_extremes(results: Results) -> None:
-    reading = attributes.attribute_prevalence_reading(results.attributes)
+    reading = figures.attributes.attribute_prevalence_reading(results.attributes)
     shares = results.attributes.query("scope == 'images'").pivot(
         index="attribute", columns="label", values="prevalence"
     )
     difference = shares["male"] - shares["female"]
     for extreme in (difference.idxmin(), difference.idxmax()):
-        assert attributes.attribute_name(str(extreme)) in reading
+        assert figures.attributes.attribute_name(str(extreme)) in reading
         assert percent(shares.loc[extreme, "female"]) in reading
     assert "of 39 attributes" in reading
 
 
 def test_attribute_that_one_label_lacks_is_left_out(results: Results) -> None:
     lacking = results.attributes.query("not (attribute == 'Smiling' and label == 'male')")
-    assert "of 38 attributes" in attributes.attribute_prevalence_reading(lacking)
-    assert "Smiling" not in figure_html(attributes.attribute_prevalence(lacking), "", "").data
+    assert "of 38 attributes" in figures.attributes.attribute_prevalence_reading(lacking)
+    assert "Smiling" not in figures.html.figure_html(figures.attributes.attribute_prevalence(lacking), "", "").data
 
 
 def test_one_attribute_is_enough(results: Results) -> None:
     single = results.attributes.query("attribute == 'Smiling'")
-    assert "Smiling" in figure_html(attributes.attribute_prevalence(single), "", "").data
-    assert "of 1 attributes" in attributes.attribute_prevalence_reading(single)
+    assert "Smiling" in figures.html.figure_html(figures.attributes.attribute_prevalence(single), "", "").data
+    assert "of 1 attributes" in figures.attributes.attribute_prevalence_reading(single)
 
 
 def test_unknown_scope_of_attributes_is_refused(results: Results) -> None:
-    for call in (attributes.attribute_prevalence, attributes.attribute_prevalence_reading):
+    for call in (figures.attributes.attribute_prevalence, figures.attributes.attribute_prevalence_reading):
         with pytest.raises(UserError, match="no attributes of its metadata"):
             call(results.attributes.query("scope == 'images'"), "metadata")
 
 
 def test_attribute_names_read_like_words() -> None:
-    assert attributes.attribute_name("5_o_Clock_Shadow") == "5 o’clock shadow"
-    assert attributes.attribute_name("Mouth_Slightly_Open") == "Mouth slightly open"
+    assert figures.attributes.attribute_name("5_o_Clock_Shadow") == "5 o’clock shadow"
+    assert figures.attributes.attribute_name("Mouth_Slightly_Open") == "Mouth slightly open"
 
 
 def test_quality_reading_compares_means(results: Results) -> None:
-    reading = quality.quality_histogram_reading(results.quality, "brightness")
+    reading = figures.quality.quality_histogram_reading(results.quality, "brightness")
     female, male = (float(number) for number in re.findall(r"(0\.\d+) for", reading))
     assert female > male
     assert "overlap by" in reading
-    assert quality.quality_histogram_reading(results.quality, "width") == "All images have the same width: 89 pixels."
+    assert (
+        figures.quality.quality_histogram_reading(results.quality, "width")
+        == "All images have the same width: 89 pixels."
+    )
 
 
 def test_unknown_quality_is_refused(results: Results) -> None:
     with pytest.raises(UserError, match="brightness, contrast, sharpness, width"):
-        quality.quality_histogram(results.quality, "beauty")
+        figures.quality.quality_histogram(results.quality, "beauty")
 
 
 def test_face_readings_hold_counts_and_sizes(results: Results) -> None:
     found = results.average_faces
-    assert "600 faces labelled female and 400 faces labelled male" in faces.average_faces_reading(found)
-    assert "of 255 steps" in faces.spread_faces_reading(found)
+    assert "600 faces labelled female and 400 faces labelled male" in figures.faces.average_faces_reading(found)
+    assert "of 255 steps" in figures.faces.spread_faces_reading(found)
     luma = 255 * (found["mean"] * [0.299, 0.587, 0.114]).sum("channel")
     difference = abs(luma.sel(label="male") - luma.sel(label="female"))
-    reading = faces.difference_map_reading(found)
+    reading = figures.faces.difference_map_reading(found)
     assert f"{float(difference.max()):.0f} of 255 steps" in reading
     assert f"{float(difference.mean()):.1f} steps apart" in reading
 
 
 def test_a_single_label_has_an_average_but_no_difference(results: Results) -> None:
     single = results.average_faces.sel(label=["female"])
-    assert "600 faces labelled female, pixel by pixel." in faces.average_faces_reading(single)
-    assert len(plots_of(faces.average_faces(single))) == 1
+    assert "600 faces labelled female, pixel by pixel." in figures.faces.average_faces_reading(single)
+    assert len(plots_of(figures.faces.average_faces(single))) == 1
     with pytest.raises(UserError, match="both labels"):
-        faces.difference_map(single)
+        figures.faces.difference_map(single)
 
 
 def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None:
-    reading = training.training_history_reading(results.history)
+    reading = figures.training.training_history_reading(results.history)
     kept = results.history.iloc[int(results.history["val_loss"].to_numpy().argmin())]
     assert f"after epoch {kept['epoch']:.0f} of 12 " in reading
     assert f"{kept['val_loss']:.3f}, with an accuracy of {percent(kept['val_accuracy'])}" in reading
     assert "not recorded" not in reading
     unknown = results.history.assign(accuracy=[float("nan"), *results.history["accuracy"][1:]])
-    assert "not recorded in 1 of the epochs" in training.training_history_reading(unknown)
+    assert "not recorded in 1 of the epochs" in figures.training.training_history_reading(unknown)
 
 
 def test_training_reading_says_when_the_worst_group_chose_the_epoch(results: Results) -> None:
     history = results.history.assign(val_worst_loss=0.4, val_worst_accuracy=0.8)
-    reading = training.training_history_reading(history).replace("\u00a0", " ")
+    reading = figures.training.training_history_reading(history).replace("\u00a0", " ")
     assert (
         "the group of validation faces that does worst has its lowest log loss at full size, 0.400 (80.0 %" in reading
     )
@@ -258,39 +250,39 @@ def test_origin_of_a_training_is_told(results: Results) -> None:
     trained = results.run.steps.train
     assert trained is not None
     step = trained.changed(epochs=3)
-    anew = training.training_origin(step)
+    anew = figures.training.training_origin(step)
     assert anew == "The published training started from random weights. It ran for 3 epochs."
-    taught = training.training_origin(step.changed(start=["first"], teachers=["first", "second"]))
+    taught = figures.training.training_origin(step.changed(start=["first"], teachers=["first", "second"]))
     assert (
         "an earlier run, “first”, and learned from the labels and the probabilities of “first” and “second”" in taught
     )
-    mixed = training.training_origin(step.changed(start=["first", "second"]))
+    mixed = figures.training.training_origin(step.changed(start=["first", "second"]))
     assert "the mean weights of earlier runs, “first” and “second”." in mixed
 
 
 def test_training_of_a_single_epoch_is_drawn(results: Results) -> None:
-    assert len(plots_of(training.training_history(results.history.head(1).assign(kept=True)))) == 2
+    assert len(plots_of(figures.training.training_history(results.history.head(1).assign(kept=True)))) == 2
 
 
 def test_model_readings_hold_the_numbers(results: Results) -> None:
     found = results.metrics.splits["test"]
     (_, taken_for_male), (taken_for_female, _) = found.confusion.matrix
-    confusion = metrics.confusion_matrix_reading(results.metrics, "test")
+    confusion = figures.metrics.confusion_matrix_reading(results.metrics, "test")
     assert f"({percent(found.accuracy)}) are predicted as annotated" in confusion
     assert f"{taken_for_male} labelled female" in confusion and f"{taken_for_female} labelled male" in confusion
-    scores = metrics.score_distribution_reading(results.predictions, "test", results.metrics.band, "synthetic")
+    scores = figures.metrics.score_distribution_reading(results.predictions, "test", results.metrics.band, "synthetic")
     assert scores.startswith(f"{found.decided.uncertain} of 100 test images")
     assert percent(found.decided.accuracy) in scores
 
 
 def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
-    names = metrics.sources(results.metrics)
+    names = figures.metrics.sources(results.metrics)
     assert names == ["synthetic", "other", "other, ages 10-80"]
-    honest = metrics.reliability_diagram_reading(results.metrics, "test", names)
-    roc = curves.roc_curve_reading(results.metrics, "test", names)
-    precision = curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
+    honest = figures.metrics.reliability_diagram_reading(results.metrics, "test", names)
+    roc = figures.curves.roc_curve_reading(results.metrics, "test", names)
+    precision = figures.curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
     for name in names:
-        found = metrics.measured(results.metrics, "test", name)
+        found = figures.metrics.measured(results.metrics, "test", name)
         assert f"{100 * found.calibration.ece:.1f} percentage points on {name}" in honest
         assert f"{percent(found.roc_auc, 2)} on {name}" in roc
         assert f"{percent(found.average_precision['male'], 2)} on {name}" in precision
@@ -298,128 +290,130 @@ def test_readings_of_several_sources_name_each_with_its_number(results: Results)
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
     other = results.metrics.sources["other"]["test"]
-    assert metrics.measured(results.metrics, "test", "other") == other
-    assert metrics.measured(results.metrics, "test") == results.metrics.splits["test"]
-    assert f"{percent(other.accuracy)}" in metrics.confusion_matrix_reading(results.metrics, "test", "other")
+    assert figures.metrics.measured(results.metrics, "test", "other") == other
+    assert figures.metrics.measured(results.metrics, "test") == results.metrics.splits["test"]
+    assert f"{percent(other.accuracy)}" in figures.metrics.confusion_matrix_reading(results.metrics, "test", "other")
     for call in (
-        lambda: metrics.measured(results.metrics, "test", "nobody"),
-        lambda: curves.roc_curve(results.curves, "test", ["nobody"]),
-        lambda: metrics.score_distribution(results.predictions, "test", results.metrics.band, "other, ages 10-80"),
+        lambda: figures.metrics.measured(results.metrics, "test", "nobody"),
+        lambda: figures.curves.roc_curve(results.curves, "test", ["nobody"]),
+        lambda: figures.metrics.score_distribution(
+            results.predictions, "test", results.metrics.band, "other, ages 10-80"
+        ),
     ):
         with pytest.raises(UserError):
             call()
 
 
 def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> None:
-    table = tables.source_table(results.metrics, "test")
-    assert list(table.index) == metrics.sources(results.metrics)
+    table = figures.tables.source_table(results.metrics, "test")
+    assert list(table.index) == figures.metrics.sources(results.metrics)
     found = results.metrics.sources["other"]["test"]
     assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found.accuracy:.1f}")
     assert table.loc["other", "Decided, %"] == f"{100 * found.decided.coverage:.1f}"
-    assert percent(found.accuracy) in tables.source_table_reading(results.metrics, "test")
+    assert percent(found.accuracy) in figures.tables.source_table_reading(results.metrics, "test")
 
 
 def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
-    table = tables.cross_source_table(results.cross_source)
+    table = figures.tables.cross_source_table(results.cross_source)
     assert list(table.index) == ["synthetic + other (run synthetic)", "synthetic (run earlier)"]
-    assert list(table.columns) == metrics.sources(results.metrics)
-    reading = tables.cross_source_reading(results.cross_source)
+    assert list(table.columns) == figures.metrics.sources(results.metrics)
+    reading = figures.tables.cross_source_reading(results.cross_source)
     assert "5.0 percentage points above the best other run on synthetic (intervals overlap)" in reading
     alone = results.cross_source.query("run == 'synthetic'")
-    assert tables.cross_source_reading(alone) == "No other run was measured on the same test images."
+    assert figures.tables.cross_source_reading(alone) == "No other run was measured on the same test images."
 
 
 def test_label_noise_is_told_with_what_it_does_not_say(results: Results) -> None:
-    table = tables.label_noise_table(results.metrics)
+    table = figures.tables.label_noise_table(results.metrics)
     assert table.loc["other"].tolist() == ["200", "2.1", "3", "1"]
-    reading = tables.label_noise_reading(results.metrics)
+    reading = figures.tables.label_noise_reading(results.metrics)
     assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may be right" in reading
 
 
 def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results: Results) -> None:
     for people in (True, False):
-        (plot,) = plots_of(fairness.group_gaps(results.groups, people=people))
+        (plot,) = plots_of(figures.fairness.group_gaps(results.groups, people=people))
         names = plot.y_range.factors
         own = results.groups.query("run == 'synthetic' and gap > 0")
-        own = own[own["feature"].isin(fairness.PEOPLE) == people].sort_values("gap")
+        own = own[own["feature"].isin(figures.fairness.PEOPLE) == people].sort_values("gap")
         assert [name.split(", ")[0] for name in names] == [
-            fairness.group_name(row.feature, row.group) for row in own.itertuples()
+            figures.fairness.group_name(row.feature, row.group) for row in own.itertuples()
         ]
         worst = own.iloc[-1]
-        reading = fairness.group_gaps_reading(results.groups, people=people)
-        assert f"“{fairness.group_name(worst['feature'], worst['group'])}”" in reading
+        reading = figures.fairness.group_gaps_reading(results.groups, people=people)
+        assert f"“{figures.fairness.group_name(worst['feature'], worst['group'])}”" in reading
         assert f"{100 * worst['gap']:.1f} percentage points" in reading
         assert "In run earlier (hollow) that gap is" in reading
 
 
 def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> None:
     alone = results.groups.query("run == 'synthetic'")
-    assert "hollow" not in fairness.group_gaps_reading(alone)
-    assert figure_html(fairness.group_gaps(alone), "", "").data
-    for call in (fairness.group_gaps, fairness.group_gaps_reading):
+    assert "hollow" not in figures.fairness.group_gaps_reading(alone)
+    assert figures.html.figure_html(figures.fairness.group_gaps(alone), "", "").data
+    for call in (figures.fairness.group_gaps, figures.fairness.group_gaps_reading):
         with pytest.raises(UserError, match="no groups by attributes"):
             call(alone[alone["feature"] == "label"], people=False)
 
 
 def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None:
-    table = fairness.group_table(results.groups)
+    table = figures.fairness.group_table(results.groups)
     assert len(table) == 14
     assert table.loc["other: age 0–9", "Accuracy of decided, %"] == "–"
     assert table.loc["other: labelled male", "F as M, %"] == "–"
     assert (table["Gap"] == "best").sum() == 4
-    before_and_after = fairness.gap_table(results.groups)
+    before_and_after = figures.fairness.gap_table(results.groups)
     assert list(before_and_after.columns) == ["synthetic", "earlier"]
     assert "other: race" in before_and_after.index and "synthetic: attributes" in before_and_after.index
 
 
 def test_attribute_groups_read_like_words() -> None:
-    assert fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
-    assert fairness.group_name("age", "10-19") == "age 10–19"
-    assert fairness.group_name("label", "male") == "labelled male"
+    assert figures.fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
+    assert figures.fairness.group_name("age", "10-19") == "age 10–19"
+    assert figures.fairness.group_name("label", "male") == "labelled male"
 
 
 def test_sums_for_the_model_card_hold_the_worst_of_each_kind(results: Results) -> None:
-    said = fairness.summary(results.groups)
-    for row, text in fairness.gap_table(results.groups)["synthetic"].items():
+    said = figures.fairness.summary(results.groups)
+    for row, text in figures.fairness.gap_table(results.groups)["synthetic"].items():
         assert f"{row}: {text}" in said
-    assert fairness.summary(results.groups.head(0)).startswith("The run has no groups")
-    assert "from 0 to 1 (standard" in robustness.bearable(results.robustness, "blur")
+    assert figures.fairness.summary(results.groups.head(0)).startswith("The run has no groups")
+    assert "from 0 to 1 (standard" in figures.robustness.bearable(results.robustness, "blur")
 
 
 def test_interval_text_is_one_line_with_true_minus_signs() -> None:
-    assert tables.interval_text(0.962, 0.948, 0.974) == "96.2\u00a0(94.8–\u206097.4)"
-    assert tables.interval_text(0.003, -0.023, 0.027) == "0.3\u00a0(−2.3\u00a0to\u00a02.7)"
-    assert tables.interval_text(np.nan, np.nan, np.nan) == "–"
+    assert figures.tables.interval_text(0.962, 0.948, 0.974) == "96.2\u00a0(94.8–\u206097.4)"
+    assert figures.tables.interval_text(0.003, -0.023, 0.027) == "0.3\u00a0(−2.3\u00a0to\u00a02.7)"
+    assert figures.tables.interval_text(np.nan, np.nan, np.nan) == "–"
 
 
 def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
-    reading = robustness.accuracy_curve_reading(results.robustness, "blur")
+    reading = figures.robustness.accuracy_curve_reading(results.robustness, "blur")
     assert "on synthetic, accuracy is 95.0 % on intact faces and 55.0 % at 6" in reading
     assert "within 0 to 1" in reading
     with pytest.raises(UserError, match="blur, noise"):
-        robustness.accuracy_curve(results.robustness, "snow")
+        figures.robustness.accuracy_curve(results.robustness, "snow")
 
 
 def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) -> None:
     found = results.explanation
-    assert "256 test faces" in explanation.heat_maps_reading(found)
-    assert "significantly better than both baselines" in explanation.faithfulness_reading(found)
+    assert "256 test faces" in figures.explanation.heat_maps_reading(found)
+    assert "significantly better than both baselines" in figures.explanation.faithfulness_reading(found)
     doubtful = found.assign(advantage_low=found["advantage_low"] - 1)
-    assert "not significantly better" in explanation.faithfulness_reading(doubtful)
+    assert "not significantly better" in figures.explanation.faithfulness_reading(doubtful)
     with pytest.raises(UserError, match="too few faces"):
-        explanation.heat_maps(found.isel(label=slice(0)))
+        figures.explanation.heat_maps(found.isel(label=slice(0)))
 
 
 def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
     for band, said in ((Band(low=0.5, high=0.5), "0 of 100"), (Band(low=0.0, high=1.0), "All 100")):
-        drawn = metrics.score_distribution(results.predictions, "test", band, "synthetic")
-        assert figure_html(drawn, "", "").data
-        reading = metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
+        drawn = figures.metrics.score_distribution(results.predictions, "test", band, "synthetic")
+        assert figures.html.figure_html(drawn, "", "").data
+        reading = figures.metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
         assert reading.startswith(said)
 
 
 def test_report_table_holds_precision_and_recall(results: Results) -> None:
-    table = metrics.classification_report_table(results.metrics, "test")
+    table = figures.metrics.classification_report_table(results.metrics, "test")
     report = results.metrics.splits["test"].report
     assert list(table.index) == ["Female", "Male", "Accuracy", "Macro average", "Weighted average"]
     assert table.loc["Male", "Recall"] == f"{report.male.recall:.3f}"
@@ -429,10 +423,10 @@ def test_report_table_holds_precision_and_recall(results: Results) -> None:
 
 def test_text_in_a_table_is_text_and_is_shown_whole() -> None:
     table = pd.DataFrame({"<b>|g|</b>": ["x" * 80]}, index=pd.Index(["p < 0.05"], name="Name"))
-    html = table_html(table).data
+    html = figures.html.table_html(table).data
     assert "&lt;b&gt;|g|&lt;/b&gt;" in html and "p &lt; 0.05" in html and "x" * 80 in html
     assert "<th>Name</th>" in html
-    assert "<th></th>" not in table_html(table.rename_axis(None)).data
+    assert "<th></th>" not in figures.html.table_html(table.rename_axis(None)).data
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:
@@ -453,11 +447,11 @@ def test_the_worst_served_groups_are_named_first(results: Results) -> None:
         ],
         columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high"],
     )
-    assert fairness.worst_groups(groups).replace("\u00a0", " ") == (
+    assert figures.fairness.worst_groups(groups).replace("\u00a0", " ") == (
         "Of each feature, accuracy is lowest, with 95 % intervals, for women without make-up in celeba, "
         "80.0 % of 100 (70.0 to 90.0), "
         "against 99.0 % of women with make-up; labelled male in celeba, 96.0 % of 500 (95.0 to 97.0), "
         "against 97.0 % of labelled female."
     )
-    assert "no groups" in fairness.worst_groups(groups.iloc[:0])
-    assert fairness.worst_groups(results.groups).startswith("Of each feature, accuracy is lowest")
+    assert "no groups" in figures.fairness.worst_groups(groups.iloc[:0])
+    assert figures.fairness.worst_groups(results.groups).startswith("Of each feature, accuracy is lowest")

@@ -4,15 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import holoviews as hv
 import numpy as np
 import pandas as pd
 import pytest
-from bokeh.models import ColorBar, Plot
 from synthetic import write_results
 
-from analysis.figures import confounders, elsewhere, hypothesis
-from analysis.figures.html import figure_html
+from analysis import figures
 from analysis.hypothesis.regions import REGIONS
 from analysis.results import Results
 from analysis.results.records import Control, FalsePositives
@@ -24,55 +21,61 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def accuracies(results: Results) -> pd.DataFrame:
-    return hypothesis.accuracy_table(results.hypothesis, results.metrics, "synthetic")
+    return figures.hypothesis.accuracy_table(results.hypothesis, results.metrics, "synthetic")
 
 
-CHARTS: dict[str, tuple[Callable[[Results], hv.Overlay], Callable[[Results], str]]] = {
-    "regions": (lambda r: hypothesis.region_chart(r.regions), lambda r: hypothesis.region_chart_reading(r.regions)),
+CHARTS: dict[str, tuple[Callable[[Results], Any], Callable[[Results], str]]] = {
+    "regions": (
+        lambda r: figures.hypothesis.region_chart(r.regions),
+        lambda r: figures.hypothesis.region_chart_reading(r.regions),
+    ),
     "null": (
-        lambda r: hypothesis.null_distribution(r.hypothesis),
-        lambda r: hypothesis.null_distribution_reading(r.hypothesis),
+        lambda r: figures.hypothesis.null_distribution(r.hypothesis),
+        lambda r: figures.hypothesis.null_distribution_reading(r.hypothesis),
     ),
     "steps": (
-        lambda r: confounders.steps_chart(r.confounders, r.hypothesis),
-        lambda r: confounders.steps_reading(r.hypothesis),
+        lambda r: figures.confounders.steps_chart(r.confounders, r.hypothesis),
+        lambda r: figures.confounders.steps_reading(r.hypothesis),
     ),
     "survival": (
-        lambda r: confounders.survival_chart(r.confounders, r.hypothesis),
-        lambda r: confounders.survival_reading(r.confounders, r.hypothesis),
+        lambda r: figures.confounders.survival_chart(r.confounders, r.hypothesis),
+        lambda r: figures.confounders.survival_reading(r.confounders, r.hypothesis),
     ),
     "balance": (
-        lambda r: confounders.balance_chart(r.balance, r.hypothesis),
-        lambda r: confounders.balance_reading(r.balance, r.hypothesis),
+        lambda r: figures.confounders.balance_chart(r.balance, r.hypothesis),
+        lambda r: figures.confounders.balance_reading(r.balance, r.hypothesis),
     ),
     "correlation": (
-        lambda r: elsewhere.correlation_chart(r.elsewhere),
-        lambda r: elsewhere.correlation_reading(r.elsewhere),
+        lambda r: figures.elsewhere.correlation_chart(r.elsewhere),
+        lambda r: figures.elsewhere.correlation_reading(r.elsewhere),
     ),
     "false alarms": (
-        lambda r: hypothesis.false_positive_chart(r.hypothesis),
-        lambda r: hypothesis.false_positive_reading(r.hypothesis),
+        lambda r: figures.hypothesis.false_positive_chart(r.hypothesis),
+        lambda r: figures.hypothesis.false_positive_reading(r.hypothesis),
     ),
     "accuracy": (
-        lambda r: hypothesis.accuracy_chart(accuracies(r)),
-        lambda r: hypothesis.accuracy_reading(accuracies(r)),
+        lambda r: figures.hypothesis.accuracy_chart(accuracies(r)),
+        lambda r: figures.hypothesis.accuracy_reading(accuracies(r)),
     ),
 }
-PICTURES: dict[str, tuple[Callable[[Results], hv.Overlay], Callable[[Results], str]]] = {
+PICTURES: dict[str, tuple[Callable[[Results], Any], Callable[[Results], str]]] = {
     "effect": (
-        lambda r: hypothesis.effect_maps(r.effects),
-        lambda r: hypothesis.effect_maps_reading(r.hypothesis),
+        lambda r: figures.hypothesis.effect_maps(r.effects),
+        lambda r: figures.hypothesis.effect_maps_reading(r.hypothesis),
     ),
-    "masks": (lambda r: hypothesis.masks(r.average_faces), lambda r: hypothesis.masks_reading()),
+    "masks": (lambda r: figures.hypothesis.masks(r.average_faces), lambda r: figures.hypothesis.masks_reading()),
     "elsewhere": (
-        lambda r: elsewhere.elsewhere_maps(r.effects, "synthetic", "other"),
-        lambda r: elsewhere.elsewhere_maps_reading(r.elsewhere, "other"),
+        lambda r: figures.elsewhere.elsewhere_maps(r.effects, "synthetic", "other"),
+        lambda r: figures.elsewhere.elsewhere_maps_reading(r.elsewhere, "other"),
     ),
 }
 FIGURES = CHARTS | PICTURES
 
 
-def plot_of(figure: hv.core.Dimensioned) -> Any:
+def plot_of(figure: Any) -> Any:
+    import holoviews as hv
+    from bokeh.models import Plot
+
     (plot,) = hv.renderer("bokeh").get_plot(figure).state.select({"type": Plot})
     return plot
 
@@ -85,7 +88,7 @@ def test_figure_asks_a_question_that_fits_a_phone_and_is_read(name: str, results
     assert plot.sizing_mode in ("stretch_width", "scale_width")
     reading = read(results)
     assert reading.endswith(".") and re.search(r"\d", reading) and not re.search(r"\bnan\b", reading)
-    assert figure_html(make(results), reading, name).data.startswith("<figure")
+    assert figures.html.figure_html(make(results), reading, name).data.startswith("<figure")
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -96,7 +99,9 @@ def test_chart_names_its_unit_and_tells_exact_values(name: str, results: Results
 
 
 def test_effect_maps_share_a_scale_with_zero_in_its_middle(results: Results) -> None:
-    plot = plot_of(hypothesis.effect_maps(results.effects))
+    from bokeh.models import ColorBar
+
+    plot = plot_of(figures.hypothesis.effect_maps(results.effects))
     (bar,) = plot.select({"type": ColorBar})
     assert bar.color_mapper.low == -bar.color_mapper.high
     assert bar.color_mapper.high == pytest.approx(results.hypothesis.max_abs_g)
@@ -106,7 +111,7 @@ def test_effect_maps_share_a_scale_with_zero_in_its_middle(results: Results) -> 
 def test_effects_within_chance_are_left_out(results: Results) -> None:
     found = results.hypothesis
     for shown, (channel, area) in zip(
-        hypothesis.effect_maps(results.effects, found.critical_abs_g),
+        figures.hypothesis.effect_maps(results.effects, found.critical_abs_g),
         found.area_significant_by_channel.items(),
         strict=True,
     ):
@@ -114,61 +119,61 @@ def test_effects_within_chance_are_left_out(results: Results) -> None:
 
 
 def test_effect_maps_are_upright(results: Results) -> None:
-    drawn = next(iter(hypothesis.effect_maps(results.effects)))
+    drawn = next(iter(figures.hypothesis.effect_maps(results.effects)))
     effect = results.effects["effect"].sel(channel="L").to_numpy()
     np.testing.assert_allclose(drawn.dimension_values("value", flat=False)[::-1], effect)
 
 
 def test_regions_are_ranked_and_the_reading_names_the_first(results: Results) -> None:
-    plot = plot_of(hypothesis.region_chart(results.regions))
+    plot = plot_of(figures.hypothesis.region_chart(results.regions))
     assert plot.y_range.factors[::-1] == list(REGIONS)
-    reading = hypothesis.region_chart_reading(results.regions)
+    reading = figures.hypothesis.region_chart_reading(results.regions)
     assert f"largest in the {REGIONS[0]}" in reading and f"smallest in the {REGIONS[-1]}" in reading
     assert "about 0.04 (orange)" in reading
 
 
 def test_reading_of_what_is_left_says_share_interval_and_people(results: Results) -> None:
-    reading = confounders.steps_reading(results.hypothesis)
+    reading = figures.confounders.steps_reading(results.hypothesis)
     assert "60 % of the difference in the face remains (95 % interval 45 % to 75 %;" in reading
     assert "effective sample size is 170 female and 110 male" in reading
-    assert "no attributes to match on" in confounders.steps_reading(results.hypothesis.changed(survives=None))
+    assert "no attributes to match on" in figures.confounders.steps_reading(results.hypothesis.changed(survives=None))
 
 
 def test_attributes_of_one_label_alone_are_named(results: Results) -> None:
-    reading = confounders.overlap_reading(results.hypothesis)
+    reading = figures.confounders.overlap_reading(results.hypothesis)
     assert "lipstick or mustache" in reading
-    assert confounders.overlap_table(results.hypothesis).loc["lipstick", "Can be matched"] == "no"
+    assert figures.confounders.overlap_table(results.hypothesis).loc["lipstick", "Can be matched"] == "no"
 
 
 def test_balance_counts_covariates_before_and_after(results: Results) -> None:
-    reading = confounders.balance_reading(results.balance, results.hypothesis)
+    reading = figures.confounders.balance_reading(results.balance, results.hypothesis)
     assert "7 of 7 covariates" in reading and "most lipstick (2.7)" in reading and "none do" in reading
 
 
 def test_false_alarms_are_set_against_the_nominal_rate(results: Results) -> None:
     found = results.hypothesis
-    assert "which agrees with the nominal 5 %" in hypothesis.false_positive_reading(found)
+    assert "which agrees with the nominal 5 %" in figures.hypothesis.false_positive_reading(found)
     rates = found.false_positives
     off = FalsePositives(alpha=rates.alpha, permutations=rates.permutations, by_identity=rates.by_photo)
-    assert "which differs from" in hypothesis.false_positive_reading(found.changed(false_positives=off))
+    assert "which differs from" in figures.hypothesis.false_positive_reading(found.changed(false_positives=off))
 
 
 def test_failed_control_is_called_failed(results: Results) -> None:
     failed = results.hypothesis.controls | {"within_male": Control(p_value=0.001, max_abs_g=0.5)}
-    table = hypothesis.control_table(results.hypothesis.changed(controls=failed))
+    table = figures.hypothesis.control_table(results.hypothesis.changed(controls=failed))
     assert table["Result"].tolist() == ["no difference", "no difference", "a difference: failed"]
 
 
 def test_network_stands_beside_the_averages_where_there_is_one(results: Results) -> None:
     table = accuracies(results)
     assert table["name"].tolist() == ["nearest average", "linear discriminant", "network"] * 2
-    assert "the network for" in hypothesis.accuracy_reading(table)
-    alone = hypothesis.accuracy_table(results.hypothesis, None, "synthetic")
+    assert "the network for" in figures.hypothesis.accuracy_reading(table)
+    alone = figures.hypothesis.accuracy_table(results.hypothesis, None, "synthetic")
     assert "network" not in set(alone["name"])
-    assert "applied to other" in hypothesis.accuracy_reading(alone)
+    assert "applied to other" in figures.hypothesis.accuracy_reading(alone)
 
 
 def test_groups_that_agree_most_and_least_are_named(results: Results) -> None:
-    reading = elsewhere.correlation_reading(results.elsewhere)
+    reading = figures.elsewhere.correlation_reading(results.elsewhere)
     assert "other, ages 20–39 is most similar" in reading and "other, ages 0–9 least" in reading
-    assert elsewhere.correlation_reading(results.elsewhere.iloc[:0]) == "No other data set was compared."
+    assert figures.elsewhere.correlation_reading(results.elsewhere.iloc[:0]) == "No other data set was compared."

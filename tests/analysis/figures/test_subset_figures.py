@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from synthetic import ENGINES, write_results
 
+from analysis import figures
 from analysis.averages.base import Average, difference
 from analysis.averages.compressed import average_folder
 from analysis.averages.filters import load_table
@@ -16,7 +17,6 @@ from analysis.averages.gallery import compare_published
 from analysis.averages.source import LiveSubsets, PublishedSubsets, subset_source
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
-from analysis.figures import subsets
 from analysis.results import Results
 from analysis.results.records import Agreement
 
@@ -34,42 +34,44 @@ def one(level: float, spread: float, count: int) -> Average:
 
 def test_difference_map_shows_first_minus_second_in_steps() -> None:
     found = difference(one(0.6, 0.2, 100), one(0.4, 0.2, 100), 0)
-    shown = subsets.subset_difference(found).dimension_values("value")
+    shown = figures.subsets.subset_difference(found).dimension_values("value")
     assert shown == pytest.approx(51, abs=0.1)
-    reading = subsets.subset_difference_reading(found)
+    reading = figures.subsets.subset_difference_reading(found)
     assert "first is 51.0 of 255 steps lighter" in reading
     assert f"standard error {255 * 0.02 * 2**0.5:.1f}" in reading
 
 
 def test_certainty_is_the_difference_in_standard_errors() -> None:
     found = difference(one(0.5, 0.2, 100), one(0.4, 0.2, 100), 0)
-    assert subsets.subset_certainty(found).dimension_values("value") == pytest.approx(0.1 / (0.02 * 2**0.5), rel=1e-4)
-    assert "In 100 % of the picture" in subsets.subset_certainty_reading(found)
+    assert figures.subsets.subset_certainty(found).dimension_values("value") == pytest.approx(
+        0.1 / (0.02 * 2**0.5), rel=1e-4
+    )
+    assert "In 100 % of the picture" in figures.subsets.subset_certainty_reading(found)
 
 
 def test_a_subset_beside_itself_is_told_to_be_the_same() -> None:
     same = one(0.5, 0.2, 50)
     found = difference(same, same, 50)
-    assert subsets.subset_difference_reading(found) == "The two averages are the same."
-    assert not subsets.subset_certainty(found).dimension_values("value").any()
-    assert "50 faces are in both" in subsets.subset_faces_reading(found)
+    assert figures.subsets.subset_difference_reading(found) == "The two averages are the same."
+    assert not figures.subsets.subset_certainty(found).dimension_values("value").any()
+    assert "50 faces are in both" in figures.subsets.subset_faces_reading(found)
 
 
 def test_gallery_shows_a_named_picture_of_each_subset(results: Results) -> None:
-    page = subsets.gallery(results.subsets, {"female": "female", "male, smiling": "<smiling>"}).data
+    page = figures.subsets.gallery(results.subsets, {"female": "female", "male, smiling": "<smiling>"}).data
     assert page.count("data:image/webp;base64,") == 2
     assert re.findall(r'alt="Average face: ([^"]*)"', page) == ["female", "male, smiling"]
     assert "n = 600" in page and "&lt;smiling&gt;" in page
 
 
 def test_gallery_reading_names_the_farthest_subset(results: Results) -> None:
-    assert "“smiling”" in subsets.gallery_reading(results.subsets, "female")
-    assert "No group" in subsets.gallery_reading(results.subsets, "all faces")
+    assert "“smiling”" in figures.subsets.gallery_reading(results.subsets, "female")
+    assert "No group" in figures.subsets.gallery_reading(results.subsets, "all faces")
 
 
 def test_agreement_is_told_only_where_it_was_measured() -> None:
-    assert "at most 0.67 of 255 steps" in subsets.agreement_reading(Agreement(**ENGINES))
-    assert "255 steps" not in subsets.agreement_reading(Agreement(**(ENGINES | {"subsets": 0})))
+    assert "at most 0.67 of 255 steps" in figures.subsets.agreement_reading(Agreement(**ENGINES))
+    assert "255 steps" not in figures.subsets.agreement_reading(Agreement(**(ENGINES | {"subsets": 0})))
 
 
 def test_published_subsets_know_the_faces_they_share(results: Results) -> None:

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from synthetic import write_results
 
+from analysis import figures
 from analysis.core import paths
 from analysis.core.errors import UserError
-from analysis.figures import answers
 from analysis.report import reference, render
 from analysis.results import Results
 
@@ -164,9 +164,9 @@ def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
 
 def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
     home = pages["index"].text
-    for answer in (answers.prediction_answer, answers.hypothesis_answer, answers.api_answer):
+    for answer in (figures.answers.prediction_answer, figures.answers.hypothesis_answer, figures.answers.api_answer):
         assert answer(results) in home
-    for number in answers.key_numbers(results).values():
+    for number in figures.answers.key_numbers(results).values():
         assert number in home
     assert f"Verdict: {results.hypothesis.verdict}" in pages["hypothesis"].text
     assert results.run.data["synthetic"].fingerprint in pages["reproduce"].text
