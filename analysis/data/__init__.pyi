@@ -1,7 +1,8 @@
 from . import ingest
-from .alignment import Face, align_face, detect_faces, fit_frame
+from .alignment import align_face, fit_frame
 from .composites import compose
 from .dataset import Dataset
+from .detection import Face, detect_faces
 from .facts import Conflicts, DatasetFacts, IngestOptions
 from .measures import measure_faces
 from .photo import PhotoError, decode_photo
