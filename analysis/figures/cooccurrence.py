@@ -63,7 +63,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
                     "xaxis.major_label_text_alpha": 0,  # the names at the side say it
                     "xaxis.major_label_text_font_size": "1px",
                     "yaxis.major_label_text_font_size": "11px",
-                    "title.offset": -6 * max(map(len, order)),  # as over the prevalences
+                    **theme.title_over_names(order),
                 },
             ),
         )

@@ -31,6 +31,7 @@ __all__ = [
     "names_of",
     "over_names",
     "picture",
+    "title_over_names",
 ]
 
 hv.Store.set_current_backend("bokeh")
@@ -163,10 +164,20 @@ def picture(title: str, *, aspect: float, max_width: int, **more: Any) -> dict[s
     return {"title": title, "responsive": True, "hooks": [keep_shape, *more.pop("hooks", [])]} | more
 
 
+def title_over_names(names: Iterable[str]) -> dict[str, Any]:
+    """Backend options that start the title above the names of rows, where a phone leaves it more room.
+
+    How wide the names are is known to the browser alone. The margin at the left is therefore as wide as they are
+    estimated to be, which is as far as the title is moved: it cannot leave the figure.
+    """
+    width = 6 * max(len(line) for name in names for line in name.split("\n"))  # CSS pixels, 6 for each letter
+    return {"title.offset": -width, "plot.min_border_left": width}
+
+
 def over_names(names: Iterable[str]) -> dict[str, Any]:
-    """Options that start title and legend above the names of rows: a phone leaves no room to their right."""
-    width = 6 * max(len(line) for name in names for line in name.split("\n"))  # of a letter, in CSS pixels
-    return {"backend_opts": {"title.offset": -width}, "legend_opts": {"location": (-width, 6)}}
+    """Options that start title and legend above the names of rows; see `title_over_names`."""
+    options = title_over_names(names)
+    return {"backend_opts": options, "legend_opts": {"location": (options["title.offset"], 6)}}
 
 
 def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:

@@ -88,6 +88,13 @@ def test_figure_asks_a_question_that_fits_a_phone(name: str, results: Results) -
 
 
 @pytest.mark.parametrize("name", FIGURES)
+def test_title_and_legend_stay_inside_the_figure(name: str, results: Results) -> None:
+    for plot in plots_of(FIGURES[name](results)):
+        places = [legend.location for legend in plot.legend if isinstance(legend.location, tuple)]
+        assert max(-plot.title.offset, *(-left for left, _ in places), 0) <= (plot.min_border_left or 0)
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
     plots = plots_of(FIGURES[name](results))
     assert all(plot.sizing_mode in ("stretch_width", "scale_width") for plot in plots)
