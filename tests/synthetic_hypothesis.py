@@ -184,5 +184,6 @@ def _elsewhere() -> pd.DataFrame:
     for kind, group, r in groups:
         for channel in ("L", "a", "b", "all"):
             facts = {"dataset": "other", "kind": kind, "group": group, "female": 400, "male": 300, "channel": channel}
-            rows.append({**facts, "correlation": r, "low": r - 0.1, "high": r + 0.1})
+            value = r + {"L": 0.05, "a": 0.0, "b": -0.1, "all": 0.0}[channel]
+            rows.append({**facts, "correlation": value, "low": value - 0.1, "high": value + 0.1})
     return pd.DataFrame(rows)

@@ -1,4 +1,6 @@
-"""Numbers and names as a reader sees them: shares, p values, signed numbers, names of files; one way everywhere."""
+"""Numbers and names as a reader sees them: shares, p values, signed numbers, ranges, names of files."""
+
+from collections.abc import Mapping
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -33,3 +35,41 @@ def quoted(text: str) -> str:
 def _escape(character: str) -> str:
     byte = ord(character) - 0xDC00  # Python's stand-in for a byte of a file's name that is no UTF-8
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(character)[1:-1]
+
+
+def extremes(
+    values: Mapping[str, tuple[float, str, str]],
+    preposition: str = "on",
+    *,
+    words: tuple[str, str] = ("highest", "lowest"),
+    lowest_first: bool = False,
+) -> str:
+    """Name the highest and the lowest of several values; of a single one, the value.
+
+    Parameters
+    ----------
+    values
+        Name -> the value, the value as text, and a remark.
+    preposition
+        Stands before a name.
+    words
+        For the highest and the lowest value.
+    lowest_first
+        Whether the lowest is named first, as where it is the best.
+
+    Returns
+    -------
+    str
+        End of a sentence: "highest on A (97 %; 30 images) and lowest on B (90 %; 9 images)" or "97 % on A (30 images)".
+    """
+    high = max(values, key=lambda name: values[name][0])
+    low = min(values, key=lambda name: values[name][0])
+    if high == low:
+        _, text, remark = values[high]
+        several = "both" if len(values) == 2 else f"all {len(values)}"
+        return f"{text} {preposition} {f'{high} ({remark})' if len(values) == 1 else several}"
+    ends = [
+        f"{word} {preposition} {name} ({'; '.join(values[name][1:])})"
+        for word, name in zip(words, (high, low), strict=True)
+    ]
+    return " and ".join(reversed(ends) if lowest_first else ends)

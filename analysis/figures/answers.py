@@ -3,6 +3,8 @@
 Knows a run's results; knows nothing of pages. The report's home page and the explorer both show them.
 """
 
+import pandas as pd
+
 from analysis.core.words import p_value, percent
 from analysis.hypothesis.verdict import QUESTIONS
 from analysis.results import Results
@@ -59,7 +61,6 @@ def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
     )
     quiet = min(control.p_value for control in hypothesis.controls.values())
     nearest = hypothesis.nearest_average
-    whole = results.elsewhere.query("kind == 'all' and channel == 'all'")
     details = {
         "sound": f"smallest {p_value(quiet)} of {len(hypothesis.controls)} controls; false positives in "
         f"{percent(alarms.rate)} of {alarms.splits} random splits (95 % interval "
@@ -71,13 +72,22 @@ def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
         f"{percent(left.interval[1], 0)}), {p_value(left.p_value)}",
         "tells_apart": f"the nearer average is right for {percent(nearest.accuracy)} "
         f"({percent(nearest.interval[0])} to {percent(nearest.interval[1])})",
-        "elsewhere": "; ".join(
-            f"{row.dataset}: r = {row.correlation:.2f} ({row.low:.2f} to {row.high:.2f})" for row in whole.itertuples()
-        ).replace("-", "−")
-        or "no other data set was compared",
+        "elsewhere": _least_alike(results.elsewhere.query("kind == 'all' and channel == 'all'")),
     }
     answers = {True: "yes", False: "no", None: "not tested"}
     return [(question, answers[hypothesis.criteria[key]], details[key]) for key, question in QUESTIONS.items()]
+
+
+def _least_alike(whole: pd.DataFrame) -> str:
+    """The data set whose map correlates least with that of the run, over all channels: it decides the point."""
+    if whole.empty:
+        return "no other data set was compared"
+    least = whole.loc[whole["low"].idxmin()]
+    among = f", the lowest of {len(whole)} data sets" if len(whole) > 1 else ""
+    return (
+        f"{least['dataset']}: r = {least['correlation']:.2f} ({least['low']:.2f} to {least['high']:.2f}) over "
+        f"lightness and colours{among}"
+    ).replace("-", "−")
 
 
 def api_answer(results: Results) -> str:

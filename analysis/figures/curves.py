@@ -6,11 +6,11 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent
+from analysis.core.words import extremes, percent
 from analysis.figures import theme
 from analysis.figures.metrics import measured
 from analysis.figures.rows import in_percent, with_errors
-from analysis.results.records import MetricsRecord
+from analysis.results.records import Interval, MetricsRecord
 
 
 def _chosen(curves: pd.DataFrame, curve: str, split: str, name: str) -> pd.DataFrame:
@@ -76,19 +76,20 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
 
 
 def roc_curve_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
-    """Areas under the curves, in words."""
-    parts = []
+    """Largest and smallest area under the curves, and what it means."""
+    areas = {}
     for name in names:
         measures = measured(metrics, split, name)
-        low, high = measures.roc_auc_interval
-        parts.append(
-            f"{percent(measures.roc_auc, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})"
-        )
+        areas[name] = (measures.roc_auc, percent(measures.roc_auc, 2), _interval(measures.roc_auc_interval))
+    ends = extremes(areas, words=("largest", "smallest"))
     return (
-        f"A random {split} image labelled male scores higher than a random one labelled female in "
-        f"{', '.join(parts)} of cases (area under the curve; guessing gives 50 %). Bands are 95 % intervals over "
-        "people."
+        f"The area under the curve on the {split} split is {ends}. It is how often a random image labelled male scores "
+        "higher than a random one labelled female; guessing gives 50 %. Bands are 95 % intervals over people."
     )
+
+
+def _interval(interval: Interval) -> str:
+    return f"95 % interval {percent(interval[0], 2)} to {percent(interval[1], 2)}"
 
 
 def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str], label: str) -> hv.Overlay:
@@ -125,14 +126,13 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
 
 
 def precision_recall_curve_reading(metrics: MetricsRecord, split: str, names: Sequence[str], label: str) -> str:
-    """Average precision of each source, in words."""
-    parts = []
+    """Highest and lowest average precision."""
+    precisions = {}
     for name in names:
         measures = measured(metrics, split, name)
-        low, high = measures.average_precision_interval[label]
-        value = measures.average_precision[label]
-        parts.append(f"{percent(value, 2)} on {name} (95 % interval {percent(low, 2)} to {percent(high, 2)})")
+        value, interval = measures.average_precision[label], measures.average_precision_interval[label]
+        precisions[name] = (value, percent(value, 2), _interval(interval))
     return (
-        f"Average precision for the label {label} on the {split} split: {', '.join(parts)}. The axis starts at a "
-        "recall of 50 %."
+        f"Average precision for the label {label} on the {split} split is {extremes(precisions)}. The axis "
+        "starts at a recall of 50 %."
     )

@@ -9,7 +9,7 @@ from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import in_percent, intervals, row_chart
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
-from analysis.results.records import LabelNoise
+from analysis.results.records import LabelNoise, MetricsRecord
 
 
 def _named(doubts: pd.DataFrame) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
     )
 
 
-def doubted_shares_reading(doubts: pd.DataFrame, noise: LabelNoise) -> str:
-    """Estimated noise, how it was estimated, and where the share is highest.
+def doubted_shares_reading(doubts: pd.DataFrame, noise: LabelNoise, metrics: MetricsRecord | None = None) -> str:
+    """Estimated noise, how it was estimated, where the share is highest, and how the network's estimate differs.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def doubted_shares_reading(doubts: pd.DataFrame, noise: LabelNoise) -> str:
         As in `doubted_shares`.
     noise
         ``label_noise`` of ``study.json``.
+    metrics
+        ``metrics.json``; None if no network was evaluated.
     """
     text = (
         f"A simple classifier scored every face out of sample ({noise.folds}-fold cross-validation over people, "
@@ -79,11 +81,34 @@ def doubted_shares_reading(doubts: pd.DataFrame, noise: LabelNoise) -> str:
         f"{percent(noise.noise_rate)} of the {noise.images:,} labels are wrong and names {noise.issues:,} "
         f"({noise.suggested['female to male']:,} labelled female, {noise.suggested['male to female']:,} male)"
     )
+    sentences = [text]
     attributes = _named(doubts[doubts["kind"] == "attribute"])
-    if attributes.empty:
-        return f"{text}."
-    most = attributes.iloc[0]
+    if len(attributes):
+        most = attributes.iloc[0]
+        sentences += [
+            f"The share is highest with the attribute “{most['name']}”: {percent(most['share'])} of {most['images']:,}",
+            "A suspected label is not proven wrong: the face may be unusual",
+        ]
+    comparison = "" if metrics is None else f" {noise_comparison(metrics, noise)}"
+    return f"{'. '.join(sentences)}.{comparison}"
+
+
+def noise_comparison(metrics: MetricsRecord, study: LabelNoise) -> str:
+    """Why the data study and the network give different estimates of the label noise, in a sentence.
+
+    Parameters
+    ----------
+    metrics
+        ``metrics.json``.
+    study
+        ``label_noise`` of ``study.json``.
+    """
+    name = metrics.datasets[0]
+    held_out = [metrics.splits[split] for split in ("validation", "test")]
+    accuracy = sum(part.accuracy * part.images for part in held_out) / sum(part.images for part in held_out)
     return (
-        f"{text}. The share is highest with the attribute “{most['name']}”: {percent(most['share'])} of "
-        f"{most['images']:,}. A suspected label is not proven wrong: the face may be unusual."
+        f"Of the labels of {name}, {percent(study.noise_rate)} are estimated to be wrong from the scores of the data "
+        f"study’s simple classifier, {percent(metrics.label_noise[name].noise_rate)} from those of the network on "
+        "validation and test images: a classifier’s own errors can pass for errors of the labels, and the simple "
+        f"classifier agrees with {percent(study.accuracy or 0)} of the labels, the network with {percent(accuracy)}."
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from analysis.core.words import extremes
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
 from analysis.figures.rows import intervals, row_chart
 from analysis.figures.theme import CATEGORIES
@@ -49,8 +50,15 @@ def elsewhere_maps_reading(elsewhere: pd.DataFrame, other: str, channel: str = "
 
 
 def _r(row: pd.Series) -> str:
-    text = f"r = {row['correlation']:.2f} (95 % interval {row['low']:.2f} to {row['high']:.2f})"
-    return text.replace("-", "−")
+    return f"{_value(row)} ({_interval(row)})"
+
+
+def _value(row: pd.Series) -> str:
+    return f"r = {row['correlation']:.2f}".replace("-", "−")
+
+
+def _interval(row: pd.Series) -> str:
+    return f"95 % interval {row['low']:.2f} to {row['high']:.2f}".replace("-", "−")
 
 
 def _named(elsewhere: pd.DataFrame, channel: str) -> pd.DataFrame:
@@ -92,16 +100,33 @@ def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay
 
 
 def correlation_reading(elsewhere: pd.DataFrame, channel: str = "L") -> str:
-    """Correlation of whole data sets, then of the most and least similar group."""
+    """Correlation of whole data sets, of the most and least similar group, and of the channels."""
     chosen = _named(elsewhere, channel)
     if chosen.empty:
         return "No other data set was compared."
-    whole = "; ".join(f"{row['dataset']}: {_r(row)}" for _, row in chosen[chosen["kind"] == "all"].iterrows())
+    whole = {
+        str(row["dataset"]): (row["correlation"], _value(row), _interval(row))
+        for _, row in chosen[chosen["kind"] == "all"].iterrows()
+    }
+    text = f"The correlation of the whole maps is {extremes(whole, 'with')}. {channels_reading(elsewhere)}"
     parts = chosen[chosen["kind"] != "all"]
     if len(parts) < 2:
-        return f"Correlation with {whole}."
+        return text
     best, worst = parts.loc[parts["correlation"].idxmax()], parts.loc[parts["correlation"].idxmin()]
     return (
-        f"Correlation with {whole}. Of the groups, {best['name']} is most similar, {_r(best)}, {worst['name']} least, "
-        f"{_r(worst)}. Intervals are over people; the attenuation by noise in small groups is corrected for."
+        f"{text} Of the groups, {best['name']} is most similar, {_r(best)}, {worst['name']} least, {_r(worst)}. "
+        "Intervals are over people; the attenuation by noise in small groups is corrected for."
     )
+
+
+def channels_reading(elsewhere: pd.DataFrame) -> str:
+    """Why the correlation over all channels, which the verdict uses, is not that of lightness."""
+    whole = elsewhere[elsewhere["kind"] == "all"].pivot(index="dataset", columns="channel", values="correlation")
+    least = whole.loc[whole["all"].idxmin()]
+    parts = [f"{least[channel]:.2f} in {name}" for channel, name in CHANNEL_NAMES.items()]
+    if len({f"{value:.2f}" for value in least}) == 1:
+        return f"All channels agree alike (with {least.name}, r is {', '.join(parts)}).".replace("-", "−")
+    return (
+        f"The channels agree to different degrees (with {least.name}, r is {', '.join(parts)}), so over all three "
+        f"together, which the verdict uses, r is {least['all']:.2f}."
+    ).replace("-", "−")

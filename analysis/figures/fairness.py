@@ -169,7 +169,7 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
 
 
 def worst_groups(groups: pd.DataFrame) -> str:
-    """The group of each feature that this run serves worst, of 50 images or more, in a sentence, the worst first.
+    """The group of 50 images or more that this run serves worst, then the worst group of each other feature.
 
     Parameters
     ----------
@@ -183,24 +183,39 @@ def worst_groups(groups: pd.DataFrame) -> str:
     worst = ranked.drop_duplicates("feature")
     every = own.sort_values("accuracy", kind="stable")  # small groups, too: gaps are measured from the best of all
     best = every.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
-    parts = []
-    for row in worst.itertuples():
-        other = best.loc[(row.source, row.feature)]
-        parts.append(
-            f"{group_name(row.feature, row.group)} in {row.source}, {percent(row.accuracy)} of {row.images:,} "
-            f"({100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}), against {percent(other['accuracy'])} of "
-            f"{group_name(row.feature, other['group'])}"
-        )
-    return f"Of each feature, accuracy is lowest, with 95 % intervals, for {'; '.join(parts)}."
+    first = worst.iloc[0]
+    other = best.loc[(first["source"], first["feature"])]
+    text = (
+        f"Accuracy is lowest for {group_name(first['feature'], first['group'])} in {first['source']}: "
+        f"{percent(first['accuracy'])} of {first['images']:,} (95 % interval {percent(first['accuracy_low'])} to "
+        f"{percent(first['accuracy_high'])}), against {percent(other['accuracy'])} for "
+        f"{group_name(first['feature'], other['group'])}."
+    )
+    parts = [
+        f"{group_name(row.feature, row.group)} in {row.source} ({percent(row.accuracy)})"
+        for row in worst.iloc[1:].itertuples()
+    ]
+    return f"{text} By the other features, it is lowest for {', '.join(parts)}." if parts else text
 
 
 def summary(groups: pd.DataFrame) -> str:
-    """The largest gap of this run by each feature, in a sentence."""
+    """The largest gap of this run, and the number of features whose largest gap is significant."""
     if groups.empty:
         return "The run has no groups of 20 test images or more."
-    own = gap_table(groups).iloc[:, 0].dropna()
-    gaps = "; ".join(f"{row}: {text}" for row, text in own.items())
-    return f"Largest gaps to the best group, in percentage points with 95 % intervals: {gaps}."
+    largest = _largest_gaps(groups[groups["run"] == runs(groups)[0]])
+    worst = largest.loc[largest["gap"].idxmax()]
+    return (
+        f"The largest gap to the best group of a feature is {100 * worst['gap']:.1f} percentage points (95 % interval "
+        f"{100 * worst['gap_low']:.1f} to {100 * worst['gap_high']:.1f}), for "
+        f"{group_name(worst['feature'], worst['group'])} in {worst['source']}. Over all data sets, the largest gap is "
+        f"significant for {int((largest['gap_low'] > 0).sum())} of {len(largest)} features."
+    )
+
+
+def _largest_gaps(groups: pd.DataFrame) -> pd.DataFrame:
+    """Row with the largest gap of each run, source and ``kind``: a feature of people, or all attributes together."""
+    kinds = groups.assign(kind=groups["feature"].where(groups["feature"].isin(PEOPLE), "attributes"))
+    return kinds.loc[kinds.groupby(["run", "source", "kind"], sort=False)["gap"].idxmax()]
 
 
 def gap_table(groups: pd.DataFrame) -> pd.DataFrame:
@@ -216,13 +231,12 @@ def gap_table(groups: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Index: data set and feature; columns: runs, this run first; formatted for display.
     """
-    kind = groups["feature"].where(groups["feature"].isin(PEOPLE), "attributes")
-    worst = groups.loc[groups.assign(kind=kind).groupby(["run", "source", "kind"], sort=False)["gap"].idxmax()]
-    largest = worst.assign(
-        row=worst["source"] + ": " + kind.loc[worst.index],
+    largest = _largest_gaps(groups)
+    largest = largest.assign(
+        row=largest["source"] + ": " + largest["kind"],
         text=[
             f"{interval_text(row.gap, row.gap_low, row.gap_high)}, {group_name(row.feature, row.group)}"
-            for row in worst.itertuples()
+            for row in largest.itertuples()
         ],
     )
     table = largest.pivot(index="row", columns="run", values="text").reindex(

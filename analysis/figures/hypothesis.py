@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.core.words import p_value, percent, signed
+from analysis.core.words import extremes, p_value, percent, signed
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -451,14 +451,19 @@ def accuracy_reading(table: pd.DataFrame) -> str:
 
     reading = (
         f"On {int(rows['images'].iloc[0]):,} photos of unseen people, the nearer average predicts the label of "
-        f" {in_words('nearest average')}, a linear discriminant on the components for {in_words('linear discriminant')}"
+        f"{in_words('nearest average')}, a linear discriminant on principal components that of "
+        f"{in_words('linear discriminant')}"
     )
-    reading += f", the network for {in_words('network')}." if "network" in rows.index else "."
-    for dataset in dict.fromkeys(table["dataset"]):
-        if dataset != own:
-            there = table[table["dataset"] == dataset].set_index("name")["accuracy"]
-            reading += (
-                f" Made from {own} and applied to {dataset}, averages reach {percent(there['nearest average'])} and "
-                f"the discriminant {percent(there['linear discriminant'])}."
-            )
-    return reading
+    reading += f", the network that of {in_words('network')}." if "network" in rows.index else "."
+    others = table[table["dataset"] != own].pivot(index="dataset", columns="name", values="accuracy")
+    if others.empty:
+        return reading
+    applied = {
+        str(row.name): (
+            row["nearest average"],
+            percent(row["nearest average"]),
+            f"the discriminant’s is {percent(row['linear discriminant'])}",
+        )
+        for _, row in others.iterrows()
+    }
+    return f"{reading} Made from {own} and applied elsewhere, the averages’ accuracy is {extremes(applied)}."

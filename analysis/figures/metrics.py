@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.stats import wilson
-from analysis.core.words import percent
+from analysis.core.words import extremes, percent
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, points, with_errors
 from analysis.figures.theme import LABEL_COLOURS
@@ -169,16 +169,47 @@ def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]
 
 
 def reliability_diagram_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
-    """Expected calibration error of each source, in words."""
-    errors = [(name, measured(metrics, split, name)) for name in names]
-    parts = ", ".join(
-        f"{100 * measures.calibration.ece:.1f} percentage points on {name} ({measures.images:,} images)"
-        for name, measures in errors
-    )
+    """Smallest and largest calibration error, and how to read the diagram."""
     return (
-        f"Expected calibration error on the {split} split (15 bins): {parts}. Calibrated probabilities lie on the "
-        "dashed line; larger points stand for more images."
+        f"{calibration_reading(metrics, split, names)} Calibrated probabilities lie on the dashed line; larger points "
+        "stand for more images."
     )
+
+
+def calibration_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
+    """Smallest and largest expected calibration error of some sources, in a sentence."""
+    errors = {}
+    for name in names:
+        measures = measured(metrics, split, name)
+        error = measures.calibration.ece
+        errors[name] = (error, f"{100 * error:.1f} percentage points", f"{measures.images:,} images")
+    return (
+        f"The expected calibration error on the {split} split, the average distance between probability and observed "
+        f"share in 15 bins, is {extremes(errors, lowest_first=True)}."
+    )
+
+
+def temperature_reading(metrics: MetricsRecord) -> str:
+    """The temperature that calibrates the scores, and those that single sources would choose."""
+    text = (
+        f"One temperature, {metrics.temperature:.2f}, divides every logit. It minimises the log loss on the validation "
+        "splits, with equal weight for each source"
+    )
+    own = sorted((value, name) for name, value in metrics.temperatures.items())
+    if len(own) < 2:
+        return f"{text}."
+    (low, lowest), (high, highest) = own[0], own[-1]
+    return f"{text}; fitted to each separately, it would be {low:.2f} ({lowest}) to {high:.2f} ({highest})."
+
+
+def coverage_reading(metrics: MetricsRecord, split: str) -> str:
+    """Sources of which most and fewest images are decided, and how accurate the decisions are."""
+    shares = {}
+    for name in sources(metrics):
+        decided = measured(metrics, split, name).decided
+        right = "none is decided" if decided.accuracy is None else f"{percent(decided.accuracy)} of them right"
+        shares[name] = (decided.coverage, percent(decided.coverage), right)
+    return f"On the {split} splits, the share of decided images is {extremes(shares)}."
 
 
 def score_distribution(predictions: pd.DataFrame, split: str, band: Band, source: str | None = None) -> hv.Overlay:

@@ -4,7 +4,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent
+from analysis.core.words import extremes, percent
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, points, with_errors
 
@@ -101,12 +101,12 @@ def bearable(robustness: pd.DataFrame, degradation: str) -> str:
     levels = everywhere.index[everywhere]
     return (
         f"accuracy is within {100 * _LOSS:.0f} points of that of intact faces from {levels.min():g} to "
-        f"{levels.max():g} ({table['unit'].iloc[0]})."
+        f"{levels.max():g} ({table['unit'].iloc[0]}) on every data set."
     ).replace(" -", " −")
 
 
 def accuracy_curve_reading(robustness: pd.DataFrame, degradation: str) -> str:
-    """Accuracy on intact and on the most degraded faces, and the range that costs at most two points.
+    """The range that costs at most two points, and the largest and smallest loss on the most degraded faces.
 
     Raises
     ------
@@ -114,16 +114,17 @@ def accuracy_curve_reading(robustness: pd.DataFrame, degradation: str) -> str:
         If the run has no results for it.
     """
     table = _chosen(robustness, degradation)
-    parts = []
-    for name in dict.fromkeys(table["source"]):
-        part = table[table["source"] == name]
-        intact = part[part["intact"]].iloc[0]
+    losses = {}
+    for name, part in table.groupby("source", sort=False):
+        intact = float(part.loc[part["intact"], "accuracy"].iloc[0])
         worst = part.loc[part["accuracy"].idxmin()]
-        bearable = part[part["accuracy"] >= intact["accuracy"] - _LOSS]
-        edges = sorted({bearable["level"].min(), bearable["level"].max()})
-        reach = " to ".join(f"{edge:g}" for edge in edges).replace("-", "−")
-        parts.append(
-            f"on {name}, accuracy is {percent(intact['accuracy'])} on intact faces and {percent(worst['accuracy'])} at "
-            f"{worst['level']:g}, and at most {100 * _LOSS:.0f} points lower within {reach}".replace(" -", " −")
+        losses[str(name)] = (
+            intact - worst["accuracy"],
+            f"{100 * (intact - worst['accuracy']):.1f} percentage points",
+            f"from {percent(intact)} on intact faces to {percent(worst['accuracy'])} at {worst['level']:g}",
         )
-    return f"{table['images'].iloc[0]:,} test images per data set: {'; '.join(parts)}. Circles mark intact faces."
+    within, ends = bearable(robustness, degradation), extremes(losses, words=("largest", "smallest"))
+    return (
+        f"{within[0].upper()}{within[1:]} Where accuracy is lowest, the loss is {ends}. "
+        f"{table['images'].iloc[0]:,} test images per data set; circles mark intact faces."
+    ).replace(" -", " −")

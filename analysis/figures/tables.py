@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from analysis.core.words import percent
+from analysis.core.words import extremes, percent
+from analysis.figures.doubts import noise_comparison
 from analysis.figures.metrics import measured, sources
-from analysis.results.records import MetricsRecord
+from analysis.results.records import LabelNoise, MetricsRecord
+
+_LEVEL = 0.05  # percentage points of accuracy; runs that are closer are level
 
 
 def interval_text(value: float, low: float, high: float, digits: int = 1) -> str:
@@ -96,23 +99,25 @@ def cross_source_table(cross_source: pd.DataFrame) -> pd.DataFrame:
 
 
 def cross_source_reading(cross_source: pd.DataFrame) -> str:
-    """Accuracy of this run compared with the best other run, on each test split."""
+    """On how many test splits this run is more accurate than the best other run, and by how much at most."""
     first = cross_source["run"].iloc[0]
     own = cross_source[cross_source["run"] == first].set_index("source")
     others = cross_source[cross_source["run"] != first]
     if others.empty:
         return "No other run was measured on the same test images."
-    parts = []
-    for source, row in own.iterrows():
-        rival = others[others["source"] == source].sort_values("accuracy").iloc[-1]
-        apart = 100 * (row.accuracy - rival["accuracy"])
-        clear = row.low > rival["high"] or rival["low"] > row.high
-        place = f"{abs(apart):.1f} percentage points {'above' if apart > 0 else 'below'}"
-        parts.append(
-            f"{place if abs(apart) >= 0.05 else 'level with'} the best other run on {source}"
-            + ("" if clear else " (intervals overlap)")
-        )
-    return f"Trained on {own['trained_on'].iloc[0]}, this run is {', '.join(parts)}."
+    best = others.sort_values("accuracy").groupby("source").last()
+    both = own.join(best[["accuracy", "low", "high"]], rsuffix="_best", how="inner")
+    lead = 100 * (both["accuracy"] - both["accuracy_best"])
+    overlap = int(((both["low"] <= both["high_best"]) & (both["low_best"] <= both["high"])).sum())
+    parts = [
+        f"{word} accurate on {count}, most on {ahead.idxmax()} (by {ahead.max():.1f} percentage points)"
+        for word, ahead in (("more", lead), ("less", -lead))
+        if (count := int((ahead >= _LEVEL).sum()))
+    ]
+    return (
+        f"Compared with the best other run on each of {len(both)} test splits, this run is "
+        f"{', and '.join(parts) or 'level with it on all'}. The 95 % intervals overlap on {overlap}."
+    )
 
 
 def label_noise_table(metrics: MetricsRecord) -> pd.DataFrame:
@@ -130,13 +135,22 @@ def label_noise_table(metrics: MetricsRecord) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def label_noise_reading(metrics: MetricsRecord) -> str:
-    """Number of suspected label errors, and the limits of the estimate."""
-    parts = ", ".join(
-        f"{noise.issues:,} of {noise.images:,} in {name} (noise estimated at {percent(noise.noise_rate)})"
+def label_noise_reading(metrics: MetricsRecord, study: LabelNoise) -> str:
+    """Highest and lowest estimated noise, its limits, and why the data study estimates another one.
+
+    Parameters
+    ----------
+    metrics
+        ``metrics.json``.
+    study
+        ``label_noise`` of ``study.json``.
+    """
+    rates = {
+        name: (noise.noise_rate, percent(noise.noise_rate), f"{noise.issues:,} of {noise.images:,} labels suspected")
         for name, noise in metrics.label_noise.items()
-    )
+    }
     return (
-        f"Confident learning suspects the labels of {parts}, from the model’s scores on validation and test images. A "
-        "suspected label may be right and the model wrong. Training images are left out: the model has seen them."
+        "From the model’s scores of validation and test images, which it was not trained on, confident learning "
+        f"estimates a share of wrong labels that is {extremes(rates, 'in')}. A suspected label may be right and the "
+        f"model wrong. {noise_comparison(metrics, study)}"
     )

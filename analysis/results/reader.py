@@ -11,6 +11,7 @@ from pathlib import Path
 from analysis.core import paths
 from analysis.core.errors import UserError
 from analysis.results import artifacts
+from analysis.results.records import MetricsRecord
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,14 @@ class Results:
     ablation_budget = artifacts.ABLATION_BUDGET
     search = artifacts.SEARCH
     search_record = artifacts.SEARCH_RECORD
+
+    @property
+    def network(self) -> MetricsRecord | None:
+        """Metrics of the network; None before one is evaluated."""
+        try:
+            return self.metrics
+        except UserError:
+            return None
 
     @property
     def has_ablation(self) -> bool:

@@ -25,7 +25,7 @@ PEOPLE = {
     "labels": View("", identities.mixed_labels, identities.mixed_labels_reading, "identities scope"),
 }
 MISTAKES = {
-    "doubts": View("", doubts.doubted_shares, doubts.doubted_shares_reading, "doubts", "doubts label_noise"),
+    "doubts": View("", doubts.doubted_shares, doubts.doubted_shares_reading, "doubts", "doubts label_noise network"),
     "duplicates": View(
         "", duplicates.repeated_pictures, duplicates.repeated_pictures_reading, "duplicates", "duplicates images"
     ),

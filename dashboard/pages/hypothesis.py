@@ -7,7 +7,6 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from analysis.core.errors import UserError
 from analysis.core.words import p_value
 from analysis.figures import confounders, elsewhere, hypothesis
 from analysis.figures.answers import verdict_reasons
@@ -81,11 +80,7 @@ class HypothesisPage(chrome.ExplorerPage):
     @property
     def accuracies(self) -> pd.DataFrame:
         """Accuracy of the averages, and of the network where the run has one; see `hypothesis.accuracy_table`."""
-        try:
-            metrics = self.results.metrics
-        except UserError:  # a run without a network has the averages alone
-            metrics = None
-        return hypothesis.accuracy_table(self.results.hypothesis, metrics, self.results.study.dataset)
+        return hypothesis.accuracy_table(self.results.hypothesis, self.results.network, self.results.study.dataset)
 
     def _verdict(self) -> Any:
         tested = self.results.hypothesis

@@ -11,7 +11,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
-from analysis.results.records import Band, SplitMetrics
+from analysis.results.records import Band, LabelNoise, SplitMetrics
 from dashboard import chrome, parts
 from dashboard.parts import View
 
@@ -91,7 +91,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
     "explanation": (
         View("What the model looks at", explanation.heat_maps, explanation.heat_maps_reading, "explanation"),
         View("", explanation.faithfulness, explanation.faithfulness_reading, "explanation"),
-        View("Doubtful labels", tables.label_noise_table, tables.label_noise_reading, "metrics"),
+        View("Doubtful labels", tables.label_noise_table, tables.label_noise_reading, "metrics", "metrics label_noise"),
     ),
     "training": (
         View("Training", training.training_history, training.training_history_reading, "history"),
@@ -166,6 +166,11 @@ class MetricsPage(chrome.ExplorerPage):
     def band(self) -> Band:
         """Scores between which the model answers "uncertain"."""
         return self.results.metrics.band
+
+    @property
+    def label_noise(self) -> LabelNoise:
+        """Label noise as the data study estimates it."""
+        return self.results.study.label_noise
 
     def measured(self) -> SplitMetrics:
         """Metrics of the chosen split and source."""

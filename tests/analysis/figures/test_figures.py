@@ -282,17 +282,31 @@ def test_model_readings_hold_the_numbers(results: Results) -> None:
     assert percent(found.decided.accuracy) in scores
 
 
-def test_readings_of_several_sources_name_each_with_its_number(results: Results) -> None:
+def test_readings_of_several_sources_name_the_best_and_the_worst_with_their_numbers(results: Results) -> None:
     names = figures.metrics.sources(results.metrics)
     assert names == ["synthetic", "other", "other, ages 10-80"]
-    honest = figures.metrics.reliability_diagram_reading(results.metrics, "test", names)
-    roc = figures.curves.roc_curve_reading(results.metrics, "test", names)
-    precision = figures.curves.precision_recall_curve_reading(results.metrics, "test", names, "male")
-    for name in names:
-        found = figures.metrics.measured(results.metrics, "test", name)
-        assert f"{100 * found.calibration.ece:.1f} percentage points on {name}" in honest
-        assert f"{percent(found.roc_auc, 2)} on {name}" in roc
-        assert f"{percent(found.average_precision['male'], 2)} on {name}" in precision
+    other = results.metrics.sources["other"]
+    lower = other["test"].changed(average_precision={"female": 0.985, "male": 0.9})
+    measured = results.metrics.changed(sources=results.metrics.sources | {"other": other | {"test": lower}})
+    roc = figures.curves.roc_curve_reading(measured, "test", names)
+    assert "is largest on other, ages 10-80 (99.50 %; 95 % interval " in roc
+    assert " and smallest on other (95.21 %; 95 % interval " in roc
+    precision = figures.curves.precision_recall_curve_reading(measured, "test", names, "male")
+    assert "is highest on synthetic (97.20 %; 95 % interval " in precision
+    assert " and lowest on other (90.00 %; 95 % interval " in precision
+    calibration = figures.metrics.reliability_diagram_reading(measured, "test", names)
+    assert "is lowest on synthetic (8.3 percentage points; 100 images)" in calibration
+    assert " and highest on other (16.0 percentage points; " in calibration
+    coverage = figures.metrics.coverage_reading(measured, "test")
+    shares = {name: figures.metrics.measured(measured, "test", name).decided.coverage for name in names}
+    assert f"({percent(max(shares.values()))}; " in coverage and f"({percent(min(shares.values()))}; " in coverage
+
+
+def test_temperatures_of_several_sources_are_a_range(results: Results) -> None:
+    several = results.metrics.changed(temperature=1.0, temperatures={"a": 1.16, "b": 0.85, "c": 0.9})
+    assert figures.metrics.temperature_reading(several).endswith("it would be 0.85 (b) to 1.16 (a).")
+    single = results.metrics.changed(temperature=1.0, temperatures={"a": 1.0})
+    assert figures.metrics.temperature_reading(single).endswith("with equal weight for each source.")
 
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
@@ -325,7 +339,10 @@ def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: 
     assert list(table.index) == ["synthetic + other (run synthetic)", "synthetic (run earlier)"]
     assert list(table.columns) == figures.metrics.sources(results.metrics)
     reading = figures.tables.cross_source_reading(results.cross_source)
-    assert "5.0 percentage points above the best other run on synthetic (intervals overlap)" in reading
+    assert reading.startswith(
+        "Compared with the best other run on each of 3 test splits, this run is more accurate on "
+    )
+    assert "most on synthetic (by 5.0 percentage points)" in reading
     alone = results.cross_source.query("run == 'synthetic'")
     assert figures.tables.cross_source_reading(alone) == "No other run was measured on the same test images."
 
@@ -333,8 +350,14 @@ def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: 
 def test_label_noise_is_told_with_what_it_does_not_say(results: Results) -> None:
     table = figures.tables.label_noise_table(results.metrics)
     assert table.loc["other"].tolist() == ["200", "2.1", "3", "1"]
-    reading = figures.tables.label_noise_reading(results.metrics)
-    assert "4 of 200 in other (noise estimated at 2.1 %)" in reading and "may be right" in reading
+    study, network = results.study.label_noise, results.metrics.label_noise["synthetic"]
+    assert "is 2.1 % in both" in figures.tables.label_noise_reading(results.metrics, study)
+    noisier = results.metrics.label_noise | {"other": network.changed(noise_rate=0.05, issues=9)}
+    reading = figures.tables.label_noise_reading(results.metrics.changed(label_noise=noisier), study)
+    assert "highest in other (5.0 %; 9 of 200 labels suspected) and lowest in synthetic (2.1 %; 4 of 200" in reading
+    assert "may be right" in reading
+    assert f"{percent(study.noise_rate)} are estimated" in reading and f"{percent(network.noise_rate)} from" in reading
+    assert f"agrees with {percent(study.accuracy or 0)} of the labels" in reading
 
 
 def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results: Results) -> None:
@@ -379,10 +402,17 @@ def test_attribute_groups_read_like_words() -> None:
     assert figures.fairness.group_name("label", "male") == "labelled male"
 
 
-def test_sums_for_the_model_card_hold_the_worst_of_each_kind(results: Results) -> None:
-    said = figures.fairness.summary(results.groups)
-    for row, text in figures.fairness.gap_table(results.groups)["synthetic"].items():
-        assert f"{row}: {text}" in said
+def test_summary_for_the_model_card_names_the_largest_gap_and_counts_the_significant(results: Results) -> None:
+    own = results.groups[results.groups["run"] == "synthetic"]
+    worst = own.loc[own["gap"].idxmax()]
+    summary = figures.fairness.summary(results.groups)
+    assert f"is {100 * worst['gap']:.1f} percentage points" in summary
+    assert f"for {figures.fairness.group_name(worst['feature'], worst['group'])} in {worst['source']}" in summary
+    features = figures.fairness.gap_table(results.groups)["synthetic"].dropna()
+    significant = sum(
+        float(text.split("(")[1].replace("−", "-").split("–")[0].split("\u00a0")[0]) > 0 for text in features
+    )
+    assert summary.endswith(f"is significant for {significant} of {len(features)} features.")
     assert figures.fairness.summary(results.groups.head(0)).startswith("The run has no groups")
     assert "from 0 to 1 (standard" in figures.robustness.bearable(results.robustness, "blur")
 
@@ -394,9 +424,12 @@ def test_interval_text_is_one_line_with_true_minus_signs() -> None:
 
 
 def test_robustness_reading_names_what_can_be_borne(results: Results) -> None:
-    reading = figures.robustness.accuracy_curve_reading(results.robustness, "blur")
-    assert "on synthetic, accuracy is 95.0 % on intact faces and 55.0 % at 6" in reading
-    assert "within 0 to 1" in reading
+    table = results.robustness
+    lower = (table["source"] == "other") & (table["degradation"] == "blur") & (table["level"] == 6)
+    reading = figures.robustness.accuracy_curve_reading(table.assign(accuracy=table["accuracy"] - 0.1 * lower), "blur")
+    assert "largest on other (50.0 percentage points; from 90.0 % on intact faces to 40.0 % at 6)" in reading
+    assert "smallest on synthetic (40.0 percentage points; from 95.0 % on intact faces to 55.0 % at 6)" in reading
+    assert reading.startswith("Accuracy is within 2 points of that of intact faces from 0 to 1 (")
     with pytest.raises(UserError, match="blur, noise"):
         figures.robustness.accuracy_curve(results.robustness, "snow")
 
@@ -455,10 +488,9 @@ def test_the_worst_served_groups_are_named_first(results: Results) -> None:
         columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high"],
     )
     assert figures.fairness.worst_groups(groups).replace("\u00a0", " ") == (
-        "Of each feature, accuracy is lowest, with 95 % intervals, for women without make-up in celeba, "
-        "80.0 % of 100 (70.0 to 90.0), "
-        "against 99.0 % of women with make-up; labelled male in celeba, 96.0 % of 500 (95.0 to 97.0), "
-        "against 97.0 % of labelled female."
+        "Accuracy is lowest for women without make-up in celeba: 80.0 % of 100 (95 % interval 70.0 % to 90.0 %), "
+        "against 99.0 % for women with make-up. By the other features, it is lowest for labelled male in celeba "
+        "(96.0 %)."
     )
     assert "no groups" in figures.fairness.worst_groups(groups.iloc[:0])
-    assert figures.fairness.worst_groups(results.groups).startswith("Of each feature, accuracy is lowest")
+    assert figures.fairness.worst_groups(results.groups).startswith("Accuracy is lowest for ")

@@ -167,13 +167,22 @@ def test_failed_control_is_called_failed(results: Results) -> None:
 def test_network_stands_beside_the_averages_where_there_is_one(results: Results) -> None:
     table = accuracies(results)
     assert table["name"].tolist() == ["nearest average", "linear discriminant", "network"] * 2
-    assert "the network for" in figures.hypothesis.accuracy_reading(table)
+    assert "the network that of" in figures.hypothesis.accuracy_reading(table)
     alone = figures.hypothesis.accuracy_table(results.hypothesis, None, "synthetic")
     assert "network" not in set(alone["name"])
-    assert "applied to other" in figures.hypothesis.accuracy_reading(alone)
+    assert "accuracy is 60.0 % on other (the discriminant’s is 75.0 %)" in figures.hypothesis.accuracy_reading(alone)
 
 
 def test_groups_that_agree_most_and_least_are_named(results: Results) -> None:
     reading = figures.elsewhere.correlation_reading(results.elsewhere)
     assert "other, ages 20–39 is most similar" in reading and "other, ages 0–9 least" in reading
     assert figures.elsewhere.correlation_reading(results.elsewhere.iloc[:0]) == "No other data set was compared."
+
+
+def test_reading_of_correlations_explains_why_lightness_and_all_channels_differ(results: Results) -> None:
+    whole = results.elsewhere.query("kind == 'all'").set_index("channel")["correlation"]
+    for channel in ("L", "all"):
+        reading = figures.elsewhere.correlation_reading(results.elsewhere, channel)
+        assert f"is r = {whole[channel]:.2f} with other" in reading
+        assert f"r is {whole['L']:.2f} in lightness L*" in reading
+        assert f"over all three together, which the verdict uses, r is {whole['all']:.2f}" in reading
