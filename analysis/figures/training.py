@@ -1,4 +1,4 @@
-"""Accuracy and loss during training."""
+"""Accuracy and loss during training, what it started from, and its settings."""
 
 from typing import Any
 
@@ -9,6 +9,46 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.rows import points
 from analysis.results.records import TrainStep
+
+# Settings of a training in words; see `model.training.train.Training`, `Architecture` and `Augmentation`.
+SETTINGS = {
+    "datasets": "Data sets",
+    "start": "Runs whose weights it started from",
+    "teachers": "Runs whose probabilities it learned from",
+    "teaching": "Weight of the teachers’ probabilities in the target",
+    "epochs": "Epochs",
+    "batch_size": "Faces per step",
+    "sizes": "Picture sizes one after the other, relative to the full size",
+    "learning_rate": "Learning rate at its peak",
+    "warmup": "Epochs until the learning rate is at its peak",
+    "weight_decay": "Weight decay",
+    "average": "Decay per step of the running mean of the weights",
+    "label_smoothing": "Label smoothing",
+    "auxiliary": "Weight of each auxiliary loss (attributes, age, race)",
+    "balance": "Balance of groups (0: every face alike, 1: every group alike)",
+    "seed": "Random seed",
+    "architecture.height": "Height of the network’s input, pixels",
+    "architecture.width": "Width of the network’s input, pixels",
+    "architecture.filters": "Channels of each stage",
+    "architecture.blocks": "Residual blocks of each stage",
+    "architecture.attributes": "Auxiliary outputs: attributes",
+    "architecture.ages": "Auxiliary outputs: age classes",
+    "architecture.races": "Auxiliary outputs: races",
+    "calm": "Augmentation: strength at the last picture size, relative to before",
+    "augmentation.rotation": "Augmentation: largest rotation, degrees",
+    "augmentation.scale": "Augmentation: largest change of scale, logarithm",
+    "augmentation.stretch": "Augmentation: largest change of the sides’ ratio, logarithm",
+    "augmentation.shift": "Augmentation: largest shift, pixels",
+    "augmentation.tight": "Augmentation: share of faces cropped tightly",
+    "augmentation.coarse": "Augmentation: share of faces of reduced resolution",
+    "augmentation.blur": "Augmentation: share of blurred faces",
+    "augmentation.jpeg": "Augmentation: share of faces with JPEG artefacts",
+    "augmentation.hide": "Augmentation: share of faces with a covered part",
+    "augmentation.grey": "Augmentation: share of faces without colour",
+    "augmentation.light": "Augmentation: strength of changes of light and colour",
+    "augmentation.noise": "Augmentation: largest standard deviation of noise, 8-bit steps",
+    "augmentation.mix": "Augmentation: share of faces blended with another one",
+}
 
 _SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.LABEL_COLOURS["male"], "solid")}
 
@@ -111,3 +151,34 @@ def training_origin(record: TrainStep) -> str:
         initial = f"{mean} {' and '.join(start)}"
     distilled = f", and learned from the labels and the probabilities of {' and '.join(teachers)}" if teachers else ""
     return f"The published training started from {initial}{distilled}. It ran for {record.epochs} epochs."
+
+
+def settings_table(record: TrainStep) -> pd.DataFrame:
+    """Settings of a training, named in words and formatted for display.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: the setting, in the order of `SETTINGS`; column: its value. A setting that has no entry there follows
+        under its own name.
+    """
+    values: dict[str, Any] = {}
+    for key, value in record.as_json().items():
+        if key not in ("data", "code"):
+            values |= (
+                {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+            )
+    order = [*(key for key in SETTINGS if key in values), *(key for key in values if key not in SETTINGS)]
+    names = [SETTINGS.get(key, key.replace("_", " ").replace(".", ": ").capitalize()) for key in order]
+    return pd.DataFrame({"Value": [_setting(values[key]) for key in order]}, index=pd.Index(names, name="Setting"))
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_setting, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

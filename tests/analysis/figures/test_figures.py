@@ -14,7 +14,7 @@ from analysis import figures
 from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.results import Results
-from analysis.results.records import Band
+from analysis.results.records import Band, Code, TrainStep
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +307,26 @@ def test_temperatures_of_several_sources_are_a_range(results: Results) -> None:
     assert figures.metrics.temperature_reading(several).endswith("it would be 0.85 (b) to 1.16 (a).")
     single = results.metrics.changed(temperature=1.0, temperatures={"a": 1.0})
     assert figures.metrics.temperature_reading(single).endswith("with equal weight for each source.")
+
+
+def test_settings_of_a_training_are_named_in_words(results: Results) -> None:
+    step = TrainStep(
+        data={},
+        code=Code(version="1", commit=None),
+        datasets=["a", "b"],
+        epochs=3,
+        start=[],
+        architecture={"filters": [48, 96]},
+        learning_rate=0.0003,
+        augmentation={"jpeg": 0.2},
+        new_option=True,
+    )
+    table = training.settings_table(step)["Value"]
+    assert table["Data sets"] == "a, b" and table["Channels of each stage"] == "48, 96"
+    assert table["Learning rate at its peak"] == "0.0003"
+    assert table["Augmentation: share of faces with JPEG artefacts"] == "0.2"
+    assert table["Runs whose weights it started from"] == "none"
+    assert table["New option"] == "True" and table.index[-1] == "New option"
 
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
