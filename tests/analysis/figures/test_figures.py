@@ -321,7 +321,7 @@ def test_settings_of_a_training_are_named_in_words(results: Results) -> None:
         augmentation={"jpeg": 0.2},
         new_option=True,
     )
-    table = training.settings_table(step)["Value"]
+    table = figures.training.settings_table(step)["Value"]
     assert table["Data sets"] == "a, b" and table["Channels of each stage"] == "48, 96"
     assert table["Learning rate at its peak"] == "0.0003"
     assert table["Augmentation: share of faces with JPEG artefacts"] == "0.2"
