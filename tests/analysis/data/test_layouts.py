@@ -112,7 +112,7 @@ def test_what_lies_beside_both_labels_is_kept_out_and_named(tmp_path: Path) -> N
         (["train/male/1.jpg", "train/femle/2.jpg"], "the folder 'femle' .1 images. beside 'male'"),
         (["Men/1.jpg", "Wemen/2.jpg", "Wemen/3.jpg"], "the folder 'Wemen' .2 images. beside 'Men'"),
         (["male/1.jpg", "other/2.jpg"], "the folder 'other' .1 images. beside 'male'"),
-        (["train/male/1.jpg", "train/female/2.jpg", "valdation/male/3.jpg"], "in splits .train., but 1 in none"),
+        (["train/male/1.jpg", "train/female/2.jpg", "holdout/male/3.jpg"], "in splits .train., but 1 in none"),
         (["male/1.jpg", "female/2.jpg", "test/male/3.jpg"], "in splits .test., but 2 in none"),
         (["men/female/1.jpg", "men/2.jpg"], "both labels within each other"),
         (["26_female_2_20170116184024662.jpg"], "no layout that is known here: it holds 1 images in its top folder"),
