@@ -3,6 +3,7 @@
 Knows nothing of what the commands do. Start with ``meanface --help``.
 """
 
+import codecs
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -10,7 +11,9 @@ from typing import Annotated
 import typer
 
 from analysis.commands import app as analysis_app
+from analysis.core import storage
 from analysis.core.errors import UserError
+from analysis.core.words import printable
 from dashboard.commands import app as dashboard_app
 from model.commands import app as model_app
 
@@ -39,13 +42,33 @@ def _options(
     """Options of ``meanface`` itself; the help text is the app's."""
 
 
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Write what a terminal cannot show, such as a name of a file that is no UTF-8, as ``\\xe9``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    shown = printable(error.object[error.start : error.end])
+    return shown.encode("ascii", "backslashreplace").decode(), error.end
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one clear line on stderr and exit code 2."""
+    codecs.register_error("meanface.escape", _escape)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="meanface.escape")  # type: ignore[union-attr]
     try:
         app()
     except UserError as error:
-        sys.stderr.write(f"meanface: {error}\n")
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        said = storage.told(error)
+        if said is None:
+            raise
+        _fail(said)
+
+
+def _fail(said: str) -> None:
+    sys.stderr.write(f"meanface: {printable(said)}\n")
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ Starlette's own form parser writes parts over a megabyte to a temporary file, an
 body is there; here nothing touches the disk, and a file can be dropped as soon as it is scored.
 """
 
+import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from email.message import Message
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -86,8 +89,9 @@ class _Parts:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         if options.get(b"name", b"").decode("utf-8", "replace") == FIELD:
-            name = options.get(b"filename", b"").decode("utf-8", "replace")
-            self._upload = Upload(name.replace("\\", "/").rsplit("/", 1)[-1])
+            name = _encoded_name(self._disposition) or options.get(b"filename", b"")
+            # Bytes that are no UTF-8 become \xe9, and so after folders have been cut off.
+            self._upload = Upload(re.split(rb"[/\\]", name)[-1].decode("utf-8", "backslashreplace"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._upload:
@@ -100,6 +104,24 @@ class _Parts:
 
     def _all(self) -> None:
         self.ended = True
+
+
+def _encoded_name(disposition: bytes) -> bytes:
+    """Name in UTF-8 that a client gives as ``filename*=UTF-8''...`` (RFC 8187), which goes before ``filename=``."""
+    if b"*" not in disposition:
+        return b""
+    header = Message()
+    header["Content-Disposition"] = disposition.decode("latin-1")
+    with contextlib.suppress(LookupError, ValueError):  # a character set that is not known, or no number of a part
+        for key, value in header.get_params([], "Content-Disposition"):
+            if key == "filename" and isinstance(value, tuple):
+                charset, _, text = value
+                return (
+                    text.encode("latin-1")
+                    .decode(charset or "utf-8", "surrogateescape")
+                    .encode("utf-8", "surrogateescape")
+                )
+    return b""
 
 
 async def read_uploads(request: Request) -> AsyncIterator[Upload]:

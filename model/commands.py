@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analysis.command_options import DatasetNames, RunArgument, RunName, Seed
+from analysis.command_options import DatasetNames, RunArgument, RunName, Scheduler, Seed
 from analysis.core.words import percent
 
 app = typer.Typer()
@@ -235,9 +235,14 @@ def evaluate(
 
 @app.command(rich_help_panel="Model")
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Photos or folders of photos.", metavar="PATH...")],
+    photos: Annotated[
+        list[str], typer.Argument(help="Photos or folders of photos, on disk or in a bucket.", metavar="PATH...")
+    ],
     output: Annotated[
-        Path | None, typer.Option(help="Write to this .csv, .parquet or .jsonl file; default: CSV on stdout.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write to this .csv, .parquet or .jsonl file or URL; default: CSV on stdout."
+        ),
     ] = None,
     crop: Annotated[
         CropOption, typer.Option(help="Detect faces, or take each photo as one aligned face (`none`).")
@@ -245,26 +250,40 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="Read the model from this folder; default: the published one.")
     ] = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Begin CSV with a byte order mark, by which Excel knows its encoding.")
+    ] = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Predict perceived gender from photos, one row per face: female, male or uncertain.
 
-    Example: `meanface predict portraits/ --output predictions.csv`.
+    With `--output`, a killed command resumes where it stopped when it is started again. In CSV, text that a spreadsheet
+    would run as a formula has an apostrophe in front.
+
+    Examples: `meanface predict portraits/ --output predictions.csv`,
+    `meanface predict s3://bucket/photos --output s3://bucket/scores.parquet --scheduler tcp://10.0.0.5:8786`.
     """
     import sys
 
-    from model.batch import check_output, find_photos, predict_paths, write_table
+    from analysis.core import compute
+    from model.batch import count_photos, place_of, predict_on, predict_to
     from model.predict import Predictor
+    from model.predictions import check_output
 
     if output:
-        check_output(output)
-    found = find_photos(photos)
-    predictor = Predictor.load(model, threads=1)
-    table = predict_paths(found, predictor, crop=crop.value, progress=len(found) > 20)
+        check_output(place_of(output), excel=excel)
+    total, left_out = count_photos(photos)
+    for line in left_out.lines():
+        typer.echo(f"left out: {line}", err=True)
     if output:
-        write_table(table, output)
-        scored = table.loc[table["error"].isna(), "file"].nunique()
-        typer.echo(f"{output}: {scored:,} of {len(found):,} photos scored, {table['p_male'].notna().sum():,} faces")
-    else:
-        table.to_csv(sys.stdout, index=False)
-    if table["p_male"].isna().all():
+        check_output(place_of(output), total, excel=excel)
+    predictor = Predictor.load(model, threads=1)
+    given: dict[str, Any] = {"crop": crop.value, "excel": excel, "progress": total if total > 20 else None}
+    with compute.connected(scheduler):
+        if output:
+            counts = predict_to(output, photos, predictor, **given)
+            typer.echo(f"{output}: {counts.scored:,} of {counts.photos:,} photos scored, {counts.faces:,} faces")
+        else:
+            counts = predict_on(sys.stdout, photos, predictor, **given)
+    if not counts.faces:
         raise typer.Exit(2)

@@ -5,6 +5,7 @@ annotators judged it; "uncertain" is an answer, and no answer overrides what peo
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -89,11 +90,34 @@ class Predictor:
 
     def __init__(self, session: onnxruntime.InferenceSession, card: Card) -> None:
         self._session = session
+        self._content: bytes | None = None
         self.card = card
 
     def with_card(self, card: Card) -> Self:
         """Return the same network with another temperature or band."""
-        return type(self)(self._session, card)
+        changed = type(self)(self._session, card)
+        changed._content = self._content
+        return changed
+
+    @classmethod
+    def from_content(cls, card: str, content: bytes, *, threads: int = 1) -> Self:
+        """Make a predictor of what `content` gives, in another process."""
+        made = cls(_session(content, threads), Card.model_validate_json(card))
+        made._content = content
+        return made
+
+    @property
+    def content(self) -> tuple[str, bytes]:
+        """Card, as JSON, and serving file: all that another process needs to predict the same.
+
+        Raises
+        ------
+        ValueError
+            If the predictor was not made from a file.
+        """
+        if self._content is None:
+            raise ValueError("this predictor was not made from a file")
+        return json.dumps(self.card.as_json()), self._content
 
     @classmethod
     def load(cls, folder: Path | None = None, *, threads: int = 0) -> Self:
@@ -116,11 +140,19 @@ class Predictor:
             raise UserError(
                 f"no model in {folder}: run `meanface train` and `meanface evaluate`, or `meanface publish`"
             )
-        card = CARD.read_file(folder / CARD.name)
-        file = folder / card.file
-        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card.sha256:
-            raise UserError(f"{file} is not the file that model.json describes: publish the run again")
-        return cls(open_session(file, threads), card)
+        for _ in range(2):  # between card and file, another run may have been published
+            card = CARD.read_file(folder / CARD.name)
+            file = folder / card.file
+            content = file.read_bytes() if file.exists() else b""
+            if hashlib.sha256(content).hexdigest() == card.sha256:
+                made = cls(_session(content, threads), card)
+                made._content = content
+                return made
+        raise UserError(
+            f"{file} is {'damaged or not the file that model.json describes' if content else 'missing or empty'}: "
+            f"run `meanface publish {card.run}` again, or, if {folder} is that run's own, `meanface train` and "
+            f"`meanface evaluate {card.run}`"
+        )
 
     def logits(self, faces: np.ndarray) -> np.ndarray:
         """Uncalibrated scores.
@@ -211,9 +243,13 @@ class Predictor:
 
 def open_session(file: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     """Open a serving file; ``threads`` of one prediction, 0 takes one a core."""
+    return _session(file.read_bytes(), threads)
+
+
+def _session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def session_logits(session: onnxruntime.InferenceSession, pictures: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-from . import compute, paths, people, schema, stats, storage, words, zarr_zip
+from . import compute, paths, people, schema, spreadsheet, stats, storage, words, zarr_zip
 from .errors import UserError
 
 __all__ = [
@@ -7,6 +7,7 @@ __all__ = [
     "paths",
     "people",
     "schema",
+    "spreadsheet",
     "stats",
     "storage",
     "words",

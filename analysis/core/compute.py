@@ -9,9 +9,10 @@ The workers need meanface installed, and data where they can reach it: a shared 
 """
 
 import contextlib
+import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://[^/\s:]+:\d{1,5}|(?:tcp|tls)://\[[0-9a-fA-F:]+\]:\d{1,5}")
+_EACH = 3  # items on their way for each thread of a cluster
 _PATIENCE = 5  # seconds until a scheduler has answered, and until a worker has come
 
 
@@ -119,6 +121,47 @@ def _on_cluster(client: "Client", work: Callable[[Any], Any], items: Sequence[An
             future.result()
     finally:
         client.cancel(tasks)
+
+
+def on_cluster() -> bool:
+    """Whether this is called inside a block of `connected` that has a cluster."""
+    return _client() is not None
+
+
+def stream(work: Callable[..., Any], items: Iterable[Any], *, shared: dict[str, Any]) -> Iterator[Any]:
+    """Call ``work`` with each item on the cluster of the block that this is called in.
+
+    Parameters
+    ----------
+    work
+        A function that other processes can import. It may be called again with an item whose worker was killed.
+    items
+        Taken only as fast as they are worked on: a few for each thread of the cluster are on their way.
+    shared
+        Keyword arguments of every call, which are sent to each worker once.
+
+    Yields
+    ------
+    object
+        Results, as they come.
+    """
+    from distributed import as_completed  # noqa: PLC0415
+
+    client = _client()
+    assert client is not None
+    sent = {name: client.scatter(value, broadcast=True, hash=False) for name, value in shared.items()}
+    items = iter(items)
+    running = as_completed(with_results=False)
+    try:
+        while True:
+            ahead = _EACH * max(1, sum(client.nthreads().values()))
+            for item in itertools.islice(items, max(0, ahead - running.count())):
+                running.add(client.submit(work, item, **sent, pure=False))
+            if running.is_empty():
+                return
+            yield next(running).result()
+    finally:
+        client.cancel([*running.futures, *sent.values()])
 
 
 def _client() -> "Client | None":

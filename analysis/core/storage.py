@@ -15,12 +15,19 @@ from typing import Any
 
 from upath import UPath
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 from analysis.core import switch
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 
 _BUCKETS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"}  # protocols of services without folders
 
+
+_RESERVED = 1 << 20  # bytes that are reserved to see whether they can be; some file systems write them all
 
 # What the system says where something cannot be written, and what helps.
 _REMEDIES = {
@@ -125,17 +132,29 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
                 raise
             raise UserError(f"{target} cannot be written ({error.strerror}): choose another place") from error
         with trial_file:
-            _reserve(trial_file.fileno(), size)
+            _reserve(trial_file.fileno(), folder, size)
 
 
-def _reserve(file: int, size: int) -> None:
-    """Make a file so large that its blocks are taken from the disk and from the quota."""
+def _reserve(file: int, folder: Path, size: int) -> None:
+    """Take blocks from the disk and from the quota; of more than a megabyte, ask only whether they are there."""
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    if resource and -1 < resource.getrlimit(resource.RLIMIT_FSIZE)[0] < size:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(folder))
     if hasattr(os, "posix_fallocate"):
         try:
-            os.posix_fallocate(file, 0, size)
+            os.posix_fallocate(file, 0, min(size, _RESERVED))
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # a file system that cannot reserve
                 raise
+
+
+def told(error: OSError) -> str | None:
+    """Say in one line what a user can do about an error of the system; None if it is not of a known kind."""
+    if error.errno not in _REMEDIES:
+        return None
+    where = error.filename2 or error.filename
+    return f"{f'{os.fsdecode(where)}: ' if where else ''}{error.strerror}: {_REMEDIES[error.errno]}"
 
 
 @contextlib.contextmanager

@@ -20,14 +20,15 @@ import param
 from PIL import Image, ImageDraw
 
 from analysis.core.errors import UserError
+from analysis.core.spreadsheet import as_csv
 from analysis.core.words import percent
 from analysis.data.photo import decode_photo
 from analysis.data.sources import demo_source
 from analysis.figures.theme import LABEL_COLOURS
 from dashboard import chrome, parts
 from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
-from model.batch import COLUMNS
 from model.predict import FacePrediction
+from model.predictions import COLUMNS
 
 CARE = """
 The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing about
@@ -216,7 +217,7 @@ class PredictPage(chrome.ExplorerPage):
             parts.scrolling(f"<table>{results_table(self.rows)}</table>", "predictions"),
             parts.controls(
                 pmui.FileDownload(
-                    callback=lambda: io.StringIO(self.report().to_csv(index=False)),
+                    callback=lambda: io.StringIO(as_csv(self.report())),
                     filename="predictions.csv",
                     label="Report as CSV",
                     **_PLAIN,

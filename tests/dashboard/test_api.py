@@ -109,6 +109,30 @@ def test_a_form_without_a_photo_says_which_field_is_meant(client):
     assert_problem(client.post("/predict", files=files(FEMALE, FEMALE)), 400, "more than one")
 
 
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('filename="a b.png"', "a b.png"),
+        ("filename*=UTF-8''na%C3%AFve%20%E2%82%AC.png", "naïve €.png"),
+        ("filename=\"plain.png\"; filename*=UTF-8''na%C3%AFve.png", "naïve.png"),
+        ("filename*=iso-8859-1'en'%A3.png; filename=plain.png", "£.png"),
+        ("filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("filename*=UTF-8''%FF.png", "\\xff.png"),
+        ("filename*=nonsense''a; filename=plain.png", "plain.png"),
+        ("filename*0*=UTF-8''a%C3; filename*1*=%A9.png", "aé.png"),
+        ('filename="a*b.png"', "a*b.png"),
+        ('filename="é.png"', "é.png"),
+        ('filename="C:\\\\photos\\\\me.png"', "me.png"),
+        ("filename=b\udce9.png", "b\\xe9.png"),
+    ],
+)
+def test_an_answer_names_the_file_as_its_client_did(client, disposition, name):
+    head = f"--b\r\nContent-Disposition: form-data; name=file; {disposition}\r\n\r\n".encode("utf-8", "surrogateescape")
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    body = client.post(PREDICT, content=head + FEMALE + b"\r\n--b--\r\n", headers=headers).json()
+    assert body["results"][0]["file"] == name
+
+
 @pytest.mark.parametrize("body", [b"", b"--b\r\n", b"--b\r\nContent-Disposition: form-data; name=file", b"hello"])
 def test_a_broken_form_is_refused(client, body):
     headers = {"content-type": "multipart/form-data; boundary=b"}

@@ -18,7 +18,7 @@ from analysis.core.words import p_value, percent
 from analysis.results import Results
 from dashboard.scoring import Scorer
 from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
-from model.batch import COLUMNS
+from model.predictions import COLUMNS
 
 PAGES = ("DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("effect", "parts", "styling", "prediction", "elsewhere", "controls")

@@ -11,8 +11,8 @@ from shown import panel, parts_of
 
 import dashboard
 from analysis.core.errors import UserError
-from model.batch import COLUMNS
 from model.predict import FacePrediction
+from model.predictions import COLUMNS
 
 
 @cache

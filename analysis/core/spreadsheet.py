@@ -1,0 +1,29 @@
+"""CSV that people open in a spreadsheet: no cell of it is run there. Knows text and numbers, not what they mean."""
+
+import pandas as pd
+from pandas.api import types as dtypes
+
+MARK = "\ufeff"  # byte order mark: without it Excel takes UTF-8 for the system's own encoding
+
+# A spreadsheet takes a cell that begins with one of these for a formula; the last four are their full-width forms.
+_FORMULA = r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+
+
+def neutralised(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers.
+
+    A carriage return, which ends a line for many readers of CSV, is written as ``\\r``.
+
+    OWASP, "CSV Injection": a file may be called ``=HYPERLINK(...).jpg``.
+    """
+    columns = {
+        name: table[name].astype("string").str.replace(_FORMULA, "'", regex=True).str.replace("\r", "\\r")
+        for name in table
+        if not dtypes.is_numeric_dtype(table[name])
+    }
+    return table.assign(**columns)
+
+
+def as_csv(table: pd.DataFrame, *, header: bool = True) -> str:
+    """Write a table as CSV, one line per row; see `neutralised`."""
+    return neutralised(table).to_csv(index=False, header=header, lineterminator="\n")
