@@ -29,6 +29,13 @@ class StrategyOption(StrEnum):
     multi_worker = "multi-worker"
 
 
+class PrecisionOption(StrEnum):
+    """Number format of the layers in training."""
+
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+
+
 class SamplerOption(StrEnum):
     """How the search chooses what to try."""
 
@@ -77,6 +84,9 @@ def train(
             min=0.0, max=1.0, help="Draw all faces alike (0), or all groups of source, label, style and age (1)."
         ),
     ] = None,
+    precision: Annotated[
+        PrecisionOption, typer.Option(help="Number format of the layers in training; the result is float32.")
+    ] = PrecisionOption.float32,
     full_size: Annotated[bool, typer.Option(help="Train on pictures of full size from the start.")] = False,
     strategy: Annotated[
         StrategyOption,
@@ -98,7 +108,7 @@ def train(
         from model.training.train import Training
         from model.training.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    given["balance"] = balance
+    given |= {"balance": balance, "precision": precision.value}
     given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
     given["label_smoothing"] = label_smoothing
     strength = Augmentation()

@@ -86,8 +86,8 @@ def training_history(history: pd.DataFrame) -> hv.Layout:
     ----------
     history
         ``epoch, loss, accuracy, val_loss, val_accuracy, kept``; epochs count from 1, accuracies are in [0, 1],
-        ``kept`` is true for one epoch. Runs that were chosen by their worst group have ``val_worst_loss`` and
-        ``val_worst_accuracy``, too.
+        ``kept`` is true for one epoch. Runs that were chosen by groups have ``val_worst_loss`` and
+        ``val_worst_accuracy``, too, and ``val_group_loss`` where all groups had their say.
     """
     accuracy = _panel(
         history,
@@ -122,7 +122,13 @@ def training_history_reading(history: pd.DataFrame) -> str:
     missing = int(history["accuracy"].isna().sum())
     gaps = f" Train accuracy was not recorded in {missing} of the epochs." if missing else ""
     reason = f"their validation loss is the lowest at full size, {kept['val_loss']:.3f}, with"
-    if "val_worst_loss" in history:
+    if "val_group_loss" in history:
+        reason = (
+            f"there log loss is lowest at full size with groups of validation faces counting alike, "
+            f"{kept['val_group_loss']:.3f}; the worst group has {kept['val_worst_loss']:.3f} "
+            f"({percent(kept['val_worst_accuracy'])} right), all together have {kept['val_loss']:.3f} and"
+        )
+    elif "val_worst_loss" in history:
         reason = (
             f"there the group of validation faces that does worst has its lowest log loss at full size, "
             f"{kept['val_worst_loss']:.3f} ({percent(kept['val_worst_accuracy'])} right); all together have "

@@ -286,6 +286,12 @@ HISTORY = Table(
         _number("accuracy", "accuracy on the train split, on distorted faces", _SHARE),
         _number("val_loss", "loss on the validation split", "nats per image"),
         _number("val_accuracy", "accuracy on the validation split", _SHARE),
+        _number(
+            "val_group_loss",
+            "mean of `val_loss` over groups of source, label, style and age",
+            "nats per image",
+            optional=True,
+        ),
         _number("val_worst_loss", "`val_loss` of the group where it is highest", "nats per image", optional=True),
         _number("val_worst_accuracy", "`val_accuracy` of the group where it is lowest", _SHARE, optional=True),
         _number("learning_rate", "learning rate at the end of the epoch"),

@@ -1,11 +1,17 @@
 """The network as a function of its hyper-parameters."""
 
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from model.training.temperature import LARGEST
+
+SHARPNESS = "sharpness"  # name of the layer that scales each logit
+_ONE_SIDE = "one_side"  # name of the part that sees the face, and its mirror image
 _LAST = "_last"  # suffix of the name of a block's last convolution
 
 
@@ -34,13 +40,18 @@ class Architecture:
     races: int = 0
 
     @property
+    def outputs(self) -> dict[str, int]:
+        """All heads in training, the label's first: name -> outputs."""
+        return {"male": 1} | self.heads
+
+    @property
     def heads(self) -> dict[str, int]:
         """Auxiliary heads: name -> outputs."""
         heads = {"attributes": self.attributes, "age": self.ages, "race": self.races}
         return {name: outputs for name, outputs in heads.items() if outputs}
 
 
-def build(architecture: Architecture, seed: int = 0) -> keras.Model:
+def build(architecture: Architecture, seed: int = 0, precision: str = "float32") -> keras.Model:
     """Build the network for training: pictures of any size, auxiliary heads included.
 
     A residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
@@ -52,6 +63,9 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
         Hyper-parameters.
     seed
         Random seed of the initial weights.
+    precision
+        Keras' dtype policy of all layers but the heads: float32, or mixed_bfloat16, whose variables are float32, too
+        (Micikevicius et al., "Mixed Precision Training", ICLR 2018).
 
     Returns
     -------
@@ -60,27 +74,52 @@ def build(architecture: Architecture, seed: int = 0) -> keras.Model:
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((None, None, 3), name="faces")
-    x = _features(inputs, architecture)
-    outputs = {"male": layers.Dense(1, name="male")(x)}
-    outputs |= {name: layers.Dense(size, name=name)(x) for name, size in architecture.heads.items()}
+    with _policy(precision):
+        x = _features(inputs, architecture)
+    outputs = {name: layers.Dense(size, name=name, dtype="float32")(x) for name, size in architecture.outputs.items()}
     return keras.Model(inputs, outputs, name="meanface")
 
 
-def serving_network(network: keras.Model, architecture: Architecture) -> keras.Model:
+def serving_network(
+    network: keras.Model, architecture: Architecture, sharpness: tuple[np.ndarray, np.ndarray] | None = None
+) -> keras.Model:
     """Build the network for serving, at one fixed size: float32 (n, height, width, 3) -> "male" logits (n, 1).
 
     The logits of a face and its mirror image are averaged, so that mirroring a photo does not change its score.
+
+    Parameters
+    ----------
+    network
+        Network from `build`.
+    architecture
+        Its hyper-parameters.
+    sharpness
+        Weights (features, 1) and bias (1,) of the layer whose exponential each logit is multiplied by; see
+        `model.training.temperature`. Default: zeros, a factor of 1.
     """
     inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
-    one = keras.Model(inputs, layers.Dense(1, name="male")(_features(inputs, architecture)), name="one_side")
-    kept = len(one.weights) - 2
-    one.set_weights(network.get_weights()[:kept] + network.get_layer("male").get_weights())
+    features = _features(inputs, architecture)
+    logits = layers.Dense(1, name="male")(features)
+    exponent = layers.Dense(1, name=SHARPNESS, kernel_initializer="zeros")(features)
+    factor = ops.exp(ops.clip(exponent, -LARGEST, LARGEST))
+    one = keras.Model(inputs, logits * factor, name=_ONE_SIDE)
+    for layer in one.layers:
+        if layer.weights and layer.name != SHARPNESS:
+            layer.set_weights(network.get_layer(layer.name).get_weights())
+    if sharpness:
+        one.get_layer(SHARPNESS).set_weights(sharpness)
     both = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
     return keras.Model(inputs, both, name="meanface")
 
 
-def begin_with(network: keras.Model, served: keras.Model, architecture: Architecture) -> None:
-    """Initialise a network from a served one; auxiliary heads keep their weights.
+def layer_weights(served: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Weights of a served network that training can begin with: name of the layer -> its arrays."""
+    one = served.get_layer(_ONE_SIDE)
+    return {layer.name: layer.get_weights() for layer in one.layers if layer.weights and layer.name != SHARPNESS}
+
+
+def begin_with(network: keras.Model, known: dict[str, list[np.ndarray]]) -> None:
+    """Initialise a network with the weights of a served one; auxiliary heads keep their weights.
 
     The network may have more blocks than the served one. The last convolution of an added block is set to zero, which
     makes the block the identity, so the deeper network starts with the same outputs (Chen, Goodfellow and Shlens,
@@ -90,27 +129,33 @@ def begin_with(network: keras.Model, served: keras.Model, architecture: Architec
     ----------
     network
         Network from `build`; changed in place.
-    served
-        Network from `serving_network`.
-    architecture
-        Architecture of the served network.
+    known
+        Weights from `layer_weights`.
 
     Raises
     ------
     ValueError
         If the two differ by more than added blocks.
     """
-    smaller = build(replace(architecture, attributes=0, ages=0, races=0))
-    smaller.set_weights(served.get_weights())
-    known = {layer.name: layer for layer in smaller.layers if layer.weights}
     own = {layer.name: layer for layer in network.layers if layer.weights}
     if lost := known.keys() - own.keys():
         raise ValueError(f"the network lacks {', '.join(sorted(lost))}")
-    for name, layer in known.items():
-        own[name].set_weights(layer.get_weights())
+    for name, weights in known.items():
+        own[name].set_weights(weights)
     for name in own.keys() - known.keys():
         if name.endswith(_LAST):
             own[name].set_weights([np.zeros_like(weights) for weights in own[name].get_weights()])
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Build layers under a dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:

@@ -24,14 +24,15 @@ from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
 from analysis.results.records import Data, TrainOptions
 from model.predict import Predictor, calibrated, window
-from model.training.architecture import Architecture, begin_with, build, serving_network
+from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation, augment, mix
 from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
 from model.training.export import export
-from model.training.head import LastLayer, balanced, worst_loss
+from model.training.head import LastLayer, balanced, group_losses, log_losses
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import fit_together, is_chief
 from model.training.style import predict_style, with_style
+from model.training.temperature import fit_sharpness
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Training:
         them; 0 trains without.
     balance
         0 samples all faces equally often, 1 all groups of source, label, style and age; see `model.training.sampler`.
-        Above 0 the last layer is refitted at the end if that helps the worst group; see `model.training.head`.
+        Above 0 the last layer is refitted at the end if groups gain by it on average; see `model.training.head`.
     average
         Decay per step of the running mean of the weights, which is what is saved; 0 saves the weights themselves. A
         short training uses a smaller decay: its mean covers a tenth of the steps, not the random initial weights.
@@ -71,6 +72,8 @@ class Training:
         Initialise from this run; blocks that it lacks start as the identity, auxiliary heads are new. Several runs are
         averaged (Wortsman et al., "Model Soups", ICML 2022); they must share an architecture and should share an
         ancestor. Empty: random initial weights.
+    precision
+        Keras' dtype policy in training: float32 or mixed_bfloat16; the result is float32.
     seed
         Random seed for weights, order and augmentation.
     augmentation
@@ -93,6 +96,7 @@ class Training:
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
     start: tuple[str, ...] = ()
+    precision: str = "float32"
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     architecture: Architecture = field(default_factory=Architecture)
@@ -107,9 +111,9 @@ class Training:
         return self.augmentation.scaled(self.calm) if last else self.augmentation
 
     def best(self, history: list[dict[str, float]]) -> int:
-        """Epoch (counted from 0) at the last size with the lowest loss of the worst group; if none, the last epoch."""
+        """Epoch (from 0) at the last size with the lowest loss, groups counting alike; if none, the last epoch."""
         last = [epoch for epoch in range(len(history)) if self._part(epoch) == len(self.sizes) - 1]
-        return min(last, key=lambda epoch: history[epoch]["val_worst_loss"]) if last else len(history) - 1
+        return min(last, key=lambda epoch: history[epoch]["val_group_loss"]) if last else len(history) - 1
 
     def _part(self, epoch: int) -> int:
         return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
@@ -165,9 +169,9 @@ def train(
     """Train a network and write the model part of a run.
 
     The result is the running mean of the weights after the best epoch: the one at the last of ``sizes`` with the
-    lowest log loss on the worst group of validation faces (early stopping without stopping: Prechelt, "Early Stopping -
-    But When?", 1998; by the worst group: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts",
-    ICLR 2020).
+    lowest log loss on validation faces, groups counting alike (early stopping without stopping: Prechelt, "Early
+    Stopping - But When?", 1998; by groups: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts",
+    ICLR 2020, who take the worst; here that is one whose labels are doubtful, which no epoch does well on).
     After each epoch, weights, their running mean, optimiser and history are saved together; order and augmentation
     depend only on seed, epoch and step. A killed training resumes after its last epoch when it is started again with
     the same data and configuration. Scalars for TensorBoard go to ``runs/RUN/logs``.
@@ -186,10 +190,11 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        History: ``epoch, loss, accuracy, val_loss, val_accuracy, val_worst_loss, val_worst_accuracy, learning_rate,
-        kept``; losses and accuracies are those of the label, on augmented faces and (``val_``) on the plain validation
-        split with the averaged weights, both at the picture size of the epoch; ``val_worst_`` refers to the worst
-        group of at least `model.training.sampler.FEWEST` faces; ``kept`` marks the epoch whose weights are saved.
+        History: ``epoch, loss, accuracy, val_loss, val_accuracy, val_group_loss, val_worst_loss, val_worst_accuracy,
+        learning_rate, kept``; losses and accuracies are those of the label, on augmented faces and (``val_``) on the
+        plain validation split with the averaged weights, both at the picture size of the epoch; ``val_group_loss`` is
+        the mean of the losses of groups of at least `model.training.sampler.FEWEST` faces, ``val_worst_`` refers to
+        the worst of them; ``kept`` marks the epoch whose weights are saved.
 
     Raises
     ------
@@ -250,10 +255,10 @@ def with_heads(training: Training, faces: Faces) -> Training:
 
 def compiled(training: Training, faces: int) -> keras.Model:
     """Compiled network and optimiser for a training on this many faces."""
-    network = build(training.architecture, training.seed)
+    network = build(training.architecture, training.seed, training.precision)
     if training.start:
         try:
-            begin_with(network, *_weights(training.start))
+            begin_with(network, _initial_weights(training.start))
         except ValueError:
             raise UserError(
                 f"{' and '.join(training.start)}: of another architecture; begin with runs of the same, or with one of "
@@ -290,12 +295,12 @@ def compiled(training: Training, faces: int) -> keras.Model:
 
 
 def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
-    """Second network, for the running mean of the weights; without averaging, the network itself."""
-    return compiled(replace(training, start=()), faces) if training.average else network
+    """Second network, float32, for the running mean of the weights; without averaging, the network itself."""
+    return compiled(replace(training, start=(), precision="float32"), faces) if training.average else network
 
 
-def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
-    """The network that a run serves, and its architecture; of several runs, with the mean of their weights.
+def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
+    """Weights of the network that a run serves, layer by layer; of several runs, their mean.
 
     Raises
     ------
@@ -304,23 +309,19 @@ def _weights(runs: tuple[str, ...]) -> tuple[keras.Model, Architecture]:
     ValueError
         If the runs differ in their architecture.
     """
-    served, architectures = [], []
+    served = []
     for name in runs:
-        run = Run.open(name)
-        path = run.folder / "model" / "model.keras"
+        path = Run.open(name).folder / "model" / "model.keras"
         if not path.exists():
             raise UserError(f"run {name!r} has no weights to begin with: run `meanface train NAME --run {name}` first")
-        step = run.results.run.steps.train
-        recorded = step.architecture if step else {}
-        lists = {key: tuple(recorded[key]) for key in ("filters", "blocks")}  # JSON knows no tuples
-        no_heads = {"attributes": 0, "ages": 0, "races": 0}  # which are not served
-        served.append(keras.saving.load_model(path))
-        architectures.append(Architecture(**(recorded | lists | no_heads)))
-    if len(set(architectures)) > 1:
+        served.append(layer_weights(keras.saving.load_model(path)))
+    shapes = [{name: [array.shape for array in arrays] for name, arrays in each.items()} for each in served]
+    if any(each != shapes[0] for each in shapes):
         raise ValueError("different architectures have no mean")
-    weights = zip(*(network.get_weights() for network in served), strict=True)
-    served[0].set_weights([np.mean(layer, axis=0) for layer in weights])
-    return served[0], architectures[0]
+    return {
+        name: [np.mean(arrays, axis=0) for arrays in zip(*(each[name] for each in served), strict=True)]
+        for name in served[0]
+    }
 
 
 def fit(
@@ -365,13 +366,14 @@ def fit(
 
 
 def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) -> dict[str, float]:
-    """Log loss and accuracy of the label: over all validation faces, and the worst over the watched groups."""
-    loss = np.logaddexp(0, np.where(male, -logits, logits).astype(np.float64))
+    """Log loss and accuracy of the label: over all validation faces, and mean and worst over the watched groups."""
     right = (logits > 0) == male
+    losses = group_losses(logits, male, watched)
     return {
-        "val_loss": float(loss.mean()),
+        "val_loss": float(log_losses(logits, male).mean()),
         "val_accuracy": float(right.mean()),
-        "val_worst_loss": max(float(loss[rows].mean()) for rows in watched),
+        "val_group_loss": float(losses.mean()),
+        "val_worst_loss": float(losses.max()),
         "val_worst_accuracy": min(float(right[rows].mean()) for rows in watched),
     }
 
@@ -394,7 +396,7 @@ def _features(network: keras.Model, faces: Faces, training: Training) -> np.ndar
 
 
 def _balance_last_layer(network: keras.Model, training: Training, train_split: Faces, validation: Faces) -> None:
-    """Refit the last layer with equal weight for each group, if that helps the worst group."""
+    """Refit the last layer with equal weight for each group, if that lowers the mean of the groups' losses."""
     weights, bias = network.get_layer("male").get_weights()
     layer = LastLayer(weights[:, 0].astype(np.float64), float(bias[0]))
     fitted, unseen = (_features(network, split, training) for split in (train_split, validation))
@@ -404,8 +406,17 @@ def _balance_last_layer(network: keras.Model, training: Training, train_split: F
     network.get_layer("male").set_weights(
         [best.weights[:, None].astype(np.float32), np.array([best.bias], dtype=np.float32)]
     )
-    before, after = (worst_loss(last.logits(unseen), validation.male > 0, watched) for last in (layer, best))
-    print(f"Last layer: log loss of the worst group {before:.4f}, fitted again {after:.4f}", flush=True)
+    before, after = (group_losses(last.logits(unseen), validation.male > 0, watched).mean() for last in (layer, best))
+    print(f"Last layer: mean log loss of groups {before:.4f}, fitted again {after:.4f}", flush=True)
+
+
+def _sharpness(network: keras.Model, training: Training, validation: Faces) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and bias of the layer that scales each logit, fitted to validation faces."""
+    weights, bias = network.get_layer("male").get_weights()
+    features = _features(network, validation, training)
+    logits = LastLayer(weights[:, 0].astype(np.float64), float(bias[0])).logits(features)
+    layer = fit_sharpness(features, logits, validation.male > 0, validation.table["dataset"].to_numpy())
+    return layer.weights[:, None].astype(np.float32), np.array([layer.bias], np.float32)
 
 
 def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
@@ -536,7 +547,7 @@ def _finish(
 ) -> None:
     architecture = training.architecture
     shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
-    served = serving_network(network, architecture)
+    served = serving_network(network, architecture, _sharpness(network, training, splits[1]))
     with storage.replacing(run.folder / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")

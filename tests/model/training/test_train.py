@@ -100,7 +100,7 @@ def test_what_is_kept_is_the_epoch_with_the_lowest_validation_loss_at_the_last_s
     def fit(network, kept, *others):
         for row in real(network, kept, *others):
             seen[row["epoch"]] = kept.get_weights()
-            yield row | {"val_loss": losses[row["epoch"]], "val_worst_loss": losses[row["epoch"]]}
+            yield row | {"val_loss": losses[row["epoch"]], "val_group_loss": losses[row["epoch"]]}
 
     monkeypatch.setattr(module, "fit", fit)
     training = replace(small, epochs=4, learning_rate=0.01)
@@ -184,7 +184,7 @@ def test_untrained_run_and_missing_data_say_what_to_run(home: Path, small) -> No
 def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> None:
     from dataclasses import replace
 
-    from model.training.architecture import begin_with, build, serving_network
+    from model.training.architecture import begin_with, build, layer_weights, serving_network
 
     architecture = replace(small.architecture, attributes=39, ages=9, races=5)
     network = build(architecture, seed=1)
@@ -194,27 +194,29 @@ def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> 
     served = serving_network(network, architecture)
     np.testing.assert_allclose(served.predict(faces, verbose=0), (wanted + mirrored) / 2, atol=1e-5)
     np.testing.assert_allclose(served.predict(faces[:, :, ::-1], verbose=0), (wanted + mirrored) / 2, atol=1e-5)
+    doubled = serving_network(network, architecture, (np.zeros((8, 1)), np.full(1, np.log(2))))
+    np.testing.assert_allclose(doubled.predict(faces, verbose=0), wanted + mirrored, atol=1e-5)
     other = build(architecture, seed=2)
     assert np.abs(other.predict(faces, verbose=0)["male"] - wanted).max() > 1e-4
-    begin_with(other, served, architecture)
+    begin_with(other, layer_weights(served))
     np.testing.assert_allclose(other.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
 
 
 def test_network_with_more_blocks_begins_with_the_answers_of_a_smaller_one(small) -> None:
     from dataclasses import replace
 
-    from model.training.architecture import begin_with, build, serving_network
+    from model.training.architecture import begin_with, build, layer_weights, serving_network
 
     faces = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype(np.float32)
     network = build(small.architecture, seed=1)
     served = serving_network(network, small.architecture)
     deeper = build(replace(small.architecture, blocks=(2, 3)), seed=2)
-    begin_with(deeper, served, small.architecture)
+    begin_with(deeper, layer_weights(served))
     wanted = network.predict(faces, verbose=0)["male"]
     np.testing.assert_allclose(deeper.predict(faces, verbose=0)["male"], wanted, atol=1e-5)
     assert all(np.ptp(layer.get_weights()[0]) > 0 for layer in deeper.layers if layer.name.endswith("first"))
     with pytest.raises(ValueError, match="lacks"):
-        begin_with(build(replace(small.architecture, blocks=(1,), filters=(4,))), served, small.architecture)
+        begin_with(build(replace(small.architecture, blocks=(1,), filters=(4,))), layer_weights(served))
 
 
 def test_taught_training_goes_on_and_is_scored_against_the_labels(
@@ -302,3 +304,20 @@ def test_training_may_begin_with_the_mean_of_runs(trained: Path, demo: Path, sma
     np.testing.assert_allclose(both[0], (one[0] + other[0]) / 2, atol=1e-7)
     with pytest.raises(UserError, match="whole and wider: of another architecture"):
         compiled(replace(small, start=("whole", "wider")), 280)
+
+
+def test_training_in_half_precision_serves_a_float32_network(demo: Path, small) -> None:
+    from dataclasses import replace
+
+    import keras
+
+    from model.training.train import train
+
+    trained = replace(small, precision="mixed_bfloat16")
+    half = train([Dataset.open("demo")], Run.open("half"), trained)
+    full = train([Dataset.open("demo")], Run.open("full"), small)
+    assert half["loss"].iloc[0] == pytest.approx(full["loss"].iloc[0], rel=0.02)
+    assert half["loss"].iloc[0] != full["loss"].iloc[0]
+    served = keras.saving.load_model(paths.run_folder("half") / "model/model.keras")
+    assert {weight.dtype for weight in served.weights} == {"float32"}
+    assert served.get_layer("one_side").get_layer("stem_1").compute_dtype == "float32"
