@@ -214,6 +214,9 @@ def compose(
 def publish(
     run: RunArgument,
     to: Annotated[Path | None, typer.Option(help="Write to this folder; default: results/.")] = None,
+    without_recipe: Annotated[
+        bool, typer.Option(help="Publish a run, too, whose training or an ancestor's cannot be repeated.")
+    ] = False,
 ) -> None:
     """Publish a run that was studied, trained and evaluated: the report, the explorer and the API read it.
 
@@ -224,7 +227,7 @@ def publish(
     from analysis.results.publish import publish as make
 
     target = to or paths.home() / "results"
-    names = make(Run.open(run), target)
+    names = make(Run.open(run), target, without_recipe=without_recipe)
     size = sum((target / name).stat().st_size for name in names)
     typer.echo(f"{target}: {len(names)} files, {size / 1e6:.1f} MB. Next: meanface report")
 

@@ -46,7 +46,11 @@ class SamplerOption(StrEnum):
 
 @app.command(rich_help_panel="Model")
 def train(
-    names: DatasetNames,
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Names of ingested data sets; none with `--recipe`."),
+    ] = None,
     run: RunName = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Number of passes over the training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Number of faces per step.")] = None,
@@ -88,6 +92,14 @@ def train(
         PrecisionOption, typer.Option(help="Number format of the layers in training; the result is float32.")
     ] = PrecisionOption.float32,
     full_size: Annotated[bool, typer.Option(help="Train on pictures of full size from the start.")] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECIPE",
+            help="Train all stages of a recipe: one of `model/recipes`, or the path of a YAML file. It names data sets "
+            "and options, so give no others.",
+        ),
+    ] = None,
     strategy: Annotated[
         StrategyOption,
         typer.Option(help="Train on one device, on all of this machine's, or on the machines that TF_CONFIG names."),
@@ -95,18 +107,28 @@ def train(
 ) -> None:
     """Train the network; a killed training resumes after its last complete epoch when it is started again.
 
-    Example: `meanface train celeba utkface --epochs 40`.
+    Examples: `meanface train celeba utkface --epochs 40`; `meanface train --recipe published`.
     """
     from dataclasses import replace
 
+    from analysis.core.errors import UserError
     from analysis.data.dataset import Dataset
     from analysis.results import Run
 
     with _training_installed():
         from model.training.augment import Augmentation
+        from model.training.recipe import read_recipe, train_recipe
         from model.training.strategies import open_strategy
         from model.training.train import Training
         from model.training.train import train as fit
+    if recipe:
+        if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
+            raise UserError(f"a recipe holds all options: leave out {other[0]}, or train without `--recipe`")
+        made = train_recipe(read_recipe(recipe), run, open_strategy(strategy.value))
+        typer.echo(f"{made.name}: trained as the recipe says. Next: meanface evaluate {made.name}")
+        return
+    if not names:
+        raise UserError("name the data sets to train on, or give `--recipe`")
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given |= {"balance": balance, "precision": precision.value}
     given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
@@ -127,6 +149,25 @@ def train(
         f"{written.name}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
         f"validation accuracy {percent(kept['val_accuracy'])}. Next: meanface evaluate {written.name}"
     )
+
+
+@app.command(rich_help_panel="Model")
+def recipe(run: RunArgument) -> None:
+    """Print the recipe of a trained run as YAML: all trainings that led to it, for `meanface train --recipe`.
+
+    Example: `meanface recipe celeba > celeba.yaml`.
+    """
+    from analysis.results import Run
+
+    with _training_installed():
+        from model.training.recipe import as_yaml, recipe_of
+    typer.echo(as_yaml(recipe_of(Run.open(run))), nl=False)
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Names of the parameters that were given on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
 @contextlib.contextmanager

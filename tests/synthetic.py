@@ -71,7 +71,13 @@ def write_results(folder: Path) -> Results:
             "data": {name: {"fingerprint": FINGERPRINT, "images": 1000} for name in ("synthetic", "other")},
             "steps": {
                 "study": {"dataset": "synthetic", "permutations": 1000, "seed": 0, **made_from},
-                "train": {"datasets": ["synthetic", "other"], "epochs": 12, "seed": 0, **made_from},
+                "train": {
+                    "datasets": ["synthetic", "other"],
+                    "epochs": 12,
+                    "seed": 0,
+                    "recipe": {"stages": [{"run": "synthetic", "datasets": ["synthetic", "other"]}]},
+                    **made_from,
+                },
                 "evaluate": {"seed": 0, "compare": ["earlier"], "looks": LOOKS, **made_from},
             },
             "versions": {"python": "3.11", "numpy": np.__version__},

@@ -26,6 +26,7 @@ SETTINGS = {
     "label_smoothing": "Label smoothing",
     "auxiliary": "Weight of each auxiliary loss (attributes, age, race)",
     "balance": "Balance of groups (0: every face alike, 1: every group alike)",
+    "precision": "Number format of the layers in training",
     "seed": "Random seed",
     "architecture.height": "Height of the network’s input, pixels",
     "architecture.width": "Width of the network’s input, pixels",
@@ -142,13 +143,33 @@ def training_history_reading(history: pd.DataFrame) -> str:
     )
 
 
+def repeatable(record: TrainStep, run: str) -> str:
+    """Whether a run can be made again from raw data, in one sentence.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``.
+    run
+        Name of the run.
+    """
+    if record.recipe is None:
+        return "It cannot be made again from raw data: it began with a run that was trained before recipes were kept."
+    stages = len(record.recipe.stages)
+    trainings = "its training" if stages == 1 else f"the {stages} trainings that led to it"
+    return (
+        f"It can be made again from raw data: `meanface recipe {run}` prints {trainings} as a recipe, "
+        "`meanface train --recipe FILE` repeats that."
+    )
+
+
 def training_origin(record: TrainStep) -> str:
     """Initial weights and teachers of a training, in two sentences.
 
     Parameters
     ----------
     record
-        The step "train" of ``run.json``; ``start`` and ``teachers`` may be missing.
+        The step "train" of ``run.json``.
     """
     start, teachers = ([f"“{name}”" for name in names] for names in (record.start, record.teachers))
     initial = "random weights"
@@ -175,7 +196,7 @@ def settings_table(record: TrainStep) -> pd.DataFrame:
     """
     values: dict[str, Any] = {}
     for key, value in record.as_json().items():
-        if key not in ("data", "code"):
+        if key not in ("data", "code", "recipe", "face_temperatures"):
             values |= (
                 {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
             )

@@ -93,7 +93,7 @@ def record_step(run: Run, options: StudyOptions | TrainOptions | EvaluateOptions
     artifacts.RUN.write(record, run.folder)
 
 
-def publish(run: Run, target: Path) -> list[str]:
+def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str]:
     """Make a run the published one, atomically: readers see the old one or the new one.
 
     Parameters
@@ -102,6 +102,8 @@ def publish(run: Run, target: Path) -> list[str]:
         A run with all its parts.
     target
         Folder of the published run.
+    without_recipe
+        Publish a run that nobody can make again, too; its model card says so.
 
     Returns
     -------
@@ -111,7 +113,8 @@ def publish(run: Run, target: Path) -> list[str]:
     Raises
     ------
     UserError
-        If there is no such run, a part of it is missing or damaged, or its parts come from different data.
+        If there is no such run, a part of it is missing or damaged, its parts come from different data, or it has no
+        recipe.
     """
     source = run.folder
     if not source.is_dir():
@@ -126,7 +129,13 @@ def publish(run: Run, target: Path) -> list[str]:
         )
     for artifact in kept:
         artifact.read(source)
-    _check_one_data(artifacts.RUN.read(source))
+    record = artifacts.RUN.read(source)
+    _check_one_data(record)
+    if not (without_recipe or (record.steps.train and record.steps.train.recipe)):
+        raise UserError(
+            f"run {run.name!r} cannot be made again, since it or an ancestor has no recipe: train it with "
+            "`meanface train --recipe`, or publish it with `--without-recipe`, which its model card then says"
+        )
     with storage.replacing(target) as new:
         for artifact in kept:
             (new / artifact.path).parent.mkdir(parents=True, exist_ok=True)

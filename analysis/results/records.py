@@ -87,6 +87,24 @@ class StudyOptions(Options):
     """Number of permutations of the hypothesis test."""
 
 
+class Stage(Record):
+    """One training of a recipe."""
+
+    run: str
+    """Run that it makes."""
+    datasets: list[str] = Field(min_length=1)
+    """Data sets that it trains on."""
+    training: dict[str, Any] = {}
+    """Options of `model.training.train.Training` that differ from their defaults."""
+
+
+class Recipe(Record):
+    """All that a trained run is made from besides data: its training, after those of its ancestors."""
+
+    stages: list[Stage] = Field(min_length=1)
+    """Trainings; the last one makes the run."""
+
+
 class TrainOptions(Options):
     """Options of `meanface train`; all others are listed as they were given."""
 
@@ -102,6 +120,10 @@ class TrainOptions(Options):
     """Runs whose probabilities were learned from beside the labels."""
     architecture: dict[str, Any] = {}
     """Sizes of the network."""
+    face_temperatures: tuple[float, float] | None = None
+    """5th and 95th percentile of the temperatures of validation faces; see `model.training.temperature`."""
+    recipe: Recipe | None = None
+    """How the run can be made again; null where an ancestor was trained before recipes were kept."""
 
 
 class Looks(Record):
@@ -567,6 +589,8 @@ class Decided(Record):
     """Share of images that are decided."""
     accuracy: float | None
     """Share of these that is right; null if none is decided."""
+    accuracy_low: float | None = None
+    """Lower end of the one-sided 95 % interval of that share, photos taken as independent."""
     uncertain: int
     """Images that are not decided."""
 

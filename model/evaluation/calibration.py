@@ -5,6 +5,7 @@ Knows scores, labels and sources; knows nothing of faces or files. What is chose
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
 
 from analysis.results.records import Band, Calibration, CalibrationBin
 
@@ -87,6 +88,27 @@ def choose_band(
         return Band(low=0.5, high=0.5)
     edge = float((distance[order][ends[-1]] + distance[order][ends[-1] + 1]) / 2)
     return Band(low=0.5 - edge, high=0.5 + edge)
+
+
+def at_least(right: int, decided: int) -> float:
+    """Share of right answers that there are at least, with 95 % confidence.
+
+    Clopper and Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika
+    26, 1934; one-sided.
+
+    Parameters
+    ----------
+    right
+        Number of right answers.
+    decided
+        Number of answers, at least 1.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    return float(binomtest(right, decided, alternative="greater").proportion_ci(0.95, method="exact").low)
 
 
 def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> Calibration:

@@ -33,7 +33,7 @@ from analysis.results.records import (
 )
 from analysis.results.stored import Table
 from analysis.study.label_noise import label_errors
-from model.evaluation.calibration import RIGHT, calibration, choose_band, fit_temperature
+from model.evaluation.calibration import RIGHT, at_least, calibration, choose_band, fit_temperature
 from model.evaluation.cells import cells
 from model.evaluation.cross_source import compared_before, cross_source, score_rival
 from model.evaluation.curves import ranking
@@ -253,6 +253,7 @@ def split_metrics(scored: pd.DataFrame, ranks: Ranking, *, seed: int = 0) -> Spl
         decided=Decided(
             coverage=float(sure.mean()),
             accuracy=float(right[sure].mean()) if sure.any() else None,
+            accuracy_low=at_least(int(right[sure].sum()), int(sure.sum())) if sure.any() else None,
             uncertain=int((~sure).sum()),
         ),
         **dict(ranks),

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from model.training.head import LastLayer
 from model.training.temperature import LARGEST
 
 SHARPNESS = "sharpness"  # name of the layer that scales each logit
@@ -81,7 +82,7 @@ def build(architecture: Architecture, seed: int = 0, precision: str = "float32")
 
 
 def serving_network(
-    network: keras.Model, architecture: Architecture, sharpness: tuple[np.ndarray, np.ndarray] | None = None
+    network: keras.Model, architecture: Architecture, sharpness: LastLayer | None = None
 ) -> keras.Model:
     """Build the network for serving, at one fixed size: float32 (n, height, width, 3) -> "male" logits (n, 1).
 
@@ -94,8 +95,8 @@ def serving_network(
     architecture
         Its hyper-parameters.
     sharpness
-        Weights (features, 1) and bias (1,) of the layer whose exponential each logit is multiplied by; see
-        `model.training.temperature`. Default: zeros, a factor of 1.
+        Layer whose exponential each logit is multiplied by; see `model.training.temperature`. Default: zeros, a factor
+        of 1.
     """
     inputs = keras.Input((architecture.height, architecture.width, 3), name="faces")
     features = _features(inputs, architecture)
@@ -107,7 +108,7 @@ def serving_network(
         if layer.weights and layer.name != SHARPNESS:
             layer.set_weights(network.get_layer(layer.name).get_weights())
     if sharpness:
-        one.get_layer(SHARPNESS).set_weights(sharpness)
+        one.get_layer(SHARPNESS).set_weights([sharpness.weights[:, None], np.array([sharpness.bias])])
     both = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
     return keras.Model(inputs, both, name="meanface")
 

@@ -22,7 +22,7 @@ from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
-from analysis.results.records import Data, TrainOptions
+from analysis.results.records import Data, Recipe, Stage, TrainOptions
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation, augment, mix
@@ -32,7 +32,7 @@ from model.training.head import LastLayer, balanced, group_losses, log_losses
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import fit_together, is_chief
 from model.training.style import predict_style, with_style
-from model.training.temperature import fit_sharpness
+from model.training.temperature import factors, fit_sharpness
 
 
 @dataclass(frozen=True)
@@ -410,13 +410,14 @@ def _balance_last_layer(network: keras.Model, training: Training, train_split: F
     print(f"Last layer: mean log loss of groups {before:.4f}, fitted again {after:.4f}", flush=True)
 
 
-def _sharpness(network: keras.Model, training: Training, validation: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and bias of the layer that scales each logit, fitted to validation faces."""
+def _sharpness(network: keras.Model, training: Training, validation: Faces) -> tuple[LastLayer, tuple[float, float]]:
+    """The layer that scales each logit, fitted to validation faces, and the temperatures that it gives 90 % of them."""
     weights, bias = network.get_layer("male").get_weights()
     features = _features(network, validation, training)
     logits = LastLayer(weights[:, 0].astype(np.float64), float(bias[0])).logits(features)
     layer = fit_sharpness(features, logits, validation.male > 0, validation.table["dataset"].to_numpy())
-    return layer.weights[:, None].astype(np.float32), np.array([layer.bias], np.float32)
+    low, high = np.quantile(1 / factors(layer, features), (0.05, 0.95))
+    return layer, (float(low), float(high))
 
 
 def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
@@ -506,6 +507,31 @@ def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
     return calibrated(teacher.window_logits(seen), teacher.card.temperature)
 
 
+def _recipe(run: Run, training: Training, configuration: dict[str, Any]) -> Recipe | None:
+    """The run's training, after those of its ancestors; None where an ancestor has no recipe."""
+    stages: dict[str, Stage] = {}
+    for name in (*training.start, *training.teachers):
+        step = Run.open(name).results.run.steps.train
+        if step is None or step.recipe is None or name == run.name:  # who begins with itself overwrites its ancestor
+            return None
+        stages |= {stage.run: stage for stage in step.recipe.stages}
+    default = asdict(Training())
+    chosen = asdict(training)
+    chosen["architecture"] |= default["architecture"] | {  # heads follow from the data
+        key: value for key, value in chosen["architecture"].items() if key not in ("attributes", "ages", "races")
+    }
+    given = {key: _changed(value, default[key]) for key, value in chosen.items() if value != default[key]}
+    own = Stage(run=run.name, datasets=configuration["datasets"], training=given)
+    return Recipe(stages=[*stages.values(), own])
+
+
+def _changed(value: Any, default: Any) -> Any:
+    """An option as plain values; of options with parts, those that differ from their default."""
+    if isinstance(value, dict):
+        return {key: _changed(part, default[key]) for key, part in value.items() if part != default[key]}
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _save(
     folder: Path,
     network: keras.Model,
@@ -547,11 +573,13 @@ def _finish(
 ) -> None:
     architecture = training.architecture
     shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
-    served = serving_network(network, architecture, _sharpness(network, training, splits[1]))
+    sharpness, temperatures = _sharpness(network, training, splits[1])
+    served = serving_network(network, architecture, sharpness)
     with storage.replacing(run.folder / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    record_step(run, TrainOptions(**configuration), data=facts)
+    made = {"recipe": _recipe(run, training, configuration), "face_temperatures": temperatures}
+    record_step(run, TrainOptions(**configuration, **made), data=facts)
     shutil.rmtree(run.folder / "checkpoint")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.results.records import Band
-from model.evaluation.calibration import calibration, choose_band, fit_temperature
+from model.evaluation.calibration import at_least, calibration, choose_band, fit_temperature
 from model.predict import calibrated
 
 
@@ -55,3 +55,9 @@ def test_an_easy_source_does_not_pay_for_a_hard_one(rng: np.random.Generator) ->
     assert 0.7 < band.high < 0.81
     decided = (p >= band.high) & (source == "hard")
     assert (~wrong)[decided].mean() >= 0.99
+
+
+def test_a_share_of_right_answers_that_there_are_at_least() -> None:
+    assert at_least(299, 299) == pytest.approx(0.05 ** (1 / 299))  # the rule of three, exactly
+    assert at_least(298, 298) < 0.99 < at_least(299, 299)
+    assert at_least(0, 10) == 0

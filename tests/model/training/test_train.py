@@ -185,6 +185,7 @@ def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> 
     from dataclasses import replace
 
     from model.training.architecture import begin_with, build, layer_weights, serving_network
+    from model.training.head import LastLayer
 
     architecture = replace(small.architecture, attributes=39, ages=9, races=5)
     network = build(architecture, seed=1)
@@ -194,7 +195,7 @@ def test_what_is_served_and_begun_with_answers_as_the_trained_network(small) -> 
     served = serving_network(network, architecture)
     np.testing.assert_allclose(served.predict(faces, verbose=0), (wanted + mirrored) / 2, atol=1e-5)
     np.testing.assert_allclose(served.predict(faces[:, :, ::-1], verbose=0), (wanted + mirrored) / 2, atol=1e-5)
-    doubled = serving_network(network, architecture, (np.zeros((8, 1)), np.full(1, np.log(2))))
+    doubled = serving_network(network, architecture, LastLayer(np.zeros(8), float(np.log(2))))
     np.testing.assert_allclose(doubled.predict(faces, verbose=0), wanted + mirrored, atol=1e-5)
     other = build(architecture, seed=2)
     assert np.abs(other.predict(faces, verbose=0)["male"] - wanted).max() > 1e-4
