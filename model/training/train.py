@@ -580,6 +580,6 @@ def _finish(
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    made = {"recipe": _recipe(run, training, configuration), "face_temperatures": temperatures}
-    record_step(run, TrainOptions(**configuration, **made), data=facts)
+    recipe = _recipe(run, training, configuration)
+    record_step(run, TrainOptions(**configuration, recipe=recipe, face_temperatures=temperatures), data=facts)
     shutil.rmtree(run.folder / "checkpoint")
