@@ -93,10 +93,11 @@ def ingest(
     Examples: `meanface ingest celeba`, `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
     """
     from analysis.core import compute
+    from analysis.data import decoding
     from analysis.data import ingest as module
     from analysis.data.dataset import Dataset
 
-    with compute.connected(scheduler):
+    with compute.connected(scheduler), decoding.processes():
         facts = module.ingest(name, align=align.value, seed=seed)
     status = facts.status
     typer.echo(f"{name}: {status.get('ok', 0):,} of {facts.images:,} images are usable. Next: meanface study {name}")

@@ -4,12 +4,15 @@
 the model is loaded.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.data.detection import SMALLEST
+from analysis.data.kinds import names
+from analysis.data.photo import MAX_PIXELS
 from analysis.results.records import Band, Card
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
@@ -22,8 +25,8 @@ Predicts **perceived gender** from photos: what CelebA's annotators would have s
 `uncertain` is an answer, and no answer overrides what people say of themselves.
 
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
-request, {MAX_FILE_BYTES // 2**20} MB each; JPEG, PNG, WebP, BMP, TIFF or GIF. Every face of {SMALLEST} pixels
-and up is found, in photos on their side or upside down, too. Errors are RFC 9457 problem details.
+request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
+{SMALLEST} pixels and up is found, in photos on their side or upside down, too. Errors are RFC 9457 problem details.
 """
 
 Label = Literal["female", "male", "uncertain"]
@@ -217,7 +220,10 @@ def _predictor_card(scorer: Scorer) -> Card:
 
 async def _score(scorer: Scorer, upload: Upload, crop: Crop) -> list[FacePrediction]:
     if upload.too_large:
-        raise Problem(413, f"the file is over {MAX_FILE_BYTES // 2**20} MB: send a smaller photo")
+        sent = math.ceil(upload.size / 2**20 * 10) / 10
+        raise Problem(413, f"the file is over {MAX_FILE_BYTES // 2**20} MB, it has {sent:.1f}: send a smaller photo")
+    if upload.sent_as != FIELD:
+        raise Problem(422, f"left out: send photos in a field named `{FIELD}`, not `{upload.sent_as}`")
     try:
         return await scorer.score(bytes(upload.data), crop)
     except PhotoError as error:  # unreadable, or without a face

@@ -89,7 +89,14 @@ def serve(
     except UserError as error:
         typer.echo(f"meanface: serving without a model, {error}", err=True)
         predictor = None
-    served = create_app(run.folder, folder, predictor, allowed_origins=settings.allow_origin)
+    served = create_app(
+        run.folder,
+        folder,
+        predictor,
+        allowed_origins=settings.allow_origin,
+        decode_seconds=settings.decode_seconds,
+        decode_processes=settings.decode_processes,
+    )
     named = f"[{settings.host}]" if ":" in settings.host else {"0.0.0.0": "localhost"}.get(settings.host, settings.host)
     base = f"http://{named}:{settings.port}"
     typer.echo(f"Report    {base}/\nExplorer  {base}/explore\nAPI       {base}/api/docs\nCtrl-C stops.")

@@ -36,12 +36,15 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         HTTP status, 400 to 599.
     detail
         One line: what is wrong and what to do.
+    headers
+        Of the answer.
     **extra
         Further members of the JSON object, such as ``results``.
     """
 
-    def __init__(self, status: int, detail: str, **extra: Any) -> None:
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **extra: Any) -> None:
         super().__init__(detail)
+        self.headers = headers
         self.status = status
         self.detail = detail
         self.extra = extra
@@ -76,7 +79,7 @@ def install(app: FastAPI, site: Path) -> None:
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:
-        return problem_response(problem.status, problem.detail, problem.extra)
+        return problem_response(problem.status, problem.detail, problem.extra, problem.headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:

@@ -1,17 +1,21 @@
-"""The loaded model, and the few threads that score photos, shared by the API and all sessions of the explorer.
+"""The loaded model, and what scores photos with it, shared by the API and all sessions of the explorer.
 
-Scoring leaves the event loop free, and no more photos are decoded at a time than there are cores: each may take 150 MB.
+Scoring leaves the event loop free. No more small photos are decoded at a time than there are cores, in threads; all
+others, which may take 200 MB each, in processes of `analysis.data.decoding`. The network stays here.
 """
 
 import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
+import numpy as np
+
 from analysis.core.errors import UserError
-from model.faces import Crop
+from analysis.data.containers import is_plain
+from analysis.data.decoding import PROCESSES, SECONDS, Decoders
+from model.faces import Crop, FaceCrop
 from model.predict import FacePrediction, Predictor
 
 T = TypeVar("T")
@@ -22,19 +26,25 @@ class NotReadyError(UserError):
 
 
 class Scorer:
-    """Scores photos in threads, once the model is loaded.
+    """Scores photos, once the model is loaded.
 
     Parameters
     ----------
     load
         Loads the predictor; called by `load`, in a thread.
+    decode_seconds, decode_processes
+        How long decoding one photo may take, and how many that are not plain are decoded at a time; see
+        `analysis.data.decoding.Decoders`.
     """
 
-    def __init__(self, load: Callable[[], Predictor]) -> None:
+    def __init__(
+        self, load: Callable[[], Predictor], *, decode_seconds: float = SECONDS, decode_processes: int = PROCESSES
+    ) -> None:
         self._load = load
         self._predictor: Predictor | None = None
         self._reason = "the model is still loading: try again in a moment"
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="score")
+        self._decoders = Decoders(decode_seconds, decode_processes)
 
     def load(self) -> None:
         """Load the model; a `UserError` is kept for `predictor` to raise."""
@@ -43,9 +53,15 @@ class Scorer:
         except UserError as error:
             self._reason = str(error)
 
-    def start_loading(self) -> Future[None]:
-        """Load the model in a thread, unless it is loaded."""
-        return self._pool.submit(self.load if self._predictor is None else lambda: None)
+    def start(self) -> Future[None]:
+        """Load the model in a thread, unless it is loaded; the future ends when it is. Decoders get ready meanwhile."""
+        loading = self._pool.submit(self.load if self._predictor is None else lambda: None)
+        self._decoders.start_soon()
+        return loading
+
+    def close(self) -> None:
+        """Give up the photos that are decoded or wait."""
+        self._decoders.close()
 
     @property
     def predictor(self) -> Predictor:
@@ -70,8 +86,36 @@ class Scorer:
         NotReadyError
             If the model is not loaded.
         """
-        return await self.run(partial(self.predictor.predict_photo, data, crop=crop))
+        return (await self._score(data, crop, pictures=False))[0]
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do other work on a photo in the same few threads."""
+    async def score_with_pictures(
+        self, data: bytes, crop: Crop = "detect"
+    ) -> list[tuple[FacePrediction, np.ndarray | None]]:
+        """Predict every face of a photo and cut out a picture of it; see `model.faces.FaceCrop`.
+
+        Raises
+        ------
+        PhotoError, NoFaceError, NotReadyError
+            As `score` does.
+        """
+        faces, crops = await self._score(data, crop, pictures=True)
+        return list(zip(faces, (face.picture for face in crops), strict=True))
+
+    async def _score(self, data: bytes, crop: Crop, *, pictures: bool) -> tuple[list[FacePrediction], list[FaceCrop]]:
+        predictor = self.predictor
+
+        def score_if_plain() -> tuple[list[FacePrediction], list[FaceCrop]] | None:
+            if not is_plain(data):
+                return None
+            crops = predictor.read_faces(data, crop, pictures)
+            return predictor.predict_crops(crops), crops
+
+        scored = await self._run(score_if_plain)
+        if scored is None:
+            read = self._decoders.submit(predictor.read_faces, data, crop, pictures)
+            crops = await asyncio.wrap_future(read)
+            scored = await self._run(lambda: predictor.predict_crops(crops)), crops
+        return scored
+
+    async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from analysis.core.errors import UserError
+from analysis.data.decoding import PROCESSES, SECONDS
 from analysis.results import Results
 from analysis.results.stored import Artifact
 from dashboard import api, explorer, problems, sessions
@@ -84,7 +85,13 @@ class _Site:
 
 
 def create_app(
-    results: Path, site: Path, predictor: Predictor | None = None, *, allowed_origins: Collection[str] = ()
+    results: Path,
+    site: Path,
+    predictor: Predictor | None = None,
+    *,
+    allowed_origins: Collection[str] = (),
+    decode_seconds: float = SECONDS,
+    decode_processes: int = PROCESSES,
 ) -> FastAPI:
     """Make the app that serves a run.
 
@@ -99,6 +106,8 @@ def create_app(
         the API answer 503.
     allowed_origins
         Origins that may open sessions of the explorer, besides the server's own; see `SameOriginWebSockets`.
+    decode_seconds, decode_processes
+        What decoding a photo may take; see `dashboard.scoring.Scorer`.
 
     Returns
     -------
@@ -106,15 +115,20 @@ def create_app(
         Run it with an ASGI server in one process: sessions live in its memory.
     """
     run = Results(results)
-    scorer = Scorer(lambda: predictor or Predictor.load(results / "model", threads=1))
+    scorer = Scorer(
+        lambda: predictor or Predictor.load(results / "model", threads=1),
+        decode_seconds=decode_seconds,
+        decode_processes=decode_processes,
+    )
     if predictor is not None:
         scorer.load()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.loading = scorer.start_loading()
+        app.state.loading = scorer.start()
         threading.Thread(target=_read, args=(run,), name="read", daemon=True).start()
         yield
+        scorer.close()
 
     app = FastAPIOffline(
         title="meanface",

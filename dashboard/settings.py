@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from analysis.core.errors import UserError
+from analysis.data.decoding import PROCESSES, SECONDS
 
 
 class Settings(BaseSettings):
@@ -20,6 +21,10 @@ class Settings(BaseSettings):
     allow_origin
         Hosts ("HOST" or "HOST:PORT") besides the server's own whose pages may open sessions of the explorer; "*"
         allows all. In the environment they are separated by spaces.
+    decode_seconds
+        Seconds of processor time that decoding a photo may take before it is given up.
+    decode_processes
+        Number of photos other than small JPEGs and PNGs that are decoded at a time; each may take 200 MB.
     shutdown_seconds
         How long a stopping server waits for requests to finish; an open explorer page never closes by itself.
     """
@@ -29,6 +34,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(5006, ge=1, le=65535)
     allow_origin: Annotated[tuple[str, ...], NoDecode] = ()  # not JSON
+    decode_seconds: float = Field(SECONDS, gt=0)
+    decode_processes: int = Field(PROCESSES, ge=1)
     shutdown_seconds: int = Field(1, ge=0)
 
     @field_validator("allow_origin", mode="before")

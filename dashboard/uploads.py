@@ -19,6 +19,7 @@ from dashboard.problems import Problem
 MAX_FILE_BYTES = 10 * 2**20
 MAX_FILES = 32
 MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 2**20  # a megabyte for what surrounds the files
+MAX_HELD_BYTES = 200 * 2**20  # of all requests together, while their files arrive and are scored
 FIELD = "file"
 
 
@@ -30,23 +31,54 @@ class Upload:
     ----------
     name
         File name as the client gave it, without folders; "" if it gave none.
+    sent_as
+        Form field that it came in; one in another field than `FIELD` is left out.
     data
-        Its bytes; empty where it is too large.
-    too_large
-        Whether it has more than `MAX_FILE_BYTES`.
+        Its bytes; empty where it is too large or left out.
+    size
+        Number of bytes that came.
     """
 
     name: str
+    sent_as: str = FIELD
     data: bytearray = field(default_factory=bytearray, repr=False)
-    too_large: bool = False
+    size: int = 0
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it has more than `MAX_FILE_BYTES`."""
+        return self.size > MAX_FILE_BYTES
 
     def take(self, part: bytes) -> None:
-        """Keep a part of the file, as long as the whole is not too large."""
-        if self.too_large or len(self.data) + len(part) > MAX_FILE_BYTES:
-            self.too_large = True
-            self.data.clear()
-        else:
-            self.data += part
+        """Keep a part of the file, as long as the whole is not too large.
+
+        Raises
+        ------
+        Problem
+            503 if too much is held already.
+        """
+        self.size += len(part)
+        if self.too_large or self.sent_as != FIELD:
+            self.drop()
+            return
+        if _held.bytes + len(part) > MAX_HELD_BYTES:
+            raise Problem(503, "too many photos are being sent: try again in a moment", headers={"Retry-After": "2"})
+        _held.bytes += len(part)
+        self.data += part
+
+    def drop(self) -> None:
+        """Forget what was kept."""
+        _held.bytes -= len(self.data)
+        self.data = bytearray()
+
+
+class _Held:
+    """Bytes of uploads that are in memory; all are read and dropped by the one thread of the event loop."""
+
+    bytes = 0
+
+
+_held = _Held()
 
 
 class _Parts:
@@ -55,7 +87,7 @@ class _Parts:
     def __init__(self) -> None:
         self.complete: list[Upload] = []
         self.ended = False
-        self._upload: Upload | None = None
+        self.upload: Upload | None = None
         self._header = b""
         self._value = b""
         self._disposition = b""
@@ -73,7 +105,7 @@ class _Parts:
         }
 
     def _begin(self) -> None:
-        self._upload, self._disposition = None, b""
+        self.upload, self._disposition = None, b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -88,19 +120,20 @@ class _Parts:
 
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if options.get(b"name", b"").decode("utf-8", "replace") == FIELD:
-            name = _encoded_name(self._disposition) or options.get(b"filename", b"")
+        sent_as = options.get(b"name", b"").decode("utf-8", "replace")
+        name = _encoded_name(self._disposition) or options.get(b"filename", b"")
+        if sent_as == FIELD or name:
             # Bytes that are no UTF-8 become \xe9, and so after folders have been cut off.
-            self._upload = Upload(re.split(rb"[/\\]", name)[-1].decode("utf-8", "backslashreplace"))
+            self.upload = Upload(re.split(rb"[/\\]", name)[-1].decode("utf-8", "backslashreplace"), sent_as)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._upload:
-            self._upload.take(data[start:end])
+        if self.upload:
+            self.upload.take(data[start:end])
 
     def _end(self) -> None:
-        if self._upload:
-            self.complete.append(self._upload)
-        self._upload = None
+        if self.upload:
+            self.complete.append(self.upload)
+        self.upload = None
 
     def _all(self) -> None:
         self.ended = True
@@ -125,7 +158,7 @@ def _encoded_name(disposition: bytes) -> bytes:
 
 
 async def read_uploads(request: Request) -> AsyncIterator[Upload]:
-    """Give out the files of the field ``file`` as they arrive.
+    """Give out the files of a form as they arrive; each is dropped when the next one is asked for.
 
     Parameters
     ----------
@@ -135,13 +168,14 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     Yields
     ------
     Upload
-        In the order of the body; at most `MAX_FILES`.
+        In the order of the body; at most `MAX_FILES`. Those of other fields than ``file`` are named, without their
+        bytes.
 
     Raises
     ------
     Problem
         400 if the body is not a complete multipart form, has no file or too many; 413 if it is longer than
-        `MAX_BODY_BYTES`; 415 if it has another media type.
+        `MAX_BODY_BYTES`; 415 if it has another media type; 503 if the server holds too many.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
@@ -151,26 +185,32 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _body_too_large()
-    parts, length, files = _Parts(), 0, 0
+    parts, length, fields = _Parts(), 0, list[str]()
     parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
-    async for chunk in request.stream():
-        length += len(chunk)
-        if length > MAX_BODY_BYTES:
-            raise _body_too_large()
-        try:
-            parser.write(chunk)
-        except FormParserError as error:
-            raise Problem(400, "the body is not a valid multipart form") from error
-        for upload in parts.complete:
-            files += 1
-            if files > MAX_FILES:
-                raise Problem(400, f"more than {MAX_FILES} files: send them in several requests")
-            yield upload
-        parts.complete.clear()
+    try:
+        async for chunk in request.stream():
+            length += len(chunk)
+            if length > MAX_BODY_BYTES:
+                raise _body_too_large()
+            try:
+                parser.write(chunk)
+            except FormParserError as error:
+                raise Problem(400, "the body is not a valid multipart form") from error
+            while parts.complete:
+                upload = parts.complete[0]
+                fields.append(upload.sent_as)
+                if len(fields) > MAX_FILES:
+                    raise Problem(400, f"more than {MAX_FILES} files: send them in several requests")
+                yield upload
+                parts.complete.pop(0).drop()
+    finally:
+        for upload in (*parts.complete, *([parts.upload] if parts.upload else [])):
+            upload.drop()
     if length and not parts.ended:
         raise Problem(400, "the multipart form is cut short")
-    if not files:
-        raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`")
+    if FIELD not in fields:
+        found = f" (found {', '.join(f'`{other}`' for other in sorted(set(fields)))})" if fields else ""
+        raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`{found}")
 
 
 def _body_too_large() -> Problem:

@@ -317,6 +317,7 @@ def predict(
     import sys
 
     from analysis.core import compute
+    from analysis.data import decoding
     from model.batch import count_photos, place_of, predict_on, predict_to
     from model.predict import Predictor
     from model.predictions import check_output
@@ -330,7 +331,7 @@ def predict(
         check_output(place_of(output), total, excel=excel)
     predictor = Predictor.load(model, threads=1)
     given: dict[str, Any] = {"crop": crop.value, "excel": excel, "progress": total if total > 20 else None}
-    with compute.connected(scheduler):
+    with compute.connected(scheduler), decoding.processes():
         if output:
             counts = predict_to(output, photos, predictor, **given)
             typer.echo(f"{output}: {counts.scored:,} of {counts.photos:,} photos scored, {counts.faces:,} faces")

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 from analysis.core.errors import UserError
+from analysis.data import decoding
 from analysis.results import published
 from analysis.results.artifacts import CARD
 from analysis.results.records import Band, Card
@@ -87,6 +88,8 @@ class Predictor:
     card
         What ``model.json`` holds.
     """
+
+    read_faces = staticmethod(faces_in_photo)  # from bytes to faces; needs no network, and may run in another process
 
     def __init__(self, session: onnxruntime.InferenceSession, card: Card) -> None:
         self._session = session
@@ -233,7 +236,16 @@ class Predictor:
         NoFaceError
             If there is no face in it.
         """
-        crops: list[FaceCrop] = faces_in_photo(data, crop)
+        return self.predict_crops(decoding.call(self.read_faces, data, crop))
+
+    def predict_crops(self, crops: list[FaceCrop]) -> list[FacePrediction]:
+        """Predict faces that were found in a photo.
+
+        Parameters
+        ----------
+        crops
+            What `read_faces` returns.
+        """
         scores = self.predict_faces(np.stack([face.pixels for face in crops]))
         return [
             FacePrediction(number, *face.box, self.decide(float(p)), float(p), face.turned)

@@ -95,18 +95,45 @@ def detect_faces(image: np.ndarray) -> list[Face]:
     list of Face
         Largest box first; empty where there is no face.
     """
-    faces = _find(image, 0, 0.0) or _find(image, 0, _BORDER)
-    way = _way(faces) if faces else _standing(image)
+    photo = _Photo(image)
+    faces = _find(photo, 0, 0.0) or _find(photo, 0, _BORDER)
+    way = _way(faces) if faces else _standing(photo)
     if way:  # the photo lies on its side or upside down: what YuNet missed there is found now
-        faces = max(_find(image, way, 0.0) or _find(image, way, _BORDER), faces, key=len)
+        faces = max(_find(photo, way, 0.0) or _find(photo, way, _BORDER), faces, key=len)
     return sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
 
 
-def _standing(image: np.ndarray) -> int:
+class _Photo:
+    """A photo and its smaller sizes, each of which is made once.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (height, width, 3), RGB.
+    """
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+        self._scaled: dict[float, np.ndarray] = {}
+
+    def scaled(self, scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """The photo scaled, and by what it was, exactly: across and down."""
+        height, width = self.pixels.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = self._scaled.get(scale)
+        if scaled is None:
+            method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # two taps see every pixel down to a half
+            scaled = cv2.resize(self.pixels, size, interpolation=method)
+            if max(size) <= _LONG_SIDE:
+                self._scaled[scale] = scaled
+        return scaled, np.array([size[0] / width, size[1] / height])
+
+
+def _standing(photo: _Photo) -> int:
     """Quarter turns clockwise that bring faces into a photo in which none stands upright; 0 if there are none."""
     for border in (0.0, _BORDER):
         scores = [
-            sum(face.score for face in _find(image, way, border, small=False) if face.score >= _TURNED_SCORE)
+            sum(face.score for face in _find(photo, way, border, small=False) if face.score >= _TURNED_SCORE)
             for way in (1, 2, 3)
         ]
         if any(scores):
@@ -120,13 +147,13 @@ def _way(faces: list[Face]) -> int:
     return int(np.argmax(votes))
 
 
-def _find(image: np.ndarray, way: int, border: float, *, small: bool = True) -> list[Face]:
+def _find(photo: _Photo, way: int, border: float, *, small: bool = True) -> list[Face]:
     """Search a photo, turned by a number of quarters clockwise.
 
     Parameters
     ----------
-    image
-        uint8 (height, width, 3), RGB.
+    photo
+        The photo.
     way
         Quarter turns clockwise.
     border
@@ -134,23 +161,23 @@ def _find(image: np.ndarray, way: int, border: float, *, small: bool = True) -> 
     small
         Whether to look for small faces in a large photo, too.
     """
-    height, width = image.shape[:2]
+    height, width = photo.pixels.shape[:2]
     largest, enlarged = _LONG_SIDE / max(height, width), _SHORT_SIDE / min(height, width)
     if border:
-        return _search(image, min(largest, max(1.0, enlarged)), way, border)
+        return _search(photo, min(largest, max(1.0, enlarged)), way, border)
     scale = min(largest, max(_SHRINK, enlarged))
-    faces = _search(image, scale, way, 0.0)
+    faces = _search(photo, scale, way, 0.0)
     if scale >= _SHRINK or not small:
         return faces
     finer = [_FINEST]
     while finer[-1] > _STEP * scale:
         finer.append(finer[-1] / _STEP)
-    return _together(faces + [face for each in finer for face in _search_tiles(image, each, way)])
+    return _together(faces + [face for each in finer for face in _search_tiles(photo, each, way)])
 
 
-def _search(image: np.ndarray, scale: float, way: int, border: float) -> list[Face]:
+def _search(photo: _Photo, scale: float, way: int, border: float) -> list[Face]:
     """Detect in the photo scaled by ``scale``, turned, and with a border of ``border`` times its sides."""
-    scaled, ratio = _resized(image, scale)
+    scaled, ratio = photo.scaled(scale)
     down, across = round(scaled.shape[0] * border), round(scaled.shape[1] * border)
     bordered = cv2.copyMakeBorder(scaled, down, down, across, across, cv2.BORDER_REPLICATE) if border else scaled
     rows = _blended(_candidates(_rotated(bordered, way), _SCORE))
@@ -158,15 +185,15 @@ def _search(image: np.ndarray, scale: float, way: int, border: float) -> list[Fa
     measured = [_measured(scaled, row, way) for row in rows]
     large = scale < _SHRINK
     return [
-        _in_photo(face, ratio, image)
+        _in_photo(face, ratio, photo.pixels)
         for face, confirmed in measured
         if confirmed or face.score >= _ALONE or not large  # a large photo has many places to be wrong about
     ]
 
 
-def _search_tiles(image: np.ndarray, scale: float, way: int) -> list[Face]:
+def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
     """Detect small faces in the photo scaled by ``scale`` and turned; each is measured, and confirmed, in the photo."""
-    scaled, ratio = _resized(image, scale)
+    scaled, ratio = photo.scaled(scale)
     turned = _rotated(scaled, way)
     (tops, tall), (lefts, wide) = (_tiles(length) for length in turned.shape[:2])
     found = []
@@ -182,8 +209,8 @@ def _search_tiles(image: np.ndarray, scale: float, way: int) -> list[Face]:
     rows = _turned_back(_blended(np.concatenate([np.empty((0, 15)), *found])), way, *scaled.shape[:2])
     rows[:, :4] /= np.tile(ratio, 2)
     rows[:, 4:14] = (rows[:, 4:14] + 0.5) / np.tile(ratio, 5) - 0.5
-    measured = [_measured(image, row, way) for row in rows]
-    return [_in_photo(face, np.ones(2), image) for face, confirmed in measured if confirmed >= _SMALL_CONFIRMED]
+    measured = [_measured(photo.pixels, row, way) for row in rows]
+    return [_in_photo(face, np.ones(2), photo.pixels) for face, confirmed in measured if confirmed >= _SMALL_CONFIRMED]
 
 
 def _tiles(length: int) -> tuple[list[int], int]:
@@ -191,14 +218,6 @@ def _tiles(length: int) -> tuple[list[int], int]:
     number = max(1, math.ceil((length - _SHARED) / (_TILE - _SHARED)))
     tile = math.ceil((length + (number - 1) * _SHARED) / number)
     return [round(each * (length - tile) / max(number - 1, 1)) for each in range(number)], tile
-
-
-def _resized(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """The photo scaled, and by what it was, exactly: across and down."""
-    height, width = image.shape[:2]
-    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # two taps see every pixel down to a half
-    scaled = cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=method)
-    return scaled, np.array([scaled.shape[1] / width, scaled.shape[0] / height])
 
 
 def _rotated(image: np.ndarray, way: int) -> np.ndarray:

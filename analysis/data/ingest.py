@@ -28,12 +28,12 @@ from zarr.codecs import BloscCodec
 from analysis.core import compute, paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.data import alignment
+from analysis.data import alignment, decoding
 from analysis.data.dataset import Dataset
 from analysis.data.detection import detect_faces
 from analysis.data.facts import Conflicts, DatasetFacts, IngestOptions
 from analysis.data.measures import measure_faces
-from analysis.data.photo import PhotoError, decode_photo
+from analysis.data.photo import PhotoError, only_photo_errors, read_photo
 from analysis.data.sources import Source, open_source, without_tables
 from analysis.data.splits import resolve_splits
 
@@ -205,20 +205,25 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     try:
         data = source.read(path)
         record["hash"] = hashlib.sha256(data).hexdigest()
-        photo = decode_photo(data)
+        record["width"], record["height"], aligned_by, face = decoding.call(_aligned, data, align, source.aligned)
     except (PhotoError, OSError) as error:
         return record | {"reason": str(error)}
-    record["height"], record["width"] = photo.shape[:2]
-    faces = detect_faces(photo) if align == "detect" else []
-    if faces:
-        out[:] = alignment.align_face(photo, faces[0].landmarks)
-        record["aligned_by"] = "landmarks"
-    elif source.aligned:
-        out[:] = alignment.fit_frame(photo)
-        record["aligned_by"] = "source"
-    else:
+    if face is None:
         return record | {"status": "no_face", "reason": "the detector found no face"}
-    return record | {"status": "ok"}
+    out[:] = face
+    return record | {"status": "ok", "aligned_by": aligned_by}
+
+
+def _aligned(data: bytes, align: str, in_frame: bool) -> tuple[int, int, str | None, np.ndarray | None]:
+    """Width and height of an image, what its face was aligned by and its face in the frame; None where it has none."""
+    photo = read_photo(data)
+    with only_photo_errors():
+        faces = detect_faces(photo.pixels) if align == "detect" else []
+        if faces:
+            return photo.width, photo.height, "landmarks", alignment.align_face(photo.pixels, faces[0].landmarks)
+        if in_frame:
+            return photo.width, photo.height, "source", alignment.fit_frame(photo.pixels)
+    return photo.width, photo.height, None, None
 
 
 def _manifest(source: Source, records: pd.DataFrame, cube: Location, seed: int) -> tuple[pd.DataFrame, Conflicts]:

@@ -1,34 +1,99 @@
 """Bytes of a photo -> checked, upright RGB pixels, or one clear line about what is wrong with them.
 
-Knows image formats; knows nothing of faces. Ingest and the predictor both decode by it.
+Knows image formats; knows nothing of faces. Ingest and the predictor both decode by it. Outside of it there is only
+`PhotoError`, and no photo takes more than some 200 MB: what a file would cost is read from its header, large photos are
+decoded at half their size, and all are converted strip by strip. Pillow decodes; libvips, which streams, decodes large
+PNGs and the formats that Pillow holds several times over.
 """
 
+import contextlib
 import io
+import logging
+import math
+import os
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from analysis.core.errors import UserError
+from analysis.data import containers
+from analysis.data.kinds import Kind, kind_of, kinds, names
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-MAX_PIXELS = 50_000_000  # a 50-megapixel photo takes 150 MB as RGB
+MAX_PIXELS = 52_000_000  # phones' "50 megapixels" are 8160 x 6144 or 8192 x 6144
+FULL_PIXELS = 16_000_000  # larger photos are decoded at half their size
 MIN_SIDE = 16  # pixels; a smaller face cannot be judged
+
+_BUDGET = 175_000_000  # bytes that decoding a photo may take, besides the file
+_CORE, _RGB = 4.0, 3.0  # bytes of a pixel, as Pillow holds it and as it is given out
+_WEBP_PIXELS = 13_000_000  # of which libwebp holds several copies
+_SCANS = 64  # of a progressive JPEG; encoders write 3 to 14
+_SCANNED = 4e8  # pixels times scans: 8 scans of the largest photo, 2 seconds on a slow machine
+_STRIP = 1_000_000  # pixels that are converted at a time
+
+_log = logging.getLogger(__name__)
+
+# Ours is lower, and an error.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class PhotoError(UserError):
     """A photo that cannot be read; the message says why."""
 
 
-def decode_photo(data: bytes) -> np.ndarray:
-    """Decode a photo and turn it upright by its EXIF orientation.
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo.
 
-    Transparent parts become white; of an animation the first frame is taken.
+    Attributes
+    ----------
+    pixels
+        uint8 (height, width, 3), RGB, upright; of a photo of more than 16 megapixels (WebP: 13) at half its size.
+    width, height
+        Size of the upright photo as it was sent, in pixels.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+
+    @property
+    def shrink(self) -> int:
+        """How many pixels of the photo a pixel of ``pixels`` is wide: 1 or 2."""
+        return round(self.width / self.pixels.shape[1])
+
+
+@contextlib.contextmanager
+def only_photo_errors() -> Iterator[None]:
+    """Let nothing but `PhotoError` out of what is done with a decoded photo.
+
+    Raises
+    ------
+    PhotoError
+        In place of any other exception.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        _log.warning("a photo that was decoded cannot be searched for faces", exc_info=True)
+        raise PhotoError(
+            "the photo cannot be searched for faces: save it again as JPEG or PNG, and send that"
+        ) from error
+
+
+def decode_photo(data: bytes) -> np.ndarray:
+    """Decode a photo and turn it upright; see `read_photo`.
 
     Parameters
     ----------
     data
-        Encoded JPEG, PNG, WebP, BMP, TIFF or GIF.
+        Encoded photo.
 
     Returns
     -------
@@ -38,37 +103,276 @@ def decode_photo(data: bytes) -> np.ndarray:
     Raises
     ------
     PhotoError
-        If the data is empty, in another format, truncated, smaller than 16 pixels on a side or larger than
-        50 megapixels.
+        As `read_photo` does.
+    """
+    return read_photo(data).pixels
+
+
+def read_photo(data: bytes) -> Photo:
+    """Decode a photo and turn it upright by its EXIF orientation.
+
+    Transparent parts become white; of an animation the first frame is taken. What is odd in the metadata is passed
+    over.
+
+    Parameters
+    ----------
+    data
+        Encoded photo of one of `analysis.data.kinds.kinds`.
+
+    Returns
+    -------
+    Photo
+        Upright, as RGB.
+
+    Raises
+    ------
+    PhotoError
+        If the data is empty, no photo or of a kind that cannot be read here, damaged, cut short, smaller than 16 pixels
+        on a side, larger than 52 megapixels, or would take too much memory or time to decode.
     """
     if not data:
         raise PhotoError("the file is empty: send a JPEG, PNG or WebP photo")
+    kind = kind_of(data)
+    if kind is None:
+        raise PhotoError(f"not a photo that can be read: send a {names()}")
+    if kind not in kinds():
+        raise PhotoError(f"{kind.name} photos cannot be read here: install the package pillow-heif, or send a JPEG")
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between one and two times its own limit; ours below is lower and an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"the photo is over {MAX_PIXELS // 1_000_000} megapixels: send a smaller one") from error
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PhotoError("not a photo that can be read: send a JPEG, PNG, WebP, BMP, TIFF or GIF") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise PhotoError(f"the photo is over {MAX_PIXELS // 1_000_000} megapixels: send a smaller one")
-    if min(image.size) < MIN_SIDE:
-        raise PhotoError(f"the photo is {image.width} x {image.height} pixels: at least {MIN_SIDE} a side are needed")
-    try:
-        image.load()
-        return _rgb(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise PhotoError("the photo is damaged or cut short: send the complete file") from error
+        return _DECODERS[kind.format](bytes(data))
+    except PhotoError:
+        raise
+    except MemoryError:
+        raise PhotoError("the photo is too large to decode: send a smaller one") from None
+    except Exception as error:
+        _log.debug("a %s cannot be decoded", kind.name, exc_info=True)
+        raise _undecodable(data, kind) from error
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow would clip it to white
-        grey = np.asarray(image, dtype=np.float64)
-        scale = 255 / 65535 if grey.max() > 255 else 1.0
-        return np.repeat((grey * scale).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+def _undecodable(data: bytes, kind: Kind) -> PhotoError:
+    if containers.is_whole(data, kind):
+        return PhotoError(f"this {kind.name} cannot be decoded: save it again as JPEG or PNG, and send that")
+    return PhotoError("the photo is damaged or cut short: send the complete file")
+
+
+def _check(kind: str, width: int, height: int, cost: float = 0.0) -> None:
+    """Refuse a photo whose size says that it is too small or would take too much memory.
+
+    Parameters
+    ----------
+    kind
+        What it is, for the message.
+    width, height
+        Its size in pixels.
+    cost
+        Bytes of memory that decoding takes, for each pixel.
+    """
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(f"the photo is {width} x {height} pixels: at least {MIN_SIDE} a side are needed")
+    pixels = width * height
+    limit = min(MAX_PIXELS, int(_BUDGET / cost)) if cost else MAX_PIXELS
+    if pixels > limit:
+        of_kind = "" if limit == MAX_PIXELS else f", the limit for {kind}"
+        raise PhotoError(
+            f"the photo is {width} x {height} pixels, {pixels / 1e6:.1f} megapixels, and too large to decode: "
+            f"send one of up to {limit // 1_000_000} megapixels{of_kind}"
+        )
+
+
+def _jpeg(data: bytes) -> Photo:
+    jpeg = containers.read_jpeg(data)
+    pixels = max(jpeg.width * jpeg.height, 1)
+    held = jpeg.held / pixels
+    half = pixels > FULL_PIXELS or pixels * max(_CORE + held, _CORE + _RGB) > _BUDGET
+    kind = "progressive JPEG" if held else "JPEG"
+    _check(kind, jpeg.width, jpeg.height, _CORE / 4 + max(held, _RGB / 4) if half else _CORE + max(held, _RGB))
+    if jpeg.scans > _SCANS or jpeg.scans * pixels > _SCANNED:
+        raise PhotoError(
+            f"this JPEG stores {jpeg.width} x {jpeg.height} pixels in {jpeg.scans} scans and takes too long to decode: "
+            "save it again, not as a progressive one"
+        )
+    image = Image.open(io.BytesIO(jpeg.data), formats=("JPEG",))
+    if half:
+        image.draft(None, ((jpeg.width + 1) // 2, (jpeg.height + 1) // 2))  # decoded at half its size
+    image.load()
+    return _upright(_rgb(image, 1), jpeg.width, jpeg.height, jpeg.orientation)
+
+
+def _png(data: bytes) -> Photo:
+    png = containers.read_png(data)
+    pixels = max(png.width * png.height, 1)
+    half = pixels > FULL_PIXELS
+    kind = "interlaced PNG" if png.held else "PNG"
+    _check(kind, png.width, png.height, _RGB / 4 + png.held / pixels if half else _CORE + _RGB)
+    if half:
+        return _vips("pngload_buffer", png.data, orientation=png.orientation)
+    image = Image.open(io.BytesIO(png.data), formats=("PNG",))
+    image.load()
+    return _upright(_rgb(image, 1), png.width, png.height, png.orientation)
+
+
+def _webp(data: bytes) -> Photo:
+    form = containers.webp_form(data)
+    width, height = _vips_size("webpload_buffer", data)
+    # Lossless pictures are decoded whole, and so is the canvas of an animation.
+    half = width * height > _WEBP_PIXELS and form != "animated"
+    cost = {"lossy": 3.2, "lossless": 5.3} if half else {"lossy": 12.0, "lossless": 12.0}
+    _check(f"{form} WebP", width, height, cost.get(form, 16.0))
+    return _vips("webpload_buffer", data, scale=0.5 if half else 1.0, size=(width, height))
+
+
+def _tiff(data: bytes) -> Photo:
+    if containers.is_preview(data):
+        raise PhotoError("this is a camera's raw file: save it as JPEG, and send that")
+    width, height = _vips_size("tiffload_buffer", data)
+    _check("TIFF", width, height)
+    return _vips("tiffload_buffer", data)
+
+
+def _pillow(data: bytes) -> Photo:
+    """GIF, BMP and AVIF."""
+    image = Image.open(io.BytesIO(data), formats=("GIF", "BMP", "AVIF"))
+    width, height = image.size
+    half = width * height > FULL_PIXELS
+    core = 10.0 if image.format == "AVIF" else 1.0 if image.mode in ("1", "L", "P") else _CORE
+    _check(image.format or "", width, height, core + (_RGB / 4 if half else _RGB))
+    orientation = 1
+    if image.format == "AVIF":
+        orientation = containers.read_orientation(image.info.get("exif", b""))
+    image.load()
+    return _upright(_rgb(image, 2 if half else 1), width, height, orientation)
+
+
+def _heif(data: bytes) -> Photo:
+    import pillow_heif  # noqa: PLC0415 - an extra
+
+    file = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)  # turned upright already
+    width, height = file.size
+    _check("HEIC", width, height, 4.9 if file.mode == "RGB" else 7.0)
+    return Photo(_reduced(np.asarray(file), 2 if width * height > FULL_PIXELS else 1), width, height)
+
+
+_DECODERS: dict[str, Callable[[bytes], Photo]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+    "TIFF": _tiff,
+    "GIF": _pillow,
+    "BMP": _pillow,
+    "AVIF": _pillow,
+    "HEIF": _heif,
+}
+
+
+def _rgb(image: Image.Image, shrink: int) -> np.ndarray:
+    """Pixels of a loaded picture as RGB, uint8 (height, width, 3), averaged over squares of ``shrink``; by strips."""
+    width, height = image.size
+    grey = image.mode.startswith("I") or image.mode == "F"  # deep grey: Pillow would clip it to white
+    scale = _scale(float(np.max(image.getextrema()))) if grey else 1.0
+    rows = max(shrink, _STRIP // width // shrink * shrink)
+    if rows >= height and shrink == 1:
+        return _converted(image, scale)
+    result = np.empty((height // shrink, width // shrink, 3), np.uint8)
+    for top in range(0, height // shrink * shrink, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        part = _reduced(_converted(strip, scale), shrink)
+        result[top // shrink : top // shrink + len(part)] = part
+    return result
+
+
+def _scale(most: float) -> float:
+    """What brings deep grey to 255: the largest value tells how it is stored."""
+    if not math.isfinite(most) or 1 < most <= 255:
+        return 1.0
+    if most <= 1:
+        return 255.0
+    return 255 / max(most, 65535)
+
+
+def _converted(image: Image.Image, scale: float) -> np.ndarray:
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = np.nan_to_num(np.asarray(image, dtype=np.float32)) * scale
+        return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.asarray(image.convert("RGB"))
+
+
+def _reduced(pixels: np.ndarray, shrink: int) -> np.ndarray:
+    """RGB, uint8 (height, width, 3), of pixels with one channel or more, averaged over squares of ``shrink``."""
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if shrink > 1:
+        height, width = pixels.shape[0] // shrink, pixels.shape[1] // shrink
+        inside = pixels[: height * shrink, : width * shrink]
+        return cv2.resize(inside[..., :3], (width, height), interpolation=cv2.INTER_AREA)
+    return pixels[..., :3]
+
+
+def _upright(pixels: np.ndarray, width: int, height: int, orientation: int) -> Photo:
+    """A photo whose first row lies where EXIF's orientation says; ``width`` and ``height`` as stored."""
+    if orientation in (2, 4, 5, 7):
+        pixels = np.flip(pixels, axis=0 if orientation == 4 else 1)
+    pixels = np.rot90(pixels, {3: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
+    if orientation >= 5:
+        width, height = height, width
+    return Photo(np.ascontiguousarray(pixels), width, height)
+
+
+def _vips_size(loader: str, data: bytes) -> tuple[int, int]:
+    image = _open_vips(loader, data)
+    return image.width, image.height
+
+
+def _open_vips(loader: str, data: bytes, **options: Any) -> Any:
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")  # read as it starts: more threads hold more strips
+    import pyvips  # noqa: PLC0415 - most photos do without
+
+    pyvips.cache_set_max(0)
+    return getattr(pyvips.Image, loader)(data, access="sequential", fail_on="truncated", **options)
+
+
+def _vips(
+    loader: str,
+    data: bytes,
+    *,
+    orientation: int | None = None,
+    scale: float = 1.0,
+    size: tuple[int, int] | None = None,
+) -> Photo:
+    """Decode with libvips, row by row.
+
+    Parameters
+    ----------
+    loader
+        Name of its loader.
+    data
+        The photo.
+    orientation
+        EXIF's; None to take what libvips reads.
+    scale
+        What the loader scales by.
+    size
+        Width and height before that; None for what the loader says.
+    """
+    options = {} if scale == 1.0 else {"scale": scale}
+    image = _open_vips(loader, data, **options)
+    width, height = size or (image.width, image.height)
+    if orientation is None:
+        found = image.get("orientation") if image.get_typeof("orientation") else 1
+        orientation = found if found in range(1, 9) else 1
+    if image.interpretation in ("cmyk", "lab", "labs", "xyz", "labq"):
+        image = image.colourspace("srgb")
+    if image.format != "uchar":
+        most = _open_vips(loader, data, **options).max()
+        image = (image * _scale(most)).cast("uchar")
+    if image.hasalpha():
+        image = image.flatten(background=255)
+    if image.bands > 3:
+        image = image.extract_band(0, n=3)
+    if scale == 1.0 and width * height > FULL_PIXELS:
+        image = image.shrink(2, 2)
+    pixels = np.frombuffer(image.write_to_memory(), np.uint8).reshape(image.height, image.width, image.bands)
+    if image.bands < 3:
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    return _upright(pixels, width, height, orientation)

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
@@ -22,11 +23,12 @@ from PIL import Image, ImageDraw
 from analysis.core.errors import UserError
 from analysis.core.spreadsheet import as_csv
 from analysis.core.words import percent
-from analysis.data.photo import decode_photo
+from analysis.data.kinds import endings
 from analysis.data.sources import demo_source
 from analysis.figures.theme import LABEL_COLOURS
 from dashboard import chrome, parts
 from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
+from model.faces import AROUND, PICTURE
 from model.predict import FacePrediction
 from model.predictions import COLUMNS
 
@@ -40,7 +42,6 @@ until it is closed or cleared.
 """
 _SAMPLES_AT_ONCE = 8
 _CHUNK = 4 * 2**20  # bytes of a websocket message; servers refuse those over 16 MB
-_THUMBNAIL = 128  # pixels, shown at half the size
 _BOX_COLOUR = "#ffffff"
 
 _PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
@@ -121,13 +122,13 @@ class PredictPage(chrome.ExplorerPage):
 
     async def _rows(self, name: str, data: bytes) -> list[dict[str, Any]]:
         if len(data) > MAX_FILE_BYTES:
-            return [{"file": name, "error": f"the file is over {MAX_FILE_BYTES // 2**20} MB: upload a smaller photo"}]
+            limit, sent = MAX_FILE_BYTES // 2**20, len(data) / 2**20
+            return [{"file": name, "error": f"the file is over {limit} MB, it has {sent:.1f}: upload a smaller photo"}]
         try:
-            faces = await self.shared.scorer.score(data, self.crop)
-            crops = await self.shared.scorer.run(partial(thumbnails, data, faces))
+            faces = await self.shared.scorer.score_with_pictures(data, self.crop)
         except UserError as error:
             return [{"file": name, "error": str(error)}]
-        return [{"file": name, **asdict(face), "thumbnail": crop} for face, crop in zip(faces, crops, strict=True)]
+        return [{"file": name, **asdict(face), "thumbnail": thumbnail(face, picture)} for face, picture in faces]
 
     def report(self) -> pd.DataFrame:
         """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, turned, error``."""
@@ -165,7 +166,7 @@ class PredictPage(chrome.ExplorerPage):
             self.score,
             label=invitation,
             uploaded_label=invitation,
-            accept="image/*",
+            accept=",".join(["image/*", *(f".{ending}" for ending in endings())]),
             variant="outlined",
             disabled=busy,
             sizing_mode="stretch_width",
@@ -227,31 +228,24 @@ class PredictPage(chrome.ExplorerPage):
         )
 
 
-def thumbnails(data: bytes, faces: list[FacePrediction]) -> list[str]:
-    """Cut a small picture of each face, its box drawn and some room around it, as data URLs.
+def thumbnail(face: FacePrediction, picture: np.ndarray | None) -> str:
+    """Draw a face's box into its picture and turn it upright, as data URL.
 
     Parameters
     ----------
-    data
-        Encoded photo.
-    faces
-        Faces in it.
+    face
+        The face.
+    picture
+        See `model.faces.FaceCrop`; None shows nothing.
     """
-    photo = Image.fromarray(decode_photo(data))
-    return [_thumbnail(photo, face) for face in faces]
-
-
-def _thumbnail(photo: Image.Image, face: FacePrediction) -> str:
-    side = 1.3 * max(face.width, face.height, 1)
-    left, top = round(face.x + (face.width - side) / 2), round(face.y + (face.height - side) / 2)
-    small = photo.crop((left, top, left + round(side), top + round(side))).resize((_THUMBNAIL, _THUMBNAIL))
-    scale = _THUMBNAIL / side
-    x, y = (face.x - left) * scale, (face.y - top) * scale
-    box = (x, y, x + face.width * scale, y + face.height * scale)
+    small = Image.fromarray(picture if picture is not None else np.zeros((PICTURE, PICTURE, 3), np.uint8))
+    scale = PICTURE / (AROUND * max(face.width, face.height, 1))
+    across, down = face.width * scale / 2, face.height * scale / 2
+    middle = PICTURE / 2
+    box = (middle - across, middle - down, middle + across, middle + down)
     ImageDraw.Draw(small).rectangle(box, outline=_BOX_COLOUR, width=3)
-    small = small.rotate(-face.turned)
     encoded = io.BytesIO()
-    small.save(encoded, "JPEG", quality=85)
+    small.rotate(-face.turned).save(encoded, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 

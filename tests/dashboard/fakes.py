@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from analysis.data.photo import decode_photo
+from analysis.data.photo import read_photo
 from analysis.results.records import Band, Card, CardInput
-from model.faces import NoFaceError
+from model.faces import FaceCrop, NoFaceError
 from model.predict import FacePrediction
 
 
@@ -31,13 +31,20 @@ class FakePredictor:
             return "uncertain"
         return "male" if p_male >= 0.5 else "female"
 
-    def predict_photo(self, data, *, crop="detect"):
-        photo = decode_photo(data)
-        p_male = round(float(photo.mean() / 255), 2)
-        if p_male == 0:
+    @staticmethod
+    def read_faces(data, crop="detect", pictures=False):
+        photo = read_photo(data)
+        if not photo.pixels.any():
             raise NoFaceError("no face found: send a photo in which a face is in full view")
-        height, width = photo.shape[:2]
-        return [FacePrediction(0, 0, 0, width, height, self.decide(p_male), p_male)]
+        box = (0, 0, photo.width, photo.height)
+        return [FaceCrop(box, photo.pixels, picture=np.zeros((128, 128, 3), np.uint8) if pictures else None)]
+
+    def predict_crops(self, crops):
+        scores = [round(float(face.pixels.mean() / 255), 2) for face in crops]
+        return [
+            FacePrediction(number, *face.box, self.decide(p_male), p_male, face.turned)
+            for number, (face, p_male) in enumerate(zip(crops, scores, strict=True))
+        ]
 
 
 def photo(brightness, *, size=(64, 48), kind="PNG"):

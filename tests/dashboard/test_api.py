@@ -209,14 +209,14 @@ def test_a_client_that_leaves_in_the_middle_is_no_failure_of_the_server(live, ca
 
 def test_the_server_answers_others_while_it_predicts(live, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
-    predict_photo = FakePredictor.predict_photo
+    predict_crops = FakePredictor.predict_crops
 
-    def slow(self, data, *, crop="detect"):
+    def slow(self, crops):
         begun.set()
         assert go_on.wait(60)
-        return predict_photo(self, data, crop=crop)
+        return predict_crops(self, crops)
 
-    monkeypatch.setattr(FakePredictor, "predict_photo", slow)
+    monkeypatch.setattr(FakePredictor, "predict_crops", slow)
     with ThreadPoolExecutor(1) as others, httpx.Client(base_url=live.url, trust_env=False, timeout=60) as asking:
         waiting = others.submit(asking.post, PREDICT, files=files(FEMALE))
         try:
@@ -251,7 +251,7 @@ def test_a_failure_of_the_server_shows_no_stack_trace(client, monkeypatch):
     def fail(*args, **options):
         raise RuntimeError("inner detail")
 
-    monkeypatch.setattr(FakePredictor, "predict_photo", fail)
+    monkeypatch.setattr(FakePredictor, "predict_crops", fail)
     answer = client.post(PREDICT, files=files(FEMALE))
     assert_problem(answer, 500)
     assert "inner detail" not in answer.text
@@ -284,6 +284,7 @@ def test_uploads_stay_in_memory_and_out_of_the_log(client, monkeypatch, caplog):
     large = FEMALE + b"\0" * (5 * 2**20)  # Starlette's own parser would spool parts over a megabyte
     with caplog.at_level(logging.DEBUG):
         assert client.post(PREDICT, files=[("file", ("my-secret-name.png", large))]).status_code == 200
+        assert client.post(PREDICT, files=[("file", ("my-secret-name.png", FEMALE))]).status_code == 200
         assert client.post(PREDICT, files=[("file", ("my-secret-name.png", b"no"))]).status_code == 422
     ours = [record for record in caplog.records if not record.name.startswith("httpx")]
     assert ours

@@ -1,0 +1,214 @@
+"""Decodes photos that may do harm in processes of their own, which can be killed.
+
+Knows processes and time; what is done with a photo is given as a function. A small JPEG or PNG of the usual kind is
+decoded where it is: that takes a millisecond or two, and a process of its own would take ten times as long. Every other
+photo may be a bomb, or break its decoder, and gets a new process, forked from one that has everything loaded: its
+memory is given back whatever the decoder did to it, and no photo can harm the next one. ::
+
+    with processes(seconds=5):
+        faces = call(faces_in_photo, data, "detect")
+"""
+
+import contextlib
+import ctypes
+import logging
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, concurrent
+
+from analysis.data.containers import is_plain
+from analysis.data.photo import PhotoError
+
+T = TypeVar("T")
+
+SECONDS = 5.0
+PROCESSES = 2
+
+_MEMORY = 300_000_000  # bytes that a decoding process may take: what is read from headers keeps it well below
+_LARGE_BLOCK = 8 << 20  # bytes from which on memory is given back as soon as it is free
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_PRELOADED = "analysis.data.decoder"
+
+_PATIENCE = 4  # times as long on the clock
+_TOO_LONG = "the photo takes too long to decode: save it again as JPEG or PNG, and send that"
+
+_log = logging.getLogger(__name__)
+
+
+class Decoders:
+    """Does work on photos in processes of their own, a few at a time.
+
+    Parameters
+    ----------
+    seconds
+        How long the work on one photo may take, in time of the processor: a busy machine costs no photo its score.
+    number
+        How many photos are worked on at a time; each may take 200 MB.
+    """
+
+    def __init__(self, seconds: float = SECONDS, number: int = PROCESSES) -> None:
+        self._seconds = seconds
+        self._waiting = ThreadPoolExecutor(number, thread_name_prefix="decode")
+        self._running: set[Future[Any]] = set()
+        self._starting = threading.Lock()
+        self._works: bool | None = None
+
+    def start(self) -> bool:
+        """Start the process that the others are forked from; whether there is one."""
+        with self._starting:
+            if self._works is None:
+                self._works = _can_start()
+        return self._works
+
+    def start_soon(self) -> None:
+        """The same in a thread, so that the first photo finds it started; nobody waits for it to end."""
+        threading.Thread(target=self.start, name="decoders", daemon=True).start()
+
+    def submit(self, work: Callable[..., T], data: bytes, *args: Any) -> "Future[T]":
+        """Do work on a photo in a process of its own, as soon as its turn has come.
+
+        Parameters
+        ----------
+        work
+            Function of a module, whose arguments and result can be pickled.
+        data
+            Its first argument, the encoded photo.
+        *args
+            Its further arguments.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Raises what ``work`` does, or `PhotoError` if it takes too long or its process dies.
+        """
+        return self._waiting.submit(self._run, work, data, args)
+
+    def _run(self, work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
+        if not self.start():
+            return work(data, *args)
+        on_the_clock = self._seconds * (_PATIENCE if hasattr(signal, "setitimer") else 1)
+        # Its annotations call the context otherwise than its code does.
+        options: dict[str, Any] = {"timeout": on_the_clock, "context": _context()}
+        in_process = concurrent.process(**options)(_work)
+        future = in_process(self._seconds, work, bytes(data), args)
+        self._running.add(future)
+        try:
+            return future.result()
+        except TimeoutError:
+            raise PhotoError(_TOO_LONG) from None
+        except ProcessExpired as error:
+            if hasattr(signal, "SIGPROF") and error.exitcode == -signal.SIGPROF:
+                raise PhotoError(_TOO_LONG) from None
+            _log.warning("a decoding process has died (%s)", error.exitcode)
+            raise PhotoError("the photo breaks its decoder: save it again as JPEG or PNG, and send that") from None
+        finally:
+            self._running.discard(future)
+
+    def close(self) -> None:
+        """Give up all photos that are worked on or wait."""
+        self._waiting.shutdown(wait=False, cancel_futures=True)
+        for future in tuple(self._running):
+            future.cancel()
+
+
+_current: Decoders | None = None
+
+
+@contextlib.contextmanager
+def processes(seconds: float = SECONDS, number: int = PROCESSES) -> Iterator[Decoders]:
+    """Let `call` use processes inside the block; those of a script start it again, so it needs a ``__main__`` guard.
+
+    Parameters
+    ----------
+    seconds, number
+        See `Decoders`.
+    """
+    global _current  # noqa: PLW0603 - what is called inside the block runs in threads that others have started
+    before, _current = _current, Decoders(seconds, number)
+    try:
+        yield _current
+    finally:
+        _current.close()
+        _current = before
+
+
+def call(work: Callable[..., T], data: bytes, *args: Any) -> T:
+    """Do work on a photo: here if it is plain or no block of `processes` is open, else in a process of its own.
+
+    Parameters
+    ----------
+    work, data, *args
+        See `Decoders.submit`.
+
+    Raises
+    ------
+    PhotoError
+        If the work takes too long or its process dies, and what ``work`` raises.
+    """
+    if _current is None or is_plain(data):
+        return work(data, *args)
+    return _current.submit(work, data, *args).result()
+
+
+def _work(seconds: float, work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python's own handler waits for the decoder to return
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # ends the process when its time is spent
+    _limit_memory()
+    return work(data, *args)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _limit_memory() -> None:
+    """Keep this process within its memory, and let it give back what it no longer needs; on Linux alone."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return
+    import resource  # noqa: PLC0415 - not on Windows
+
+    taken = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmData"))
+    resource.setrlimit(resource.RLIMIT_DATA, (taken * 1024 + _MEMORY, resource.RLIM_INFINITY))
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
+def _context() -> Any:
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def _can_start() -> bool:
+    """Whether processes can be started from here; the first one is waited for, as it loads what all have in memory."""
+    if multiprocessing.current_process().daemon:  # a worker of Dask's, which may not have processes of its own
+        return False
+    context = _context()
+    context.set_forkserver_preload([_PRELOADED, *_of_main()])
+    try:
+        first = context.Process(target=_nothing, daemon=True)
+        first.start()
+        first.join()
+        started = first.exitcode == 0
+    except (OSError, EOFError, RuntimeError):
+        started = False
+    if not started:
+        _log.warning("photos are decoded without processes of their own, as none can be started")
+    return started
+
+
+def _of_main() -> set[str]:
+    """Modules that the started script imports: each process imports it again, which costs nothing if they are there."""
+    main = sys.modules["__main__"]
+    values = vars(main).values() if getattr(main, "__file__", None) else ()
+    found = {each.__name__ if isinstance(each, ModuleType) else getattr(each, "__module__", None) for each in values}
+    return {name for name in found if isinstance(name, str) and name in sys.modules and name != "__main__"}
