@@ -30,7 +30,7 @@ report: $(SERVE) ## render the report from the published results into _site/
 	$(BIN)/meanface report $(ARGS)
 
 demo: export MEANFACE_HOME = $(DEMO_HOME)
-demo: $(ALL) ## walk the demo faces from fetch to report, in runs/demo-home (DEMO_EPOCHS=30)
+demo: $(ALL) ## run every step on the demo faces, from fetch to report, in runs/demo-home (DEMO_EPOCHS=30)
 	$(BIN)/meanface fetch demo
 	$(BIN)/meanface ingest demo
 	$(BIN)/meanface study demo

@@ -1,13 +1,13 @@
-"""How long the average of a subset takes, quick engine against a mean of the cube: python benchmarks/average_face.py
+"""Time of the average of a subset: the quick engine against the mean of the cube.
 
     python benchmarks/average_face.py [DATASET] [--sizes 2000 20000 202599]
 
-Needs `meanface study DATASET` (by default celeba). For each size a data set of that many faces is made: the faces that
-are there, or as many drawn from the fitted components (coefficients of faces at random, each jittered by a tenth of its
-component's deviation, turned back into pixels). A process of its own on one core then averages subsets of many sizes
-with the quick engine and, beside it in the same run, takes the plain mean of the memory-mapped cube; both map their
-files anew for each subset. Printed are the milliseconds of either, their ratio, how far the averages are apart, and the
-peak memory of a process that does nothing but average. The largest size needs 6 GB on disk while it runs.
+Needs `meanface study DATASET` (default: celeba). For each size a data set of that many faces is made from those that
+exist or, if it is larger, from the fitted components: coefficients of random faces, each with noise of a tenth of its
+component's standard deviation, turned back into pixels. A separate process on one core then averages subsets of many
+sizes with the quick engine and, in the same run, computes the mean of the memory-mapped cube; both map their files
+again for each subset. Prints the milliseconds of both, their ratio, the difference of the averages, and the peak memory
+of a process that only averages. The largest size needs 6 GB on disk while it runs.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from analysis.data.dataset import Dataset
 
 SIZES = (2_000, 20_000, 202_599)  # the last is all of CelebA
 SHARES = (1.0, 0.8, 0.5, 0.2, 0.05)
-COUNTS = (767, 100, 16)  # below the size from which coefficients are used, faces are read
+COUNTS = (767, 100, 16)  # sizes for which faces are read instead of coefficients
 REPEATS = 5
 BLOCK = 2048  # faces made, or averaged, at a time
-MEMORY, LONGEST = 200, 50  # MB and milliseconds that are wanted at most
+MEMORY, LONGEST = 200, 50  # limits in MB and milliseconds
 
 
 def make(source: Path, folder: Path, size: int) -> None:
-    """Write the files of a quick engine over faces of a size."""
+    """Write the files of a quick engine for a number of faces."""
     engine = CompressedEngine(source)
     facts, rng = engine.facts, np.random.default_rng(0)
     for name in ("basis.f32", "centre.npy", "scale.npy"):
@@ -70,8 +70,8 @@ def make(source: Path, folder: Path, size: int) -> None:
 
 def subsets(size: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
-    found = {f"{share:.0%}": rng.permutation(size) < round(share * size) for share in SHARES}
-    return found | {f"{count} faces": rng.permutation(size) < count for count in COUNTS}
+    shares = {f"{share:.0%}": rng.permutation(size) < round(share * size) for share in SHARES}
+    return shares | {f"{count} faces": rng.permutation(size) < count for count in COUNTS}
 
 
 def plain_mean(folder: Path, rows: np.ndarray, values: int) -> np.ndarray:
@@ -85,7 +85,7 @@ def plain_mean(folder: Path, rows: np.ndarray, values: int) -> np.ndarray:
 
 
 def timed(work: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarray]:
-    """Median milliseconds after a first, warming run, and the result."""
+    """Median milliseconds after a first run that is not measured, and the result."""
     times, result = [], work()
     for _ in range(repeats):
         began = time.perf_counter()
@@ -95,18 +95,18 @@ def timed(work: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarr
 
 
 def measure(folder: Path, plain: bool) -> None:
-    """Average all subsets on one core and print what was found as JSON."""
+    """Average all subsets on one core and print the measurements as JSON."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     engine = CompressedEngine(folder)
-    found = {}
+    measured = {}
     for name, rows in subsets(engine.facts.images).items():
         quick, average = timed(lambda rows=rows: engine.average(rows).mean.ravel(), REPEATS)  # type: ignore[misc]
-        found[name] = {"quick": quick, "count": int(rows.sum())}
+        measured[name] = {"quick": quick, "count": int(rows.sum())}
         if plain:
             slow, mean = timed(lambda rows=rows: plain_mean(folder, rows, engine.facts.values), 1)  # type: ignore[misc]
             apart = 255 * float(np.sqrt(np.mean((average - mean) ** 2)))
-            found[name] |= {"plain": slow, "apart": apart}
-    print(json.dumps({"subsets": found, "peak": peak_memory()}))
+            measured[name] |= {"plain": slow, "apart": apart}
+    print(json.dumps({"subsets": measured, "peak": peak_memory()}))
 
 
 def child(folder: Path, *, plain: bool) -> dict[str, Any]:

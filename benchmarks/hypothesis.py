@@ -1,11 +1,12 @@
-"""How long the permutation test takes as matrix products, and as a loop: python benchmarks/hypothesis.py [DATASET]
+"""Time of the permutation test as matrix products, and as a loop: python benchmarks/hypothesis.py [DATASET]
 
-Prints the seconds of 5,000 exchanges of labels over the people of an ingested data set, by default celeba, with the
-maximum over all pixels of L*, a* and b*; the seconds a permutation of two loops, timed on a few permutations of the
-same labellings in the same run; and the ratios. The first loop is the test as it is usually written, two groups' means
-and deviations each time. The second knows the algebra, too (one product of a contrast with the images, the total sum of
-squares known beforehand), and shows what is left for doing thousands at once. Last, the same test over as many people
-as all of CelebA has, 10,177, drawn with repetition and a little noise.
+Prints the seconds of 5,000 permutations of the labels of the people of an ingested data set (default: celeba), with the
+maximum over all pixels of L*, a* and b*; the seconds per permutation of two loops, timed on a few of the same
+permutations in the same run; and the ratios. The first loop is the test as it is usually written, with means and
+deviations of both groups in each step. The second uses the same algebra as the matrix products (one product of a
+contrast with the images, and the total sum of squares computed once), and shows what thousands of permutations at once
+add to that. Last, the same test with 10,177 people, as many as CelebA has, drawn with replacement and with a little
+noise.
 """
 
 import os
@@ -32,25 +33,27 @@ def usual(images: np.ndarray, labels: np.ndarray) -> float:
     return float(np.abs(g).max())
 
 
-def knowing(images: np.ndarray, labels: np.ndarray) -> float:
+def algebraic(images: np.ndarray, labels: np.ndarray) -> float:
     n, n1 = len(labels), int(labels.sum())
     difference = effect.contrast(labels) @ images
     g = difference / np.sqrt(1 - n1 * (n - n1) / (n * (n - 2)) * difference**2)
     return float((1 - 3 / (4 * (n - 2) - 1)) * np.abs(g).max())
 
 
-def seconds_each(work: Callable[[np.ndarray, np.ndarray], float], images: np.ndarray, labels: np.ndarray) -> float:
+def seconds_per_permutation(
+    work: Callable[[np.ndarray, np.ndarray], float], images: np.ndarray, labels: np.ndarray
+) -> float:
     work(images, labels[0])
     began = time.perf_counter()
-    for each in labels:
-        work(images, each)
+    for labelling in labels:
+        work(images, labelling)
     return (time.perf_counter() - began) / len(labels)
 
 
 def tested(images: np.ndarray, male: np.ndarray) -> tuple[float, effect.PermutationTest]:
     began = time.perf_counter()
-    found = effect.permutation_test(images, male, permutations=PERMUTATIONS, rng=np.random.default_rng(0))
-    return time.perf_counter() - began, found
+    test = effect.permutation_test(images, male, permutations=PERMUTATIONS, rng=np.random.default_rng(0))
+    return time.perf_counter() - began, test
 
 
 def main(name: str) -> None:
@@ -59,16 +62,17 @@ def main(name: str) -> None:
     images, male = people.images, people.male
     size = f"{len(images):,} people x {images.shape[1]:,} numbers"
     print(f"{name}: {size}, {len(os.sched_getaffinity(0))} cores, threads {os.environ.get('OMP_NUM_THREADS', 'all')}")
-    seconds, found = tested(images, male)
-    print(f"matrix products: {PERMUTATIONS:,} permutations in {seconds:.1f} s (p = {found.p_value:.4f})")
-    labels = effect.exchange(effect.contrast(male), LOOPED, np.random.default_rng(0)) > 0
+    seconds, test = tested(images, male)
+    print(f"matrix products: {PERMUTATIONS:,} permutations in {seconds:.1f} s (p = {test.p_value:.4f})")
+    labels = effect.permute(effect.contrast(male), LOOPED, np.random.default_rng(0)) > 0
     centred = images - images.mean(axis=0)
     scaled = centred / np.sqrt((centred**2).sum(axis=0) / (len(images) - 2))
-    for what, work, shown in (("usual", usual, images), ("knowing the algebra", knowing, scaled)):
-        np.testing.assert_allclose([work(shown, each) for each in labels[:2]], found.null_maximum[:2], rtol=1e-2)
-        loop = seconds_each(work, shown, labels)
+    for kind, work, values in (("usual", usual, images), ("same algebra", algebraic, scaled)):
+        maxima = [work(values, labelling) for labelling in labels[:2]]
+        np.testing.assert_allclose(maxima, test.null_maximum[:2], rtol=1e-2)
+        loop = seconds_per_permutation(work, values, labels)
         print(
-            f"loop, {what}: {loop:.3f} s a permutation, timed on {LOOPED}; {PERMUTATIONS:,} would take "
+            f"loop, {kind}: {loop:.3f} s per permutation, timed on {LOOPED}; {PERMUTATIONS:,} would take "
             f"{loop * PERMUTATIONS:,.0f} s, {loop * PERMUTATIONS / seconds:.0f} times as long"
         )
     del centred, scaled

@@ -1,10 +1,10 @@
-"""How fast images are ingested, and in how much memory: python benchmarks/ingest.py
+"""Speed and memory of ingest: python benchmarks/ingest.py
 
-Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout: each is a blend of two faces of a fetched
-data set (of the demo faces where none is named), so that no two of them are near duplicates. Then prints, side by side
-in one run on the same cores, images per second of a bare ``cv2.imdecode`` of the same bytes and of ingests with
-``--align detect`` (the default) and ``--align source``, each as a ratio to the bare decoding, and the peak memory of
-ingests of several sizes, each in a process of its own.
+Makes archives of synthetic photos, 178 x 218 pixels in the Kaggle layout; each photo is a blend of two faces of a
+fetched data set (default: the demo faces), so that no two are near duplicates. Then prints, measured in one run on the
+same cores, the images per second of ``cv2.imdecode`` alone on the same bytes and of ingests with ``--align detect``
+(the default) and ``--align source``, with their ratio to decoding alone, and the peak memory of ingests of several
+sizes, each in a separate process.
 """
 
 import argparse
@@ -28,21 +28,21 @@ from analysis.data.photo import decode_photo
 from analysis.data.sources import demo_source, open_source, register
 
 SIZE = (178, 218)
-TARGET = 0.75  # of a bare decoding's images per second
-BASIS = 2000  # photos at most that the others are blended from
+TARGET = 0.75  # of the images per second of decoding alone
+BASIS = 2000  # largest number of photos that the others are blended from
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def basis(name: str | None) -> list[np.ndarray]:
-    """Faces of a data set, uint8 (218, 178, 3), RGB; of the demo faces where none is named."""
+    """Faces of a data set, or else the demo faces, uint8 (218, 178, 3), RGB."""
     if name is None:
         with zipfile.ZipFile(demo_source()) as archive:
-            data = [archive.read(each) for each in archive.namelist() if each.endswith(".jpg")]
+            data = [archive.read(file) for file in archive.namelist() if file.endswith(".jpg")]
     else:
         source = open_source(name)
         paths = source.images["source_path"]
-        data = [source.read(each) for each in paths[:: max(1, len(paths) // BASIS)][:BASIS]]
-    return [cv2.resize(decode_photo(each), SIZE, interpolation=cv2.INTER_CUBIC) for each in data]
+        data = [source.read(path) for path in paths[:: max(1, len(paths) // BASIS)][:BASIS]]
+    return [cv2.resize(decode_photo(photo), SIZE, interpolation=cv2.INTER_CUBIC) for photo in data]
 
 
 def photos(count: int, faces: list[np.ndarray]) -> Iterator[tuple[str, bytes]]:
@@ -62,7 +62,7 @@ def photos(count: int, faces: list[np.ndarray]) -> Iterator[tuple[str, bytes]]:
 
 
 def write_archives(folder: Path, counts: list[int], faces: list[np.ndarray]) -> dict[int, Path]:
-    """Write one archive a size; the smaller ones hold the first photos of the larger."""
+    """Write one archive per size; a smaller one has the first photos of a larger one."""
     archives = {count: zipfile.ZipFile(folder / f"{count}.zip", "w") for count in counts}
     for i, (name, data) in enumerate(photos(max(counts), faces)):
         for count, archive in archives.items():
@@ -79,8 +79,8 @@ def decode_rate(path: Path) -> float:
         data = [np.frombuffer(archive.read(name), np.uint8) for name in archive.namelist()]
 
     def decode(part: list[np.ndarray]) -> None:
-        for each in part:
-            cv2.imdecode(each, cv2.IMREAD_COLOR)
+        for photo in part:
+            cv2.imdecode(photo, cv2.IMREAD_COLOR)
 
     parts = [data[start : start + 256] for start in range(0, len(data), 256)]
     with ThreadPoolExecutor(CORES) as pool:
@@ -99,7 +99,7 @@ def alone(path: Path, align: str) -> None:
 
 
 def process(path: Path, align: str) -> dict[str, float]:
-    """Ingest in a process of its own, in a home of its own: ``rate`` (images per second) and ``peak`` (MB)."""
+    """Ingest in a separate process with its own data folder: ``rate`` (images per second) and ``peak`` (MB)."""
     with tempfile.TemporaryDirectory(dir=path.parent) as home:
         environment = os.environ | {"MEANFACE_HOME": home, "MEANFACE_DATA": ""}
         command = [sys.executable, __file__, "--alone", str(path), align]
@@ -109,24 +109,24 @@ def process(path: Path, align: str) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=20_000, help="photos that the rates are measured with")
-    parser.add_argument("--sizes", default="5000,20000,50000", help="photos of each measurement of memory")
-    parser.add_argument("--data", help="fetched data set to blend photos from; left out: the demo faces")
+    parser.add_argument("--images", type=int, default=20_000, help="number of photos for measuring speed")
+    parser.add_argument("--sizes", default="5000,20000,50000", help="numbers of photos for measuring memory")
+    parser.add_argument("--data", help="fetched data set to blend photos from; default: the demo faces")
     parser.add_argument("--alone", nargs=2, metavar=("ARCHIVE", "ALIGN"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:
         alone(Path(options.alone[0]), options.alone[1])
         return
     cv2.setNumThreads(1)
-    sizes = [int(each) for each in options.sizes.split(",") if each]
+    sizes = [int(size) for size in options.sizes.split(",") if size]
     with tempfile.TemporaryDirectory() as folder:
         archives = write_archives(Path(folder), sorted({options.images, *sizes}), basis(options.data))
         path = archives[options.images]
         print(f"{CORES} cores; {options.images:,} photos of {path.stat().st_size / options.images / 1e3:.1f} kB")
-        before, found = decode_rate(path), {align: process(path, align) for align in ("detect", "source")}
-        bare = (before + decode_rate(path)) / 2  # before and after, as other work may come and go
+        before, runs = decode_rate(path), {align: process(path, align) for align in ("detect", "source")}
+        bare = (before + decode_rate(path)) / 2  # before and after, as the load of the machine may change
         print(f"{'cv2.imdecode alone':<28}{bare:8.0f} images a second  1.00")
-        for align, run in found.items():
+        for align, run in runs.items():
             share = f"{run['rate'] / bare:.2f}, aimed at {TARGET}"
             print(f"{f'ingest --align {align}':<28}{run['rate']:8.0f} images a second  {share}")
         peaks = {size: process(archives[size], "source")["peak"] for size in sizes}

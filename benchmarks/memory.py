@@ -1,4 +1,4 @@
-"""Most memory that a benchmark's process has held."""
+"""Peak memory of a benchmark's process."""
 
 import resource
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def peak_memory() -> float:
-    """Most memory that this process alone has held, in MB."""
+    """Peak memory of this process alone, in MB."""
     status = Path("/proc/self/status")
-    if status.exists():  # on Linux getrusage counts what the parent held, too, when it started this process
+    if status.exists():  # on Linux, getrusage includes the memory of the parent at the start of this process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1e3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, kB elsewhere

@@ -1,9 +1,9 @@
-"""How long one prediction takes, and where: python benchmarks/predict.py
+"""Time and memory of a prediction: python benchmarks/predict.py
 
-Prints medians of the steps of an upload (decode, detect and align, network) side by side in one run, each as a share of
-the whole, the throughput of the network in batches against one face at a time, and what a process of its own that does
-nothing but predict needs to start and at its peak, as a share of what it may need (300 MB). Uses the shipped model and
-the composite demo faces, enlarged onto a 250 x 250 canvas like a photo from a phone's contact list.
+Prints the median time of each step of an upload (decode, detect, align, network), measured in the same run, and its
+share of the whole; the throughput of the network in batches against one face at a time; and the start-up time and peak
+memory of a process that only predicts, relative to its limit of 300 MB. Uses the shipped model and the composite demo
+faces, placed on a 250 x 250 canvas like a photo from a phone's contact list.
 """
 
 import io
@@ -27,7 +27,7 @@ from analysis.data.sources import demo_source
 from model.predict import Predictor
 
 REPEATS = 60
-MEMORY = 300  # MB that a predicting process may need at its peak
+MEMORY = 300  # limit in MB for the peak memory of a process that predicts
 
 
 def photos(count: int) -> list[bytes]:
@@ -54,7 +54,7 @@ def milliseconds(work: Callable[[int], object], repeats: int = REPEATS) -> float
 
 
 def alone() -> None:
-    """Load and predict as a program would, and print the seconds of loading and the peak memory in MB as JSON."""
+    """Load the model and predict, and print the loading time in seconds and the peak memory in MB as JSON."""
     began = time.perf_counter()
     predictor = Predictor.load(threads=1)
     loading = time.perf_counter() - began
@@ -65,7 +65,7 @@ def alone() -> None:
 
 
 def process() -> dict[str, float]:
-    """What a process of its own needs: ``whole`` (seconds from start to end), ``loading`` (seconds), ``peak`` (MB)."""
+    """Run a process that only predicts: ``whole`` (seconds from start to end), ``loading`` (seconds), ``peak`` (MB)."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, __file__, "--alone"], capture_output=True, text=True, check=True)
     return {"whole": time.perf_counter() - began} | json.loads(done.stdout)
@@ -76,7 +76,7 @@ def main() -> None:
     runs = [process() for _ in range(3)]
     predictor = Predictor.load(threads=1)
     data = photos(REPEATS + 5)
-    decoded = [decode_photo(each) for each in data]
+    decoded = [decode_photo(photo) for photo in data]
     found = [detect_faces(each)[0] for each in decoded]
     crops = np.stack([align_face(image, face.landmarks) for image, face in zip(decoded, found, strict=True)])
     whole = milliseconds(lambda i: predictor.predict_photo(data[i]))

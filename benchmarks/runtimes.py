@@ -1,9 +1,9 @@
-"""Which file serves the network fastest, and at what loss: python benchmarks/runtimes.py [DATASET]
+"""Speed, size and accuracy of the network in several runtimes: python benchmarks/runtimes.py [DATASET]
 
-Exports the published network for ONNX Runtime, LiteRT and OpenCV, as float and quantised to 8 bits, and prints side by
-side the milliseconds a face on one core, faces a second in batches on two, bytes, how far the logits are from those of
-Keras and the share of right answers, with the ratios of the times to those of the first, the file that is served. Faces
-are the demo composites, or the test split of an ingested data set; 8-bit files are calibrated on its train split.
+Exports the published network for ONNX Runtime, LiteRT and OpenCV, as float and quantised to 8 bits. Prints the
+milliseconds per face on one core, faces per second in batches on two, file size, largest difference of a logit from
+that of Keras, and accuracy, with ratios of the times to those of the file that is served. Faces are the demo
+composites, or the test split of an ingested data set; 8-bit files are calibrated on its train split.
 """
 
 import contextlib
@@ -45,13 +45,13 @@ def faces(arguments: list[str]) -> tuple[Faces, Faces]:
         register(demo_source(), "demo")
         ingest("demo", progress=False)
         demo = [Dataset.open("demo")]
-        found = load_split(demo, "train"), load_split(demo, "test")
+        splits = load_split(demo, "train"), load_split(demo, "test")
     del os.environ["MEANFACE_HOME"]
-    return found
+    return splits
 
 
 def litert(network: keras.Model, target: Path, pictures: np.ndarray | None) -> None:
-    # By a SavedModel: from_keras_model, in TensorFlow 2.21, looks for Keras 2.
+    # By a SavedModel: from_keras_model of TensorFlow 2.21 needs Keras 2.
     with tempfile.TemporaryDirectory() as saved:
         network.export(saved, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
@@ -112,17 +112,17 @@ def in_batches(logits: Logits, pictures: np.ndarray) -> np.ndarray:
 
 
 def measured(
-    file: Path, make: Callable[[Path, int], Logits], pictures: np.ndarray, male: np.ndarray, wanted: np.ndarray
+    file: Path, make: Callable[[Path, int], Logits], pictures: np.ndarray, male: np.ndarray, expected: np.ndarray
 ) -> dict[str, float]:
     one, two = make(file, 1), make(file, 2)
-    found = in_batches(two, pictures)
+    logits = in_batches(two, pictures)
     face, batch = pictures[:1], pictures[:BATCH]
     return {
         "ms a face": milliseconds(lambda: one(face), REPEATS),
         "faces/s": len(batch) / milliseconds(lambda: two(batch), REPEATS // 3) * 1e3,
         "KB": file.stat().st_size / 1e3,
-        "max |d logit|": float(np.abs(found - wanted).max()),
-        "accuracy %": 100 * float(((found > 0) == male).mean()),
+        "max |d logit|": float(np.abs(logits - expected).max()),
+        "accuracy %": 100 * float(((logits > 0) == male).mean()),
     }
 
 
@@ -134,7 +134,7 @@ def main() -> None:
     seen = window(calibration.pixels, height, width).astype(np.float32)
     chosen = np.random.default_rng(0).choice(len(seen), min(CALIBRATION, len(seen)), replace=False)
     pictures, male = window(test.pixels, height, width).astype(np.float32), test.male > 0
-    wanted = keras_runtime(network)(pictures)
+    expected = keras_runtime(network)(pictures)
     rows: dict[str, dict[str, float]] = {}
     failed = []
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(None):
@@ -155,14 +155,14 @@ def main() -> None:
         }
         for kind, (file, make) in kinds.items():
             try:
-                rows[kind] = measured(file, make, pictures, male, wanted)
-            except cv2.error as error:  # of what a network may do, OpenCV knows only a part
+                rows[kind] = measured(file, make, pictures, male, expected)
+            except cv2.error as error:  # OpenCV does not support all operations
                 failed.append(f"{kind}: cannot run it ({error.func}: {' '.join(error.err.split())[:100]})")
     table = pd.DataFrame(rows).T.astype(float)
     first = table.iloc[0]
     table.insert(1, "ratio", table["ms a face"] / first["ms a face"])
     table.insert(3, "ratio ", table["faces/s"] / first["faces/s"])
-    keras_accuracy = 100 * float(((wanted > 0) == male).mean())
+    keras_accuracy = 100 * float(((expected > 0) == male).mean())
     print(f"{len(pictures):,} faces; Keras: {keras_accuracy:.2f} % right; {published().run.run}, the published run")
     print(
         table.round(

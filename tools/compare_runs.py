@@ -30,7 +30,7 @@ def differences(before: Path, after: Path, within: float = 0.0) -> Iterator[str]
     before, after
         Folders of two runs, or parts of them.
     within
-        Relative difference of numbers that is accepted; 0 asks for the same bits.
+        Relative difference of numbers that is accepted; 0 accepts only identical ones.
     """
     names = {
         folder: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith(SUFFIXES)}
@@ -41,12 +41,12 @@ def differences(before: Path, after: Path, within: float = 0.0) -> Iterator[str]
     for name in sorted(names[before] & names[after]):
         first, second = before / name, after / name
         if name.endswith(".json"):
-            found = _json(json.loads(first.read_text("utf-8")), json.loads(second.read_text("utf-8")), within)
+            lines = _json(json.loads(first.read_text("utf-8")), json.loads(second.read_text("utf-8")), within)
         elif name.endswith(".parquet"):
-            found = _table(pd.read_parquet(first), pd.read_parquet(second), within)
+            lines = _table(pd.read_parquet(first), pd.read_parquet(second), within)
         else:
-            found = _arrays(read_zarr_zip(first), read_zarr_zip(second), within)
-        yield from (f"{name}: {line}" for line in found)
+            lines = _arrays(read_zarr_zip(first), read_zarr_zip(second), within)
+        yield from (f"{name}: {line}" for line in lines)
 
 
 def _json(first: Any, second: Any, within: float, where: str = "") -> Iterator[str]:

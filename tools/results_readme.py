@@ -1,6 +1,6 @@
-"""Write results/README.md, what is in each file of a run, from the declarations in analysis/results/artifacts.py.
+"""Write results/README.md, which describes each file of a run, from the declarations in analysis/results/artifacts.py.
 
-Usage: ``python tools/results_readme.py``; with ``--check`` it only says, by its exit code, whether the page is current.
+Usage: ``python tools/results_readme.py``; with ``--check`` the exit code says whether the page is current.
 """
 
 import sys

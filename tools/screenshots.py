@@ -59,7 +59,7 @@ def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def take(address: str, chromium: str) -> None:
-    """Open the two pages, try the sample faces, and save what there is to see side by side."""
+    """Open the two pages, predict the sample faces, and save both pages side by side."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
@@ -76,10 +76,10 @@ def take(address: str, chromium: str) -> None:
         page.wait_for_timeout(1500)
         predict = page.screenshot()
         browser.close()
-    pages = [Image.open(io.BytesIO(each)) for each in (report, predict)]
+    pages = [Image.open(io.BytesIO(screenshot)) for screenshot in (report, predict)]
     both = Image.new("RGB", (2 * SIZE["width"] + GAP, SIZE["height"]), "#8a8894")
-    for number, each in enumerate(pages):
-        both.paste(each, (number * (SIZE["width"] + GAP), 0))
+    for number, screenshot in enumerate(pages):
+        both.paste(screenshot, (number * (SIZE["width"] + GAP), 0))
     TARGET.parent.mkdir(exist_ok=True)
     both.resize((both.width * 2 // 3, both.height * 2 // 3), Image.Resampling.LANCZOS).quantize(256).save(TARGET)
 

@@ -1,6 +1,6 @@
-"""Average faces of any subset: exact, compressed for speed, or published ahead for named subsets.
+"""Average faces of any subset: exact, from compressed faces for speed, or as published for named subsets.
 
-Knows cubes and filters; tests nothing. Start with `select` and `Engine`.
+Start with `select` and `Engine`.
 """
 
 import lazy_loader

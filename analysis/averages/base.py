@@ -1,7 +1,7 @@
-"""What the average of a subset is, and the one interface of the two engines that compute it.
+"""The average of a subset, and the common interface of the two engines that compute it.
 
-Knows arrays; knows nothing of files or filters, and loads nothing heavy: the compressed engine runs in a small process.
-See `analysis.averages.exact` for the exact engine and `analysis.averages.compressed` for the quick one.
+`analysis.averages.exact` has the exact engine and `analysis.averages.compressed` the quick one. Nothing heavy is
+imported here: the quick engine also runs in small processes.
 """
 
 import math
@@ -23,7 +23,7 @@ class Average:
     mean, spread
         float32 (y, x, channel) in [0, 1]: mean and sample standard deviation; channels are R, G, B.
     count
-        Faces in the subset.
+        Number of faces in the subset.
     """
 
     mean: np.ndarray
@@ -32,7 +32,7 @@ class Average:
 
     @property
     def sem(self) -> np.ndarray:
-        """Standard error of the mean, float32 (y, x, channel) in [0, 1], photos taken as independent."""
+        """Standard error of the mean if photos are independent, float32 (y, x, channel) in [0, 1]."""
         return self.spread / np.float32(math.sqrt(self.count))
 
 
@@ -45,7 +45,7 @@ class Difference:
     first, second
         The two averages.
     shared
-        Faces that are in both subsets.
+        Number of faces that are in both subsets.
     difference
         float32 (y, x, channel) in [-1, 1].
     sem
@@ -68,17 +68,17 @@ class Engine(Protocol):
         Parameters
         ----------
         rows
-            bool (image,): which rows of the manifest are in the subset.
+            bool (image,): whether each row of the manifest is in the subset.
 
         Raises
         ------
         UserError
-            If the subset has fewer than two faces, and so no spread.
+            If the subset has fewer than two faces, and so no standard deviation.
         """
 
 
 def check_size(count: int, name: str = "the subset", least: int = MIN_FACES) -> None:
-    """Refuse a subset that has too few faces.
+    """Refuse a subset with too few faces.
 
     Raises
     ------
@@ -88,26 +88,25 @@ def check_size(count: int, name: str = "the subset", least: int = MIN_FACES) -> 
     if not count:
         raise UserError(f"{name} is empty: no face fits its filter, leave out one of its conditions")
     if count < least:
-        holds = "a single face" if count == 1 else f"{count} faces"
+        faces = "a single face" if count == 1 else f"{count} faces"
         raise UserError(
-            f"{name} holds {holds}: an average of fewer than {least} could show a person, "
-            "leave out one of its conditions"
+            f"{name} has {faces}: an average of fewer than {least} could show a person, leave out one of its conditions"
         )
 
 
 def compare(engine: Engine, first: np.ndarray, second: np.ndarray) -> Difference:
     """Compare two subsets, which may overlap.
 
-    The variance of the difference is ``s1**2 / n1 + s2**2 / n2 - 2 * n12 * s12**2 / (n1 * n2)``, where ``n12`` faces of
-    standard deviation ``s12`` are in both; the last term is the covariance of the two means. Photos are taken as
-    independent.
+    The variance of the difference is ``s1**2 / n1 + s2**2 / n2 - 2 * n12 * s12**2 / (n1 * n2)``, where ``n12`` faces
+    with the standard deviation ``s12`` are in both; the last term is the covariance of the two means. Photos are
+    assumed to be independent.
 
     Parameters
     ----------
     engine
-        Of the data set.
+        Engine of the data set.
     first, second
-        bool (image,): the subsets' rows.
+        bool (image,): rows of the subsets.
 
     Raises
     ------
@@ -130,9 +129,9 @@ def difference(first: Average, second: Average, shared: int, spread: np.ndarray 
     first, second
         The averages.
     shared
-        Faces that are in both subsets.
+        Number of faces that are in both subsets.
     spread
-        Standard deviation of the shared faces in [0, 1]; by default the geometric mean of the two subsets'.
+        Standard deviation of the shared faces in [0, 1]; default: the geometric mean of those of the two subsets.
     """
     variance = first.sem.astype(np.float64) ** 2 + second.sem.astype(np.float64) ** 2
     if shared:

@@ -1,15 +1,15 @@
 """The quick engine: average faces of any subset from a few hundred numbers per face.
 
-Knows the files that `analysis.averages.fit` writes, maps them from disk and holds next to nothing in memory; knows
-nothing of how they were fitted. With a face ``x`` (a vector of pixels), the mean face ``m`` and components ``v``::
+Its files are written by `analysis.averages.fit` and mapped from disk, so that it needs hardly any memory. With a face
+``x`` (a vector of pixels), the mean face ``m`` and components ``v``::
 
     x         is about  m + sum_k a_k v_k           a: coefficients of the face
     (x - m)²  is about  s + sum_k b_k w_k           b: coefficients of its squared distance from the mean
 
-Both are linear, so the mean of the coefficients is the coefficients of the mean: a subset's average and its variance,
-``mean((x - m)²) - (mean(x) - m)²``, need only sums of its faces' coefficients, which are 8-bit integers. What the
-components leave out of single faces averages out over many; of a subset smaller than ``exact_below`` the faces
-themselves are read.
+Both are linear, so the mean of the coefficients gives the coefficients of the mean: the average of a subset and its
+variance, ``mean((x - m)²) - (mean(x) - m)²``, need only the sums of its faces' coefficients, which are 8-bit integers.
+The residuals of single faces average out over many; for a subset smaller than ``exact_below`` the faces themselves are
+read.
 """
 
 import json
@@ -26,14 +26,14 @@ from analysis.core.errors import UserError
 if TYPE_CHECKING:  # a data set brings pandas and xarray, which a small process does without
     from analysis.data.dataset import Dataset
 
-ZERO = 128  # of the 8-bit codes
-_WINDOW = 1 << 24  # bytes that are mapped at a time: what was read does not stay in the process
-_ROWS = 4096  # rows summed at a time: they stay in the processor's cache, and int32 holds their sum
-_READ = 256  # faces read at a time; the sum of their squares fits an int32
+ZERO = 128  # the 8-bit code of the coefficient 0
+_WINDOW = 1 << 24  # bytes mapped at a time, so that what was read does not stay in the process
+_ROWS = 4096  # rows summed at a time; they stay in the processor's cache, and their sum fits into an int32
+_READ = 256  # faces read at a time; the sum of their squares fits into an int32
 
 
 def average_folder(dataset: "Dataset") -> Path:
-    """Folder of a data set's quick engine; on this machine's disk, as its files are mapped into memory."""
+    """Folder of the quick engine of a data set; on this machine's disk, since its files are mapped into memory."""
     return dataset.disk_folder / "average"
 
 
@@ -43,35 +43,35 @@ def open_engine(dataset: "Dataset") -> "CompressedEngine":
     Raises
     ------
     UserError
-        If there is none, or it was made from another version of the data set, or the data set is not ingested.
+        If it does not exist or was made from another version of the data set, or if the data set is not ingested.
     """
     folder, name = average_folder(dataset), dataset.name
     if not (folder / "engine.json").exists():
         raise UserError(f"{name!r} has no components: run `meanface study {name}` first")
     engine = CompressedEngine(folder)
     if engine.facts.fingerprint != dataset.fingerprint:
-        raise UserError(f"the components of {name!r} are of an older ingest: run `meanface study {name}` again")
+        raise UserError(f"the components of {name!r} are from an older ingest: run `meanface study {name}` again")
     return engine
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What ``engine.json`` holds.
+    """Content of ``engine.json``.
 
     Attributes
     ----------
     dataset, fingerprint
         The ingested data set that was compressed.
     images
-        Rows, as in the manifest.
+        Number of rows, as in the manifest.
     height, width
-        Of a face, in pixels.
+        Size of a face in pixels.
     mean_components, spread_components
-        Components of faces, and of their squared distance from the mean.
+        Number of components of faces, and of their squared distance from the mean.
     exact_below
-        Faces below which a subset is read instead.
+        Number of faces below which a subset is read instead of estimated.
     residual
-        Root mean square of what the components leave out of a single face, in 8-bit steps.
+        Root mean square of the difference between a face and its components, in 8-bit steps.
     seed
         Random seed of the fit.
     """
@@ -108,7 +108,7 @@ class CompressedEngine:
     Parameters
     ----------
     folder
-        With ``engine.json``, ``codes.u8`` (image, component), ``pixels.u8`` (image, value), ``basis.f32``
+        Folder with ``engine.json``, ``codes.u8`` (image, component), ``pixels.u8`` (image, value), ``basis.f32``
         (component, value), ``centre.npy`` (2, value), ``scale.npy`` (component) and ``totals.npy`` (component).
     """
 
@@ -149,7 +149,7 @@ class CompressedEngine:
         return mean, square - (mean - self._centre[0]) ** 2
 
     def _sum(self, rows: np.ndarray, count: int) -> np.ndarray:
-        """Sums of codes over a subset, int64 (component,); of more than half the faces, over the others."""
+        """Sums of codes over a subset, int64 (component,); for more than half of the faces, by way of the others."""
         if 2 * count > len(rows):
             return self._totals - self._sum(~rows, len(rows) - count)
         width = self.facts.components
@@ -169,7 +169,7 @@ class CompressedEngine:
         """Mean and variance in 8-bit steps from the faces themselves."""
         total, squares = np.zeros((2, self.facts.values), dtype=np.int64)
         faces = np.empty((min(_READ, len(chosen)), self.facts.values), np.uint8)
-        # Read, not mapped: around each face that is touched the system maps neighbours, too, and keeps them.
+        # Read, not mapped: with each mapped face the system would map its neighbours and keep them.
         with (self.folder / "pixels.u8").open("rb") as file:
             for start in range(0, len(chosen), _READ):
                 part = faces[: len(chosen[start : start + _READ])]
@@ -184,7 +184,7 @@ class CompressedEngine:
         return mean, squares / len(chosen) - mean**2
 
     def _map(self, name: str, rows: slice, width: int, dtype: type[np.generic]) -> np.ndarray:
-        """Some rows of a raw matrix of a given width, mapped for reading."""
+        """Map some rows of a raw matrix of a given width for reading."""
         item = np.dtype(dtype).itemsize
         shape = (rows.stop - rows.start, width)
         return np.memmap(self.folder / name, dtype, "r", offset=rows.start * width * item, shape=shape)

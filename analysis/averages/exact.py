@@ -1,8 +1,7 @@
-"""Average, spread and standard-error faces of any subset of a face cube: the exact engine.
+"""The exact engine: mean, standard deviation and standard error of any subset of a face cube.
 
-Knows labelled pixels; knows nothing of tests, splits or figures. Sums are made chunk by chunk with Dask, on this
-machine's threads or on the cluster of the current client, and are exact: they are kept in integers, so that neither the
-order of chunks nor the number of workers changes a result.
+Sums are computed chunk by chunk with Dask, on this machine's threads or on the cluster of the current client. They are
+integers, so that results depend neither on the order of chunks nor on the number of workers.
 """
 
 import dask
@@ -15,13 +14,13 @@ from tqdm.dask import TqdmCallback
 from analysis.averages.base import Average, check_size
 from analysis.core.errors import UserError
 
-_EXACT = 256  # faces whose squares a float32 sums without rounding: 256 * 255**2 < 2**24
-_BRANCHES = 4  # partial sums that are added at a time
-_AT_ONCE = 64  # subsets per pass: their sums over one chunk take 30 MB
+_EXACT = 256  # faces whose squares float32 sums without rounding: 256 * 255**2 < 2**24
+_BRANCHES = 4  # partial sums added at a time
+_AT_ONCE = 64  # subsets per pass; their sums over one chunk take 30 MB
 
 
 class ExactEngine:
-    """Averages the pixels themselves; any size, any scheduler.
+    """Averages the pixels themselves, of data of any size and with any scheduler.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def average_faces(faces: xr.DataArray, groups: pd.Series, *, progress: bool = Fa
     faces
         uint8, dims (image, y, x, channel).
     groups
-        Group of each image, one value per row of ``faces``; rows without a group (NA) are left out.
+        Group of each image, one value per row of ``faces``; rows with NA are left out.
     progress
         Whether to show a progress bar on stderr.
 
@@ -60,14 +59,14 @@ def average_faces(faces: xr.DataArray, groups: pd.Series, *, progress: bool = Fa
     Raises
     ------
     UserError
-        If there is no group, or a group has fewer than two images and so no spread.
+        If there is no group, or a group has fewer than two images and so no standard deviation.
     """
     counts = groups.value_counts().sort_index()
     counts = counts[counts > 0]
     if counts.empty:
         raise UserError("the subset is empty: there is no face to average")
     if counts.min() < 2:
-        raise UserError(f"the subset {counts.idxmin()!r} holds a single face: an average needs two or more")
+        raise UserError(f"the subset {counts.idxmin()!r} has a single face: an average needs two or more")
     members = np.stack([(groups == label).fillna(False).to_numpy(dtype=bool) for label in counts.index])
     count, mean, spread = moments(faces, members, progress=progress)
     dims = ("label", "y", "x", "channel")
@@ -92,7 +91,7 @@ def moments(
     faces
         uint8, dims (image, y, x, channel).
     members
-        bool (subset, image); subsets may overlap, each has two faces or more.
+        bool (subset, image); subsets may overlap and have two faces or more.
     progress
         Whether to show a progress bar on stderr.
 
@@ -110,7 +109,7 @@ def moments(
 
 
 def sums(faces: xr.DataArray, members: np.ndarray, *, progress: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the pixels and of their squares over many subsets, exact; one pass for every 64 subsets.
+    """Exact sums of the pixels and of their squares over many subsets, in one pass for every 64 subsets.
 
     Parameters
     ----------
@@ -145,7 +144,7 @@ def sums(faces: xr.DataArray, members: np.ndarray, *, progress: bool = False) ->
 
 
 def _block_sums(block: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Sums and sums of squares, int64 (2, subset, y, x, channel), of one chunk, as products of matrices."""
+    """Sums and sums of squares of one chunk, int64 (2, subset, y, x, channel), as matrix products."""
     used = np.flatnonzero(members.any(axis=0))
     result = np.zeros((2, len(members), int(np.prod(block.shape[1:]))), dtype=np.int64)
     for start in range(0, len(used), _EXACT):

@@ -1,6 +1,4 @@
-"""Subsets of a data set: what is known of each face, and filters on it.
-
-Knows the manifest and a model's scores; knows nothing of pixels. A filter is an expression such as ::
+"""Filters: expressions that select a subset of a data set by the columns of its manifest and a model's scores. ::
 
     label == 'male' and Smiling and not Eyeglasses
     20 <= age < 40 and race in ('Asian', 'Black')
@@ -57,14 +55,14 @@ _FLIPPED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 
 def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Make the table that filters select from: what is known of each face of a data set.
+    """Make the table that filters select from.
 
     Parameters
     ----------
     dataset
         An ingested data set.
     predictions
-        A run's ``predictions.parquet``; None leaves scores out.
+        ``predictions.parquet`` of a run; None leaves scores out.
 
     Returns
     -------
@@ -98,15 +96,15 @@ def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.
 
 
 def select(table: pd.DataFrame, expression: str) -> np.ndarray:
-    """Rows of the usable faces that fit a filter.
+    """Select the usable faces that fit a filter.
 
     Parameters
     ----------
     table
         As from `load_table`.
     expression
-        See the module's text; empty for all faces. A face of which a column knows nothing does not fit conditions on
-        that column.
+        Filter as described in the module's docstring; empty for all faces. A face with a missing value does not fit a
+        condition on that column.
 
     Returns
     -------
@@ -143,7 +141,7 @@ def select(table: pd.DataFrame, expression: str) -> np.ndarray:
 
 
 class _Filter:
-    """Walks a filter's syntax tree; each part gives a nullable boolean for each row."""
+    """Evaluates the syntax tree of a filter: each node gives a nullable boolean per row."""
 
     def __init__(self, table: pd.DataFrame, names: dict[str, str]) -> None:
         self.table, self.names = table, names
@@ -176,7 +174,7 @@ class _Filter:
         if kind in (ast.In, ast.NotIn):
             if not isinstance(right, ast.Tuple | ast.List | ast.Set):
                 raise UserError(f"write the values of {column.name} in brackets: {column.name} in ('a', 'b')")
-            values = [self.value(column, each, ast.Eq) for each in right.elts]
+            values = [self.value(column, element, ast.Eq) for element in right.elts]
             fits = column.isin(values)
             fits = ~fits if kind is ast.NotIn else fits
         elif kind in _COMPARISONS:
@@ -193,7 +191,7 @@ class _Filter:
         close = difflib.get_close_matches(name.lower(), [column.lower() for column in known], 1, 0.6)
         hint = next((f"did you mean {column}?" for column in known if [column.lower()] == close), "")
         if name in COLUMNS:
-            hint = "this data set does not know it for any face"
+            hint = "this data set has no value of it for any face"
         raise UserError(f"no column is called {name}: {hint or 'there are ' + ', '.join(known)}")
 
     @staticmethod
@@ -228,7 +226,7 @@ def _listed(values: list[str]) -> str:
 
 
 def count_people(table: pd.DataFrame, rows: np.ndarray) -> int | None:
-    """How many people a subset shows; None where the data set knows no identities."""
+    """Number of people in a subset; None if the data set has no identities."""
     if "identity" not in table:
         return None
     known = table.loc[rows, "identity"]

@@ -1,8 +1,7 @@
-"""Fits the components of the quick engine and compresses a data set's faces with them.
+"""Fits the components of the quick engine and compresses the faces of a data set with them.
 
-Knows the cube, the table of what filters may ask, and the files that `analysis.averages.compressed` reads. The
-coefficients of a face could be turned back into that person's picture: they stay in ``data/NAME/average``, beside the
-faces, and are never published.
+The coefficients of a face could be turned back into a picture of that person: they stay in ``data/NAME/average``,
+beside the faces, and are never published.
 """
 
 import numpy as np
@@ -18,13 +17,13 @@ from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.cube import blocks
 from analysis.data.dataset import Dataset
 
-# Faces that the components are fitted on at most, drawn from train: 0.5 GB as float32.
+# Largest number of faces that the components are fitted on, drawn from the train split: 0.5 GB as float32.
 SAMPLE = 4096
-# Principal components of faces and of squared distances, and further ones that hold apart the averages of groups.
+# Principal components of faces and of squared distances, and further components that separate the averages of groups.
 PRINCIPAL, BETWEEN = (256, 96), (48, 32)
-# A face's residual of 17 steps shrinks to 17 / sqrt(768) = 0.6 in the mean of 768 random faces.
+# The residual of a face, 17 steps, shrinks to 17 / sqrt(768) = 0.6 in the mean of 768 random faces.
 EXACT_BELOW = 768
-_ROOM = 1.25  # by which the codes' range exceeds the sample's: a face outside is clipped
+_ROOM = 1.25  # range of the codes relative to that of the sample; coefficients beyond are clipped
 _FACTORS = ("age_band", "race", "split")
 _MEASURES = ("brightness", "contrast", "sharpness")
 _QUANTILES = 5
@@ -33,12 +32,12 @@ _QUANTILES = 5
 def build_engine(
     dataset: Dataset, table: pd.DataFrame, *, exact_below: int = EXACT_BELOW, seed: int = 0, progress: bool = True
 ) -> CompressedEngine:
-    """Fit components on a data set's train faces and compress all faces with them.
+    """Fit components on the train faces of a data set and compress all its faces with them.
 
     Principal components (Halko, Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011)
-    hold most of what single faces differ in, yet not what the average of a small group differs in, such as people
-    with hats: to them are added the leading directions in which the averages of known groups (label with attribute,
-    age, race, split, and fifths of brightness, contrast and sharpness) leave the principal components.
+    explain most of the variance between single faces, but not how the average of a small group differs, such as that of
+    people with hats. Components are therefore added for the residuals of the averages of known groups: each label with
+    each attribute, age, race, split, and fifth of brightness, contrast and sharpness.
 
     Parameters
     ----------
@@ -47,16 +46,16 @@ def build_engine(
     table
         As from `analysis.averages.filters.load_table`.
     exact_below
-        Faces below which a subset is read instead of estimated.
+        Number of faces below which a subset is read instead of estimated.
     seed
-        Random seed.
+        Random seed of the sample and of the decomposition.
     progress
         Whether to show progress bars on stderr.
 
     Returns
     -------
     CompressedEngine
-        The engine in ``data/NAME/average``, which is replaced.
+        The new engine in ``data/NAME/average``.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def build_engine(
     faces = dataset.faces
     usable = (table["status"] == "ok").to_numpy(dtype=bool)
     train = usable & (table["split"] == "train").to_numpy(dtype=bool)
-    fitted_on = train if train.sum() >= MIN_FACES else usable  # a data set to be tested on has no train split
+    fitted_on = train if train.sum() >= MIN_FACES else usable  # a data set for tests only has no train split
     if fitted_on.sum() < MIN_FACES:
         raise UserError(f"{dataset.name!r} has fewer than {MIN_FACES} usable faces: too few for components")
     rng = np.random.default_rng(seed)
@@ -114,14 +113,14 @@ def build_engine(
 
 
 def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:
-    """Groups whose averages the components hold apart.
+    """Groups whose averages the components reproduce.
 
     Parameters
     ----------
     table
         As from `analysis.averages.filters.load_table`.
     inside
-        bool (image,): faces that may be in a group.
+        bool (image,): faces to choose from.
 
     Returns
     -------
@@ -140,13 +139,13 @@ def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:
         for factor in factors:
             for value in sorted(factor.dropna().unique()):
                 if factor.name in CELEBA_ATTRIBUTES and not value:
-                    continue  # the label's average and that of those with the attribute hold it already
+                    continue  # it follows from the averages of the label and of those with the attribute
                 members.append(labelled & (factor == value).fillna(False).to_numpy(dtype=bool))
     return np.stack([rows for rows in members if rows.sum() >= MIN_FACES] or [inside])
 
 
 def _gather(faces: xr.DataArray, chosen: np.ndarray, progress: bool) -> np.ndarray:
-    """Pixels of some faces, float32 (image, value), a chunk in memory at a time."""
+    """Pixels of some faces, float32 (image, value), read chunk by chunk."""
     sample = np.empty((len(chosen), int(np.prod(faces.shape[1:]))), dtype=np.float32)
     for start, block in blocks(faces, "Drawing faces" if progress else None):
         first, last = np.searchsorted(chosen, [start, start + len(block)])
@@ -175,7 +174,7 @@ def _leading(matrix: np.ndarray, count: int, seed: int) -> np.ndarray:
 def _with_groups(
     faces: xr.DataArray, members: np.ndarray, centre: np.ndarray, bases: list[np.ndarray], progress: bool
 ) -> list[np.ndarray]:
-    """Both bases, each with the leading directions in which the groups' averages leave it."""
+    """Both bases, extended by the leading components of the residuals of the groups' averages."""
     total, squares = sums(faces, members, progress=progress)
     n = members.sum(axis=1).reshape(-1, 1)
     mean, square = total.reshape(len(n), -1) / n, squares.reshape(len(n), -1) / n
@@ -184,7 +183,7 @@ def _with_groups(
     result = []
     for average, basis, count in zip(averages, bases, BETWEEN, strict=True):
         left = average - (average @ basis.T) @ basis
-        # A group's average is as certain as its size says: larger groups weigh more.
+        # The larger a group, the more certain its average, and the larger its weight.
         _, _, vectors = np.linalg.svd(left * np.sqrt(n), full_matrices=False)
         joined = np.concatenate([basis, vectors[:count]])
         result.append(np.ascontiguousarray(np.linalg.qr(joined.T.astype(np.float64))[0].T, dtype=np.float32))
@@ -193,8 +192,8 @@ def _with_groups(
 
 def _coefficients(pixels: np.ndarray, centre: np.ndarray, bases: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of faces and of their squared distances, float32 (image, component) each."""
-    away = pixels - centre[0]
-    of_faces = away @ bases[0].T
-    np.square(away, out=away)
-    away -= centre[1]
-    return of_faces, away @ bases[1].T
+    deviation = pixels - centre[0]
+    of_faces = deviation @ bases[0].T
+    np.square(deviation, out=deviation)
+    deviation -= centre[1]
+    return of_faces, deviation @ bases[1].T

@@ -1,7 +1,6 @@
-"""Averages of named subsets for the published run, and how well the quick engine agrees with the exact one.
+"""Averages of named subsets for the published run, and the agreement of the quick engine with the exact one.
 
-Knows which subsets are worth a name; knows nothing of how they are drawn. A published average is one of 16 or more
-people, so that nobody can be recognised.
+A published average is of 16 people or more, so that nobody can be recognised.
 """
 
 import numpy as np
@@ -18,9 +17,9 @@ from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.results.records import Agreement
 
-_PAIRS = 60  # label with two attributes, drawn for the comparison of the engines
-_RANDOM = 3  # random subsets of each size, drawn for the same
-# Stored precision: an eighth and a quarter of an 8-bit step. What is finer is not seen and would triple the file.
+_PAIRS = 60  # subsets of a label with two attributes that the engines are compared on
+_RANDOM = 3  # random subsets of each size that they are compared on
+# Stored precision: an eighth and a quarter of an 8-bit step. More is not visible and would triple the file.
 _STEPS = {"mean": 8, "spread": 4}
 
 
@@ -35,25 +34,25 @@ def named_subsets(table: pd.DataFrame) -> dict[str, str]:
     Returns
     -------
     dict
-        Name -> filter: all faces, each label, and each label with each attribute, age band, race and split, where they
-        hold 16 faces of 16 people or more, and so does what they leave of the label: the average of the rest could be
-        had by subtraction.
+        Name -> filter: all faces, each label, and each label with each attribute, age band, race and split. A subset
+        and the rest of its label must have 16 faces of 16 people or more, since the average of the rest follows by
+        subtraction.
     """
-    found = {"all faces": ""}
+    filters = {"all faces": ""}
     for label in sorted(table["label"].dropna().unique()):
-        found[label] = of_label = f"label == {label!r}"
+        filters[label] = of_label = f"label == {label!r}"
         for name in CELEBA_ATTRIBUTES:
             if name in table:
-                found[f"{label}, {name.replace('_', ' ').lower()}"] = f"{of_label} and {name}"
-        for column, said in (("age_band", "aged {}"), ("race", "race {}"), ("split", "{} split")):
+                filters[f"{label}, {name.replace('_', ' ').lower()}"] = f"{of_label} and {name}"
+        for column, description in (("age_band", "aged {}"), ("race", "race {}"), ("split", "{} split")):
             if column in table:
                 for value in table[column].cat.categories:
-                    found[f"{label}, {said.format(value)}"] = f"{of_label} and {column} == {str(value)!r}"
-    return {name: filter_ for name, filter_ in found.items() if _large(table, select(table, filter_))}
+                    filters[f"{label}, {description.format(value)}"] = f"{of_label} and {column} == {str(value)!r}"
+    return {name: filter_ for name, filter_ in filters.items() if _large(table, select(table, filter_))}
 
 
 def _large(table: pd.DataFrame, rows: np.ndarray) -> bool:
-    """Whether neither a subset nor what it leaves of its label is an average of few people."""
+    """Whether neither a subset nor the rest of its label is an average of few people."""
     labels = table.loc[rows, "label"].unique()
     whole = (table["status"] == "ok").to_numpy(dtype=bool) & table["label"].isin(labels).to_numpy(dtype=bool)
     rest = whole & ~rows
@@ -66,48 +65,44 @@ def _many(table: pd.DataFrame, rows: np.ndarray) -> bool:
 
 
 def build_gallery(dataset: Dataset, table: pd.DataFrame, *, progress: bool = True) -> xr.Dataset:
-    """Average the named subsets of a data set, exactly.
+    """Average the named subsets of a data set with the exact engine.
 
     Parameters
     ----------
-    dataset
-        An ingested data set.
-    table
-        As from `analysis.averages.filters.load_table`.
-    progress
-        Whether to show a progress bar on stderr.
+    dataset, table, progress
+        As in `analysis.averages.fit.build_engine`.
 
     Returns
     -------
     xarray.Dataset
         ``mean`` and ``spread`` in [0, 1] (subset, y, x, channel); ``count`` and ``people`` (subset), -1 where
-        identities are unknown; ``filter`` (subset); ``shared`` (subset, other), faces in both. Written, ``mean`` keeps
-        an eighth of an 8-bit step and ``spread`` a quarter.
+        identities are unknown; ``filter`` (subset); ``shared`` (subset, other), the number of faces in both. Files keep
+        ``mean`` to an eighth of an 8-bit step and ``spread`` to a quarter.
     """
-    wanted = named_subsets(table)
-    members = np.stack([select(table, filter_) for filter_ in wanted.values()])
+    filters = named_subsets(table)
+    members = np.stack([select(table, filter_) for filter_ in filters.values()])
     count, mean, spread = moments(dataset.faces, members, progress=progress)
-    persons = [count_people(table, rows) for rows in members]
+    people = [-1 if (number := count_people(table, rows)) is None else number for rows in members]
     dims = ("subset", "y", "x", "channel")
-    found = xr.Dataset(
+    subsets = xr.Dataset(
         {
             "mean": (dims, mean),
             "spread": (dims, spread),
             "count": ("subset", count),
-            "people": ("subset", np.array([-1 if each is None else each for each in persons], dtype=np.int64)),
-            "filter": ("subset", np.array(list(wanted.values()), dtype="U")),
+            "people": ("subset", np.array(people, dtype=np.int64)),
+            "filter": ("subset", np.array(list(filters.values()), dtype="U")),
             "shared": (("subset", "other"), (members.astype(np.float64) @ members.T).astype(np.int64)),
         },
-        coords={"subset": np.array(list(wanted), dtype="U"), "channel": ["R", "G", "B"]},
+        coords={"subset": np.array(list(filters), dtype="U"), "channel": ["R", "G", "B"]},
     )
     for variable, steps in _STEPS.items():
-        found[variable].encoding = {
+        subsets[variable].encoding = {
             "dtype": "uint16",
             "scale_factor": 1 / (255 * steps),
-            "_FillValue": 65535,  # none is missing, but xarray asks for a value that would say so
+            "_FillValue": 65535,  # no value is missing, but xarray needs one that stands for it
             "compressors": Blosc("zstd", 9, Blosc.SHUFFLE),
         }
-    return found
+    return subsets
 
 
 def compare_published(subsets: xr.Dataset, first: str, second: str) -> Difference:
@@ -123,18 +118,18 @@ def compare_published(subsets: xr.Dataset, first: str, second: str) -> Differenc
     Returns
     -------
     Difference
-        Its standard error takes shared faces to vary as those of both subsets do.
+        Its standard error assumes that shared faces vary as much as those of both subsets.
 
     Raises
     ------
     UserError
-        If a filter is none of those published.
+        If a filter is not among those published.
     """
-    filters = [str(each) for each in subsets["filter"].values]
-    for each in (first, second):
-        if each not in filters:
+    filters = [str(filter_) for filter_ in subsets["filter"].values]
+    for filter_ in (first, second):
+        if filter_ not in filters:
             raise UserError(
-                f"{each!r} is not among the published subsets: choose one of them, or ingest and study the data here"
+                f"{filter_!r} is not among the published subsets: choose one of them, or ingest and study the data here"
             )
     one, two = filters.index(first), filters.index(second)
     return difference(_published(subsets, one), _published(subsets, two), int(subsets["shared"][one, two]))
@@ -151,23 +146,23 @@ def measure_agreement(
 ) -> Agreement:
     """Compare the quick engine with the exact one.
 
-    The grid holds the published subsets and others that the components were not made for: labels with two attributes,
-    brightest, darkest and sharpest faces, and random ones. Only subsets large enough to be estimated count: of smaller
-    ones the quick engine reads the faces and agrees exactly.
+    The subsets are the published ones and others that the components were not fitted to: labels with two attributes,
+    the brightest, darkest and sharpest faces, and random faces. Only subsets that are estimated are compared: for
+    smaller ones the quick engine reads the faces and agrees exactly.
 
     Parameters
     ----------
     dataset, table, progress
         As in `build_gallery`.
     engine
-        Of the same data set.
+        Quick engine of the data set.
     seed
-        Of what is drawn.
+        Random seed of the subsets.
 
     Returns
     -------
     Agreement
-        Without differences where the data set has no subset that is estimated.
+        Without differences if no subset of the data set is estimated.
     """
     facts = engine.facts
     agreement = Agreement(
@@ -184,21 +179,21 @@ def measure_agreement(
         return agreement
     _, mean, spread = moments(dataset.faces, np.stack(list(grid.values())), progress=progress)
     estimates = [engine.average(rows) for rows in grid.values()]
-    off_mean = [_apart(estimate.mean, exact) for estimate, exact in zip(estimates, mean, strict=True)]
-    off_spread = [_apart(estimate.spread, exact) for estimate, exact in zip(estimates, spread, strict=True)]
-    worst = int(np.argmax(off_mean))
+    mean_errors = [_rms(estimate.mean, exact) for estimate, exact in zip(estimates, mean, strict=True)]
+    spread_errors = [_rms(estimate.spread, exact) for estimate, exact in zip(estimates, spread, strict=True)]
+    worst = int(np.argmax(mean_errors))
     return agreement.changed(
         subsets=len(grid),
-        worst_mean=max(off_mean),
-        median_mean=float(np.median(off_mean)),
-        worst_spread=max(off_spread),
-        median_spread=float(np.median(off_spread)),
+        worst_mean=max(mean_errors),
+        median_mean=float(np.median(mean_errors)),
+        worst_spread=max(spread_errors),
+        median_spread=float(np.median(spread_errors)),
         worst_subset=list(grid)[worst] or "all faces",
         worst_subset_count=estimates[worst].count,
     )
 
 
-def _apart(first: np.ndarray, second: np.ndarray) -> float:
+def _rms(first: np.ndarray, second: np.ndarray) -> float:
     """Root-mean-square difference in 8-bit steps."""
     return float(255 * np.sqrt(np.mean((first.astype(np.float64) - second) ** 2)))
 

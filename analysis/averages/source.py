@@ -1,7 +1,4 @@
-"""Where a page gets the averages of subsets from: the data set on this machine, or else what the run publishes.
-
-Knows a run and the data set it studied; knows nothing of pages.
-"""
+"""Averages of subsets for pages: from the data set, if it is on this machine, else those that the run publishes."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +17,7 @@ from analysis.results import Results
 
 @dataclass(frozen=True)
 class LiveSubsets:
-    """Averages at once from a data set that was ingested and studied on this machine: any filter will do."""
+    """Averages by any filter, of a data set that was ingested and studied on this machine."""
 
     table: pd.DataFrame
     engine: CompressedEngine
@@ -38,14 +35,14 @@ class LiveSubsets:
 
 @dataclass(frozen=True)
 class PublishedSubsets:
-    """The averages that a run publishes.
+    """Averages that a run publishes.
 
     Attributes
     ----------
     subsets
         As from `analysis.averages.gallery.build_gallery`.
     reason
-        Why only published subsets can be had, in one line.
+        Why only published subsets are available, in one line.
     """
 
     subsets: xr.Dataset
@@ -57,13 +54,13 @@ class PublishedSubsets:
         Raises
         ------
         UserError
-            If a filter is none of those published.
+            If a filter is not among those published.
         """
         return compare_published(self.subsets, first, second)
 
 
 def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
-    """Open the data set that a run studied, or else what the run publishes.
+    """Open the data set that a run studied, or else the averages that the run publishes.
 
     Raises
     ------
@@ -84,12 +81,12 @@ def subset_source(results: Results) -> LiveSubsets | PublishedSubsets:
 
 @lru_cache(maxsize=1)
 def _live(dataset: Dataset, mark: int, results: Results) -> LiveSubsets:
-    """Read the data set once for all sessions; ``mark`` tells one study of it from the next."""
+    """Read the data set once for all sessions; ``mark`` changes with each study of it."""
     return LiveSubsets(load_table(dataset, predictions_of(results)), open_engine(dataset))
 
 
 def predictions_of(results: Results) -> pd.DataFrame | None:
-    """A run's scores, for `analysis.averages.filters.load_table`; None where the run has none yet."""
+    """Scores of a run, for `analysis.averages.filters.load_table`; None if it has none yet."""
     try:
         return results.predictions
     except UserError:

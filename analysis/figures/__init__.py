@@ -1,7 +1,7 @@
-"""Every figure, as functions: results in, HoloViews object out. The report and the explorer share them.
+"""The figures: functions from results to HoloViews objects, which the report and the explorer share.
 
-Each figure has a companion ``<figure>_reading`` that says in one sentence, computed from the same numbers, what is to
-be seen. Figures know tables; they know nothing of files, pages or servers.
+Each figure has a companion ``<figure>_reading``, which states in a sentence, computed from the same numbers, what the
+figure shows.
 """
 
 import lazy_loader

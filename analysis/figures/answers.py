@@ -1,7 +1,4 @@
-"""The three questions of the study and their answers, in sentences computed from the stored numbers.
-
-Knows a run's results; knows nothing of pages. The report's home page and the explorer both show them.
-"""
+"""The three questions of the study and their answers, in sentences computed from the stored numbers."""
 
 import pandas as pd
 
@@ -52,19 +49,19 @@ def hypothesis_answer(results: Results) -> str:
 
 
 def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
-    """Question, answer ("yes", "no" or "not tested") and the numbers of each point that the verdict rests on."""
+    """Question, answer ("yes", "no" or "not tested") and numbers of each criterion of the verdict."""
     hypothesis = results.hypothesis
-    face, alarms, left = (
+    face, false_positives, left = (
         hypothesis.largest_in_face,
         hypothesis.false_positives.by_identity,
         hypothesis.survives,
     )
-    quiet = min(control.p_value for control in hypothesis.controls.values())
+    smallest = min(control.p_value for control in hypothesis.controls.values())
     nearest = hypothesis.nearest_average
     details = {
-        "sound": f"smallest {p_value(quiet)} of {len(hypothesis.controls)} controls; false positives in "
-        f"{percent(alarms.rate)} of {alarms.splits} random splits (95 % interval "
-        f"{percent(alarms.interval[0])} to {percent(alarms.interval[1])})",
+        "sound": f"smallest {p_value(smallest)} of {len(hypothesis.controls)} controls; false positives in "
+        f"{percent(false_positives.rate)} of {false_positives.splits} random splits (95 % interval "
+        f"{percent(false_positives.interval[0])} to {percent(false_positives.interval[1])})",
         "beyond_chance": f"|g| = {abs(face.g):.2f} in the {face.region}, {p_value(face.p_value)}",
         "more_than_styling": "nothing could be matched"
         if left is None
@@ -79,7 +76,7 @@ def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
 
 
 def _least_alike(whole: pd.DataFrame) -> str:
-    """The data set whose map correlates least with that of the run, over all channels: it decides the point."""
+    """The data set with the lowest correlation over all channels, which decides whether the criterion holds."""
     if whole.empty:
         return "no other data set was compared"
     least = whole.loc[whole["low"].idxmin()]
@@ -91,7 +88,7 @@ def _least_alike(whole: pd.DataFrame) -> str:
 
 
 def api_answer(results: Results) -> str:
-    """What the API returns, and what the model needs."""
+    """What the API returns, and the size of the model."""
     metrics = results.metrics
     return (
         "One POST request with one or more photos returns every detected face with its perceived gender and a "
@@ -112,6 +109,6 @@ def key_numbers(results: Results) -> dict[str, str]:
 
 
 def key_numbers_html(results: Results) -> str:
-    """`key_numbers` as a definition list for the report's style sheet."""
+    """Write `key_numbers` as a definition list in HTML, for the report's style sheet."""
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in key_numbers(results).items())
     return f'<dl class="key-numbers">{items}</dl>'

@@ -7,24 +7,24 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
-from analysis.figures.rows import in_percent, intervals, row_chart
+from analysis.figures.rows import in_percent, intervals, of_scope, row_chart
 from analysis.figures.theme import LABEL_COLOURS
 
 
 def attribute_name(attribute: str) -> str:
-    """CelebA's name of an attribute, as a reader would write it: ``5_o_Clock_Shadow`` -> "5 o’clock shadow"."""
+    """CelebA's name of an attribute in words: ``5_o_Clock_Shadow`` -> "5 o’clock shadow"."""
     return attribute.replace("_o_", "_o’").replace("_", " ").capitalize()
 
 
 def _by_label(attributes: pd.DataFrame, scope: str) -> pd.DataFrame:
     """One row per attribute that both labels have, ordered by male minus female prevalence."""
-    chosen = attributes[attributes["scope"] == scope]
+    chosen = of_scope(attributes, scope, "attribute")
     table = chosen.pivot(
         index="attribute", columns="label", values=["prevalence", "low", "high", "images", "positives"]
     )
     wanted = [(value, label) for value in ("prevalence", "low", "high") for label in LABELS]
-    if chosen.empty or not set(wanted) <= set(table.columns):
-        raise UserError(f"this run has no attributes of its {scope}: study a data set with an attribute file")
+    if not set(wanted) <= set(table.columns):
+        raise UserError(f"the attributes of this run's {scope} are known for one label only: study more images")
     table = table.dropna(subset=wanted).astype(float)
     table["difference"] = table["prevalence", "male"] - table["prevalence", "female"]
     return table.sort_values("difference", kind="stable")
@@ -44,7 +44,7 @@ def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.
     Raises
     ------
     UserError
-        If the run knows no attributes of that scope.
+        If the run has no attributes of that scope.
     """
     table = _by_label(attributes, scope)
     names = [attribute_name(str(name)) for name in table.index]
@@ -82,7 +82,7 @@ def attribute_prevalence_reading(attributes: pd.DataFrame, scope: str = "images"
     Raises
     ------
     UserError
-        If the run knows no attributes of that scope.
+        If the run has no attributes of that scope.
     """
     table = _by_label(attributes, scope)
     shares = table["prevalence"]

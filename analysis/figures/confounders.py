@@ -1,7 +1,4 @@
-"""Face or styling: how much of the difference remains in matched comparisons, and how well they are balanced.
-
-Knows the results of the matched comparisons; knows nothing of how they were computed.
-"""
+"""Face or styling: how much of the difference remains in matched comparisons, and how well they are balanced."""
 
 import holoviews as hv
 import pandas as pd
@@ -14,7 +11,7 @@ from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.hypothesis.regions import REGIONS
 from analysis.results.records import HypothesisRecord
 
-BALANCED = 0.1  # standardised difference below which a covariate is taken as balanced (Austin 2009)
+BALANCED = 0.1  # standardised difference below which a covariate is called balanced (Austin 2009)
 _PLAIN = {  # attributes in plain words
     "5_o_Clock_Shadow": "stubble",
     "Heavy_Makeup": "heavy make-up",
@@ -216,12 +213,12 @@ def overlap_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
 def overlap_reading(hypothesis: HypothesisRecord) -> str:
     """Attributes that are too rare in one label to be matched."""
     matching = hypothesis.confounders
-    lone = [plain_name(row.attribute) for row in matching.overlap if not row.matchable]
+    unmatched = [plain_name(row.attribute) for row in matching.overlap if not row.matchable]
     if not matching.overlap:
         return "The photos have no attributes."
-    if not lone:
+    if not unmatched:
         return f"In both labels, {matching.fewest} people or more are with and without every attribute."
-    names = ", ".join(lone[:-1]) + (" or " if len(lone) > 1 else "") + lone[-1]
+    names = ", ".join(unmatched[:-1]) + (" or " if len(unmatched) > 1 else "") + unmatched[-1]
     return (
         f"Fewer than {matching.fewest} people of one label have {names}, so the labels cannot be balanced in these. "
         "The strictest comparison therefore excludes people with make-up or a beard, and people without a counterpart "

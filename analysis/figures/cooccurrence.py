@@ -3,18 +3,11 @@
 import holoviews as hv
 import pandas as pd
 
-from analysis.core.errors import UserError
 from analysis.core.words import signed
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
+from analysis.figures.rows import of_scope
 from analysis.study.cooccurrence import LABEL
-
-
-def _of(cooccurrence: pd.DataFrame, scope: str) -> pd.DataFrame:
-    chosen = cooccurrence[cooccurrence["scope"] == scope]
-    if chosen.empty:
-        raise UserError(f"this run has no attributes of its {scope}: study a data set with an attribute file")
-    return chosen
 
 
 def _named(attribute: str) -> str:
@@ -22,21 +15,21 @@ def _named(attribute: str) -> str:
 
 
 def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv.HeatMap:
-    """Correlation of every pair of attributes, alike ones side by side; the label is one of them.
+    """Correlation of every pair of attributes, the label included, with correlated ones next to each other.
 
     Parameters
     ----------
     cooccurrence
         ``scope, first, second, first_place, second_place, images, both, phi``.
     scope
-        "images" (the faces studied) or "metadata" (all rows of the attribute file).
+        As in `analysis.figures.attributes.attribute_prevalence`.
 
     Raises
     ------
     UserError
-        If the run knows no attributes of that scope.
+        If the run has no attributes of that scope.
     """
-    pairs = _of(cooccurrence, scope)
+    pairs = of_scope(cooccurrence, scope, "attribute")
     order = [_named(str(name)) for name in pairs.sort_values("first_place")["first"].unique()]
     cells = pairs.assign(first=pairs["first"].map(_named), second=pairs["second"].map(_named), both=100 * pairs["both"])
     return (
@@ -60,7 +53,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
                 xlabel="The same, in the same order",
                 ylabel="",
                 backend_opts={
-                    "xaxis.major_label_text_alpha": 0,  # the names at the side say it
+                    "xaxis.major_label_text_alpha": 0,  # the same names as at the left
                     "xaxis.major_label_text_font_size": "1px",
                     "yaxis.major_label_text_font_size": "11px",
                     **theme.title_over_names(order),
@@ -76,9 +69,9 @@ def cooccurrence_reading(cooccurrence: pd.DataFrame, scope: str = "images") -> s
     Raises
     ------
     UserError
-        If the run knows no attributes of that scope.
+        If the run has no attributes of that scope.
     """
-    pairs = _of(cooccurrence, scope)
+    pairs = of_scope(cooccurrence, scope, "attribute")
     plain = pairs[(pairs["first"] != LABEL) & (pairs["second"] != LABEL)]
     parts = []
     if not plain.empty:

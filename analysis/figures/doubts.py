@@ -13,7 +13,7 @@ from analysis.results.records import LabelNoise, MetricsRecord
 
 
 def _named(doubts: pd.DataFrame) -> pd.DataFrame:
-    """All faces, the labels, then attributes by decreasing share."""
+    """Rows in the order all faces, labels, attributes by decreasing share, with a name for each."""
     kinds = {"all": 0, "label": 1, "attribute": 2}
     table = doubts.assign(
         kind_place=doubts["kind"].map(kinds), less=-doubts["share"].where(doubts["kind"] != "label", 0)

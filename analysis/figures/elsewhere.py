@@ -1,7 +1,4 @@
-"""Replication: difference maps of two data sets, and their correlation by age and race.
-
-Knows the results of the comparison; knows nothing of how they were computed.
-"""
+"""Replication: difference maps of two data sets, and their correlation by age and race."""
 
 import holoviews as hv
 import numpy as np
@@ -27,12 +24,13 @@ def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L"
     channel
         "L", "a" or "b".
     """
-    theirs = effects["elsewhere"].sel(dataset=other, channel=channel).to_numpy()
-    rows, columns = theirs.shape
-    mine = effects["effect"].sel(channel=channel).to_numpy()[: 2 * rows, : 2 * columns]
+    other_map = effects["elsewhere"].sel(dataset=other, channel=channel).to_numpy()
+    rows, columns = other_map.shape
+    full_size = effects["effect"].sel(channel=channel).to_numpy()[: 2 * rows, : 2 * columns]
+    own_map = full_size.reshape(rows, 2, columns, 2).mean(axis=(1, 3))
     in_face = face_pixels((rows, columns), 1).reshape(rows, columns)
     return maps_side_by_side(
-        [np.where(in_face, values, np.nan) for values in (mine.reshape(rows, 2, columns, 2).mean(axis=(1, 3)), theirs)],
+        [np.where(in_face, values, np.nan) for values in (own_map, other_map)],
         [own, other],
         "Does it replicate?",
         f"Hedges’ g, {CHANNEL_NAMES[channel]}, male − female (SD)",

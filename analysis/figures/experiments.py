@@ -1,4 +1,4 @@
-"""Experiments before the published training: an ablation of its parts and a search of hyper-parameters."""
+"""Experiments before the published training: an ablation, and a search of hyper-parameters."""
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401 - gives tables `.hvplot`
@@ -145,7 +145,7 @@ def importance_reading(record: SearchRecord) -> str:
 
 
 def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
-    """Every finished trial as a line through its settings; better trials are darker and on top.
+    """Every finished trial as a line through its settings; the better a trial, the darker its line.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
         places[name] = (values - low) / (high - low or 1)
         ends = (10**low, 10**high) if name in _LOGARITHMIC else (low, high)
         ticks += [(names.index(name), 0.0, f"{ends[0]:.3g}"), (names.index(name), 1.0, f"{ends[1]:.3g}")]
-    # Ranks, not values: one very bad trial would leave the others without a difference in colour.
+    # Ranks, not values: with one very bad trial, all others would have the same colour.
     rank = finished["value"].rank(pct=True).to_numpy()
     lines = [
         {

@@ -10,10 +10,10 @@ import xarray as xr
 from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.faces import side_by_side
 from analysis.figures.rows import points
 
-_GAP = 6  # pixels between two faces
-_HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange stands out from grey with any colour blindness
+_HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange differs from grey with any colour blindness
 _ORDER_COLOURS = {
     "explanation": theme.CATEGORIES[0],
     "centre first": theme.CATEGORIES[1],
@@ -30,7 +30,7 @@ def _heat(explanation: xr.Dataset) -> np.ndarray:
 
 
 def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
-    """Average attribution over the average grey face of either prediction; orange pixels count most.
+    """Average attribution over the average grey face of either prediction; orange pixels matter most.
 
     Parameters
     ----------
@@ -45,27 +45,11 @@ def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
     strength = 0.9 * _heat(explanation)[..., None]
     grey = (explanation["face"].to_numpy() @ np.array([0.299, 0.587, 0.114]))[..., None]
     pixels = (1 - strength) * (0.25 + 0.75 * grey) + strength * _HOT
-    height, width = explanation.sizes["y"], explanation.sizes["x"]
-    layers, names = [], []
-    for index, label in enumerate(explanation["label"].values):
-        left = index * (width + _GAP)
-        picture = (255 * pixels[index].clip(0, 1)).round().astype(np.uint8)
-        layers.append(hv.RGB(picture, bounds=(left, 0, left + width, height)).opts(apply_ranges=True))
-        names.append((left + width / 2, f"predicted {label}\nn = {int(explanation['count'][index]):,}"))
-    total = len(layers) * (width + _GAP) - _GAP
-    return hv.Overlay(layers).opts(
-        **theme.picture(
-            "What does the model look at?",
-            aspect=total / (height + 90 * total / (280 * len(layers))),
-            max_width=360 * len(layers),
-            xaxis="bottom",
-            yaxis=None,
-            xlabel="",
-            xticks=names,
-            show_legend=False,
-            backend_opts={"xaxis.major_label_text_font_size": "13px", "xaxis.major_label_text_line_height": 1.4},
-        )
-    )
+    names = [
+        f"predicted {label}\nn = {count:,}"
+        for label, count in zip(explanation["label"].values, explanation["count"].values.tolist(), strict=True)
+    ]
+    return side_by_side(dict(zip(names, pixels, strict=True)), "What does the model look at?")
 
 
 def heat_maps_reading(explanation: xr.Dataset) -> str:
@@ -142,12 +126,12 @@ def faithfulness(explanation: xr.Dataset) -> hv.Layout:
 def faithfulness_reading(explanation: xr.Dataset) -> str:
     """Areas under the curves, and whether the explanation beats both baselines."""
     parts, better = [], True
-    for walk, wish in (("deletion", "less"), ("insertion", "more")):
+    for walk, goal in (("deletion", "less"), ("insertion", "more")):
         area = explanation["area"].sel(walk=walk)
         others = [str(order) for order in explanation["order"].values if order != "explanation"]
         rest = ", ".join(f"{percent(float(area.sel(order=order)))} {order}" for order in others)
         parts.append(
-            f"{walk} ({wish} is better): {percent(float(area.sel(order='explanation')))} hottest first, {rest}"
+            f"{walk} ({goal} is better): {percent(float(area.sel(order='explanation')))} hottest first, {rest}"
         )
         better &= bool((explanation["advantage_low"].sel(walk=walk, order=others) > 0).all())
     verdict = (

@@ -1,7 +1,4 @@
-"""Average faces, their spread and how they differ.
-
-Draws what ``average_faces`` of a run or of any subset holds; an average shows no real person.
-"""
+"""Average faces, their standard deviation and their difference; an average shows no real person."""
 
 import holoviews as hv
 import numpy as np
@@ -12,7 +9,7 @@ from analysis.core.schema import LABELS
 from analysis.figures import theme
 
 LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
-_GAP = 6  # pixels of the face frame between two faces
+_GAP = 6  # pixels between two faces
 
 
 def _labelled(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overlay:
@@ -25,7 +22,7 @@ def _labelled(faces: xr.DataArray, count: xr.DataArray, title: str) -> hv.Overla
 
 
 def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
-    """RGB faces next to each other in one frame, which scales as a whole: a phone shows them like a desk does."""
+    """RGB faces side by side in one plot, which keeps its proportions on screens of any width."""
     height, width = next(iter(faces.values())).shape[:2]
     layers, names = [], []
     for index, (name, pixels) in enumerate(faces.items()):
@@ -40,7 +37,7 @@ def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
     return hv.Overlay(layers).opts(
         **theme.picture(
             title,
-            # Title and names take about 90 CSS pixels; exact at 280 pixels a face, between a phone and a desk.
+            # Title and names take about 90 CSS pixels; exact at 280 pixels per face, between a phone and a desktop.
             aspect=total / (height + 90 * total / (280 * len(layers))),
             max_width=360 * len(layers),
             xaxis="bottom",
@@ -65,7 +62,7 @@ def average_faces(faces: xr.Dataset) -> hv.Overlay:
 
 
 def average_faces_reading(faces: xr.Dataset) -> str:
-    """How many faces were averaged, and which average is lighter."""
+    """Number of faces averaged, and which average is lighter."""
     parts = [f"{int(faces['count'].sel(label=label)):,} faces labelled {label}" for label in faces["label"].values]
     opening = f"Averages of {' and '.join(parts)}, pixel by pixel"
     if not set(LABELS) <= set(faces["label"].values):
@@ -78,20 +75,20 @@ def average_faces_reading(faces: xr.Dataset) -> str:
 
 
 def spread_faces(faces: xr.Dataset) -> hv.Overlay:
-    """Standard deviation of the faces of each label, side by side on one scale: the lighter, the more faces vary.
+    """Standard deviation of the faces of each label, side by side on one scale; faces vary most where it is light.
 
     Parameters
     ----------
     faces
         ``spread`` in [0, 1] (label, y, x, channel) and ``count`` (label).
     """
-    grey = faces["spread"].mean("channel")  # a colour of its own for each channel would look like another face
+    grey = faces["spread"].mean("channel")  # in colour it would look like another face
     scaled = (grey / float(grey.max())).broadcast_like(faces["spread"]).transpose(*faces["spread"].dims)
     return _labelled(scaled, faces["count"], "Where do faces vary most?")
 
 
 def spread_faces_reading(faces: xr.Dataset) -> str:
-    """Standard deviation in the middle of the picture and at its margin."""
+    """Standard deviation in the middle of the picture and around it."""
     spread = 255 * faces["spread"].mean("channel")
     height, width = spread.sizes["y"], spread.sizes["x"]
     middle = spread.isel(y=slice(height // 4, -(height // 4)), x=slice(width // 4, -(width // 4)))
@@ -114,7 +111,7 @@ def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
 
 
 def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
-    """Map of values (y, x), zero in the middle of a diverging scale that ends at the limit; NaN is grey."""
+    """Map of values (y, x) on a diverging scale from minus the limit to the limit; NaN is grey."""
     height, width = values.shape
     image = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
     return image.opts(
@@ -135,7 +132,7 @@ def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: floa
 
 
 def difference_map(faces: xr.Dataset) -> hv.Image:
-    """Luma of the average labelled male minus that of the average labelled female, zero in the middle of the scale.
+    """Luma of the average labelled male minus that of the average labelled female, on a diverging scale.
 
     Parameters
     ----------
@@ -170,7 +167,7 @@ def difference_map_reading(faces: xr.Dataset) -> str:
 
 
 def place(values: np.ndarray) -> str:
-    """Ninth of the picture with the largest absolute value, in words."""
+    """Name of the ninth of the picture with the largest absolute value."""
     y, x = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
     row = ("top", "", "bottom")[int(3 * y / values.shape[0])]
     column = ("left", "centre", "right")[int(3 * x / values.shape[1])]

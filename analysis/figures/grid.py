@@ -1,4 +1,4 @@
-"""Small pictures in a grid, as many in a row as there is room for; as HTML, without a file of their own."""
+"""A responsive grid of small pictures, as HTML without further files."""
 
 import base64
 import io
@@ -21,9 +21,9 @@ def picture_grid(pictures: Iterable[tuple[np.ndarray, str, str]], *, width: int 
     Parameters
     ----------
     pictures
-        uint8 (y, x, 3), RGB; what it shows, for those who cannot see it; and HTML that is written under it.
+        Pixels, uint8 (y, x, 3), RGB; alternative text; and caption as HTML.
     width
-        Least width of a picture, in CSS pixels.
+        Smallest width of a picture, in CSS pixels.
     """
     items = []
     for pixels, alt, caption in pictures:

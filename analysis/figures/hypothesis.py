@@ -1,7 +1,6 @@
 """Charts of the hypothesis test: effect sizes, regions, null distribution, controls, and prediction by averages.
 
-Knows the results of the test; knows nothing of how they were computed. Every chart has its reading, a sentence or two
-computed from the same numbers. See also ``analysis.figures.confounders`` and ``analysis.figures.elsewhere``.
+See also `analysis.figures.confounders` and `analysis.figures.elsewhere`.
 """
 
 from collections.abc import Sequence
@@ -28,20 +27,20 @@ _UNITS = ("people permuted\n(the test)", "photos permuted\n(for comparison)")
 def maps_side_by_side(
     maps: Sequence[np.ndarray], names: Sequence[str], title: str, bar: str, critical: float | None = None
 ) -> hv.Overlay:
-    """Maps of one size on one diverging scale, zero in its middle.
+    """Maps of the same size side by side on one diverging scale.
 
     Parameters
     ----------
     maps
-        float (y, x) each.
+        float (y, x).
     names
-        Written under them.
+        Names under the maps.
     title
         The question that they answer.
     bar
-        What the scale measures, with its unit.
+        Name of the scale, with its unit.
     critical
-        If given, pixels whose absolute value is not above it are grey.
+        Pixels whose absolute value is not above it are grey; None for none.
     """
     height, width = maps[0].shape
     limit = float(max(0.1, *(float(np.nanmax(np.abs(values))) for values in maps)))
@@ -88,7 +87,7 @@ def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overla
     effects
         ``effect`` (channel, y, x).
     critical
-        If given, pixels whose abs(g) is not above it are grey: they are not significant.
+        Pixels whose abs(g) is not above it are grey, as they are not significant; None for none.
     """
     channels = [str(channel) for channel in effects["channel"].values]
     return maps_side_by_side(
@@ -136,7 +135,7 @@ def masks(faces: xr.Dataset) -> hv.Overlay:
     colours = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in _REGION_COLOURS])
     strength = np.where(where == REGIONS.index("background"), 0.0, 0.42)[..., None]
     coloured = (1 - strength) * mean + strength * colours[where]
-    # Parts that lie around others, or twice, are named at a place of their own.
+    # Parts that surround others, or occur twice, are not named at their centre.
     places: dict[str, tuple[float, float]] = {
         "hair": (44.5, 88),
         "background": (15, 101),
@@ -168,7 +167,7 @@ def masks(faces: xr.Dataset) -> hv.Overlay:
 
 
 def masks_reading() -> str:
-    """Number of parts, and the share of the picture that the face covers."""
+    """Number of parts, and share of the picture that is face."""
     face = percent(float((region_map() < len(FACE)).mean()), 0)
     return (
         f"Every face is aligned to the same five landmarks, so fixed masks cover the same part of every face: "
@@ -254,7 +253,7 @@ def null_distribution(hypothesis: HypothesisRecord) -> hv.Overlay:
         tools=["hover"],
         hover_tooltips=[("largest |g|", "@left{0.000} to @right{0.000}"), ("permutations", "@count{0,0}")],
     )
-    # Written to the side that has room.
+    # On the side where there is room.
     side = "right" if observed > right / 2 else "left"
     texts = [
         hv.Labels([(critical, top * 1.2, f"95 % quantile: {critical:.2f}")]).opts(

@@ -9,17 +9,14 @@ from analysis.core.errors import UserError
 from analysis.core.stats import wilson
 from analysis.core.words import percent
 from analysis.figures import theme
-from analysis.figures.rows import in_percent, points, with_errors
+from analysis.figures.rows import in_percent, of_scope, points, with_errors
 from analysis.figures.theme import CATEGORIES
 
-_LEAST = 20  # people with that number of images; a share of fewer says little
+_LEAST = 20  # people that a number of images needs for its share to be informative
 
 
 def _of(identities: pd.DataFrame, scope: str) -> pd.DataFrame:
-    chosen = identities[identities["scope"] == scope]
-    if chosen.empty:
-        raise UserError(f"this run has no identities of its {scope}: study a data set with an identity file")
-    return chosen.sort_values("images")
+    return of_scope(identities, scope, "identity").sort_values("images")
 
 
 def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:

@@ -48,7 +48,7 @@ def label_counts(labels: pd.DataFrame) -> hv.Overlay:
 
 
 def label_counts_reading(labels: pd.DataFrame) -> str:
-    """How the labels are balanced."""
+    """Number and share of images of each label."""
     totals = labels.groupby("label")["images"].sum().reindex(LABELS, fill_value=0)
     return (
         f"{totals['female']:,} images ({percent(totals['female'] / totals.sum())}) are labelled female and "

@@ -1,4 +1,4 @@
-"""How well the model does: mistakes, calibration, and when it is uncertain."""
+"""Metrics of the model: errors, calibration, and uncertain answers."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from analysis.results.records import Band, MetricsRecord, SplitMetrics
 
 
 def sources(metrics: MetricsRecord) -> list[str]:
-    """Names of what was measured: the data sets, then their subsets."""
+    """Names of the data sets that were measured, then of their subsets."""
     return [*metrics.sources, *metrics.subsets]
 
 
@@ -37,7 +37,7 @@ def measured(metrics: MetricsRecord, split: str, source: str | None = None) -> S
     Raises
     ------
     UserError
-        If the run has no metrics of it.
+        If the run has no metrics of that split and source.
     """
     named = metrics.sources | metrics.subsets
     measures = named.get(source or metrics.datasets[0], {}).get(split)
@@ -109,7 +109,7 @@ def confusion_matrix(metrics: MetricsRecord, split: str, source: str | None = No
 
 
 def confusion_matrix_reading(metrics: MetricsRecord, split: str, source: str | None = None) -> str:
-    """Number and rate of either error, in words."""
+    """Number and rate of both kinds of errors."""
     matrix = np.array(measured(metrics, split, source).confusion.matrix)
     wrong = matrix[0, 1], matrix[1, 0]
     rates = [n / max(total, 1) for n, total in zip(wrong, matrix.sum(axis=1), strict=True)]
@@ -213,7 +213,7 @@ def coverage_reading(metrics: MetricsRecord, split: str) -> str:
 
 
 def score_distribution(predictions: pd.DataFrame, split: str, band: Band, source: str | None = None) -> hv.Overlay:
-    """Histogram of scores by label, the uncertain band shaded; images are counted on a logarithmic axis.
+    """Histogram of scores by label on a logarithmic axis; the uncertain band is shaded.
 
     Parameters
     ----------
@@ -287,15 +287,15 @@ def score_distribution_reading(predictions: pd.DataFrame, split: str, band: Band
     if decided.empty:
         return f"All {len(scored):,} {split} images score inside the band and are “uncertain”."
     right = ((decided["p_male"] >= 0.5) == (decided["label"] == "male")).mean()
-    held = (
+    return (
         f"{int(uncertain.sum()):,} of {len(scored):,} {split} images ({percent(uncertain.mean())}) score between "
-        f"{percent(band.low)} and {percent(band.high)} and are “uncertain”"
+        f"{percent(band.low)} and {percent(band.high)} and are “uncertain”; of the other {len(decided):,}, "
+        f"{percent(right)} are predicted as annotated."
     )
-    return f"{held}; of the other {len(decided):,}, {percent(right)} are predicted as annotated."
 
 
 def classification_report_table(metrics: MetricsRecord, split: str, source: str | None = None) -> pd.DataFrame:
-    """Precision, recall and F1 of each label and their averages, as text to be shown.
+    """Precision, recall and F1 of each label and their averages, formatted for display.
 
     Parameters
     ----------

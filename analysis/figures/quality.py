@@ -1,4 +1,4 @@
-"""Whether the photos of the two labels differ in technical quality."""
+"""Technical quality of the photos of each label."""
 
 import holoviews as hv
 import numpy as np
@@ -62,7 +62,7 @@ def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
         outline = (np.repeat(edges, 2), [0, *np.repeat(part["share"], 2), 0])
         layers.append(hv.Curve(outline).opts(color=LABEL_COLOURS[label], line_width=2))
     unit = histogram["unit"].iloc[0]
-    gap = "\n" if len(unit) > 24 else " "  # a phone has room for about 36 characters
+    gap = "\n" if len(unit) > 24 else " "  # about 36 characters fit on a phone
     left, right = histogram["bin_left"].min(), histogram["bin_right"].max()
     room = 4 * (right - left) if histogram["bin_left"].nunique() == 1 else 0.02 * (right - left)
     return hv.Overlay(layers).opts(

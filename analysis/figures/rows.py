@@ -1,7 +1,4 @@
-"""Charts of estimates with intervals, one per row: what many results have in common.
-
-Knows how rows are laid out; knows nothing of what is estimated.
-"""
+"""Charts of estimates with intervals, one per row, and other parts that many figures share."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,9 +7,34 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
+from analysis.core.errors import UserError
 from analysis.figures import theme
 
 Tooltips = list[tuple[str, str]]
+
+
+def of_scope(table: pd.DataFrame, scope: str, kind: str) -> pd.DataFrame:
+    """Rows of a table of the study that were counted over some images.
+
+    Parameters
+    ----------
+    table
+        Table with the column ``scope``.
+    scope
+        "images" (the faces studied) or "metadata" (all rows of the attribute or identity file).
+    kind
+        "attribute" or "identity": the file that the table needs.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    rows = table[table["scope"] == scope]
+    if rows.empty:
+        several = {"attribute": "attributes", "identity": "identities"}[kind]
+        raise UserError(f"this run has no {several} of its {scope}: study a data set with an {kind} file")
+    return rows
 
 
 def two_lines(name: str, width: int = 26) -> str:
@@ -35,23 +57,23 @@ def with_errors(table: pd.DataFrame, estimate: str) -> pd.DataFrame:
 
 
 def points(table: pd.DataFrame, x: str, y: str, tooltips: Tooltips, *, label: str = "", **style: Any) -> hv.Points:
-    """Points that say on hover what they stand for.
+    """Points with tooltips.
 
     Parameters
     ----------
     table
-        ``x``, ``y`` and what the tooltips ask for.
+        ``x``, ``y`` and the columns that the tooltips show.
     x, y
-        Columns; a column of text gives an axis of names.
+        Names of columns; a column of text gives an axis of names.
     tooltips
-        What is said of each point.
+        Names and values of the tooltip of each point.
     label
-        In the legend.
+        Name in the legend.
     **style
         Further HoloViews options, such as ``color``.
     """
-    asked = {name for _, text in tooltips for name in re.findall(r"@(\w+)", text)} | {*style.values()}
-    others = [name for name in table if name in asked - {x, y}]  # a page need not carry the rest
+    needed = {name for _, text in tooltips for name in re.findall(r"@(\w+)", text)} | {*style.values()}
+    others = [name for name in table if name in needed - {x, y}]  # the others would only make pages larger
     return hv.Points(table, [x, y], others, label=label).opts(
         **({"size": 10, "tools": ["hover"], "hover_tooltips": tooltips} | style)
     )
@@ -74,18 +96,18 @@ def row_chart(
     height: int | None = None,
     **more: Any,
 ) -> hv.Overlay:
-    """Lay rows out under each other.
+    """Chart with one row per name.
 
     Parameters
     ----------
     layers
-        Drawn over each other; the dimension ``row`` says in which one.
+        Elements that are drawn over each other; their dimension ``row`` is the name of the row.
     names
-        Of the rows, the first on top.
+        Names of the rows, from top to bottom.
     title, xlabel
-        The question, and what is measured with its unit.
+        The question that the chart answers, and the measure with its unit.
     height
-        In CSS pixels; by default what the rows need.
+        Height in CSS pixels; default: what the rows need.
     **more
         Further HoloViews options.
     """

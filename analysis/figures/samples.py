@@ -1,4 +1,4 @@
-"""What faces of a data set look like, without showing a person: composites of similar faces."""
+"""Sample faces that show no real person: composites of similar faces."""
 
 import xarray as xr
 from IPython.display import HTML

@@ -1,7 +1,4 @@
-"""Averages of two subsets, their difference with its standard error, and a gallery of named subsets.
-
-Draws what `analysis.averages.base.compare` and a run's published subsets hold; an average is a picture of nobody.
-"""
+"""Averages of two subsets, their difference with its standard error, and a gallery of named subsets."""
 
 from html import escape
 
@@ -44,23 +41,24 @@ def subset_faces_reading(difference: Difference) -> str:
 
 
 def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
-    """Luma of the first average minus the second's and its standard error, (y, x), in 8-bit steps.
+    """Luma of the first average minus that of the second, and its standard error, (y, x), in 8-bit steps.
 
-    The error is an upper bound: the one that holds if the errors of the three channels go together, as they nearly do.
+    The standard error is an upper bound: it assumes that the errors of the three channels are fully correlated, which
+    is nearly true.
     """
     weights = LUMA.to_numpy()
     return 255 * (difference.difference @ weights), 255 * (difference.sem @ weights)
 
 
 def subset_difference(difference: Difference) -> hv.Image:
-    """Luma of the first average minus that of the second, zero in the middle of the scale."""
+    """Luma of the first average minus that of the second, on a diverging scale."""
     values, _ = subset_luma(difference)
     limit = float(max(1.0, np.abs(values).max()))
     return signed_map(values, "Which parts are lighter?", "Luma, first − second", "8-bit steps", limit)
 
 
 def subset_difference_reading(difference: Difference) -> str:
-    """Where two averages differ most, how far, and how certain that is."""
+    """Where two averages differ most, and by how much, with standard errors."""
     values, errors = subset_luma(difference)
     if not values.any():
         return "The two averages are the same."
@@ -73,7 +71,7 @@ def subset_difference_reading(difference: Difference) -> str:
 
 
 def subset_certainty(difference: Difference) -> hv.Image:
-    """Luma difference of two averages in standard errors, zero in the middle of the scale."""
+    """Luma difference of two averages in standard errors, on a diverging scale."""
     values, errors = subset_luma(difference)
     ratio = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
     limit = float(max(3.0, np.abs(ratio).max()))
@@ -81,7 +79,7 @@ def subset_certainty(difference: Difference) -> hv.Image:
 
 
 def subset_certainty_reading(difference: Difference) -> str:
-    """In how much of the picture the difference is beyond two standard errors."""
+    """Share of the picture where the difference is larger than 1.96 standard errors."""
     values, errors = subset_luma(difference)
     beyond = float((np.abs(values) > 1.96 * errors).mean())
     return (
@@ -91,14 +89,14 @@ def subset_certainty_reading(difference: Difference) -> str:
 
 
 def gallery(subsets: xr.Dataset, names: dict[str, str]) -> HTML:
-    """Small averages of named subsets, as many in a row as there is room for.
+    """Small averages of named subsets in a grid.
 
     Parameters
     ----------
     subsets
         ``mean`` in [0, 1] (subset, y, x, channel) and ``count`` (subset).
     names
-        Which subsets, in this order -> what is written under each.
+        Name of each subset, in order -> caption.
     """
     pictures = []
     for name, caption in names.items():
@@ -109,14 +107,14 @@ def gallery(subsets: xr.Dataset, names: dict[str, str]) -> HTML:
 
 
 def parts_of(subsets: xr.Dataset, label: str) -> dict[str, str]:
-    """Subsets of a label that share an attribute, an age or a race, and what that is."""
+    """Subsets of a label by attribute, age or race: name -> what its faces have in common."""
     names = [str(name) for name in subsets["subset"].values]
     parts = {name: name.removeprefix(f"{label}, ") for name in names if name.startswith(f"{label}, ")}
     return {name: part for name, part in parts.items() if not name.endswith(" split")}  # a split is no feature
 
 
 def gallery_reading(subsets: xr.Dataset, label: str) -> str:
-    """Which of a label's subsets have the averages farthest from and nearest to the label's own."""
+    """The subsets of a label whose averages are farthest from and nearest to the average of the label."""
     own = subsets["mean"].sel(subset=label)
     names, parts = list(parts_of(subsets, label)), list(parts_of(subsets, label).values())
     if not names:

@@ -1,8 +1,8 @@
-"""How every figure looks: colours, type, and the options that charts have in common.
+"""The look of every figure: colours, fonts, and the options that charts have in common.
 
-Knows nothing of what is drawn. Importing it makes Bokeh the backend of HoloViews without writing anything to a
-notebook: a page loads BokehJS itself. `THEME` is the one Bokeh theme of report and explorer; the report embeds figures
-with it, the explorer hands it to its design. Backgrounds are transparent, so that a page's own colour shows through.
+Importing this module makes Bokeh the backend of HoloViews without writing anything to a notebook: a page loads BokehJS
+itself. `THEME` is the Bokeh theme of both the report and the explorer. Backgrounds are transparent, so that figures fit
+light and dark pages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,14 +36,14 @@ __all__ = [
 
 hv.Store.set_current_backend("bokeh")
 
-# Told apart by hue, by lightness and with any colour blindness; each stands out from white and from near black.
+# They differ in hue and in lightness, also with any colour blindness, and are visible on white and on near black.
 LABEL_COLOURS = {"female": "#CC6677", "male": "#5651C4", "uncertain": "#8A8894"}
 CATEGORIES = ("#5651C4", "#C06A00", "#00866E", "#A8397E")  # data sets and runs side by side; the first is the main one
-INK = "#3B3946"  # titles and axes on a light page; the explorer recolours them in its dark theme
-QUIET = "#7C7A86"  # reference lines and words within a chart: legible on light and on dark
+INK = "#3B3946"  # titles and axes on a light page; the explorer changes them in its dark theme
+QUIET = "#7C7A86"  # reference lines and text within a chart; legible on light and dark pages
 FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', sans-serif"
 
-# From "higher where labelled female" over nothing to "higher where labelled male".
+# From "higher where labelled female" to "higher where labelled male", nearly white in the middle.
 _STOPS = ("#7A2136", "#CC6677", "#EFC4C8", "#F6F4F2", "#C6C4EE", "#5651C4", "#211C73")
 DIVERGING = list(interp_palette(_STOPS, 255))
 SEQUENTIAL = list(interp_palette(("#EFEEF9", "#A9A6E4", "#5651C4"), 128))
@@ -104,7 +104,7 @@ THEME = Theme(
 )
 hv.renderer("bokeh").theme = THEME
 
-_BARE: dict[str, Any] = {"toolbar": None, "default_tools": [], "active_tools": []}  # charts are read, not operated
+_BARE: dict[str, Any] = {"toolbar": None, "default_tools": [], "active_tools": []}  # charts without tools
 hv.opts.defaults(
     hv.opts.Overlay(**_BARE),
     hv.opts.HeatMap(**_BARE),
@@ -120,16 +120,16 @@ hv.opts.defaults(
 
 
 def chart(title: str, *, height: int = 340, max_width: int | None = None, **more: Any) -> dict[str, Any]:
-    """Options of a chart that is as wide as its place lets it be.
+    """Options of a chart that is as wide as its container.
 
     Parameters
     ----------
     title
-        The question that the chart answers; at most 30 characters fit a phone.
+        The question that the chart answers; 30 characters fit on a phone.
     height
-        In CSS pixels.
+        Height in CSS pixels.
     max_width
-        In CSS pixels; None lets the chart grow.
+        Largest width in CSS pixels; None for no limit.
     **more
         Further HoloViews options.
     """
@@ -140,16 +140,16 @@ def chart(title: str, *, height: int = 340, max_width: int | None = None, **more
 
 
 def picture(title: str, *, aspect: float, max_width: int, **more: Any) -> dict[str, Any]:
-    """Options of a picture that keeps its shape and scales with its place.
+    """Options of a picture that keeps its proportions and is as wide as its container.
 
     Parameters
     ----------
     title
         As in `chart`.
     aspect
-        Width by height of the whole figure; what is left over beside the picture stays empty.
+        Width divided by height of the whole figure; space beside the picture stays empty.
     max_width
-        In CSS pixels.
+        Largest width in CSS pixels.
     **more
         As in `chart`.
     """
@@ -165,10 +165,10 @@ def picture(title: str, *, aspect: float, max_width: int, **more: Any) -> dict[s
 
 
 def title_over_names(names: Iterable[str]) -> dict[str, Any]:
-    """Backend options that start the title above the names of rows, where a phone leaves it more room.
+    """Backend options that start the title above the names of rows, where it has more room on a phone.
 
-    How wide the names are is known to the browser alone. The margin at the left is therefore as wide as they are
-    estimated to be, which is as far as the title is moved: it cannot leave the figure.
+    Only the browser knows the width of the names. The left margin therefore gets their estimated width, and the title
+    is moved by the same amount, so that it cannot leave the figure.
     """
     width = 6 * max(len(line) for name in names for line in name.split("\n"))  # CSS pixels, 6 for each letter
     return {"title.offset": -width, "plot.min_border_left": width}
@@ -186,7 +186,7 @@ def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:
 
 
 def colour_bar(name: str) -> dict[str, Any]:
-    """Options of the bar beneath a picture that explains a scale of colours; it needs a name and a unit."""
+    """Options of the colour bar beneath a picture; its name should include a unit."""
     return {
         "colorbar": True,
         "colorbar_position": "bottom",
@@ -197,10 +197,10 @@ def colour_bar(name: str) -> dict[str, Any]:
 
 
 def names_of(names: Sequence[str]) -> dict[str, Any]:
-    """Options of a legend that names what is shown side by side; a single one needs none."""
+    """Options of a legend of these names; none for a single name."""
     return legend(columns=1 if max(map(len, names)) > 14 else 2) if len(names) > 1 else {"show_legend": False}
 
 
 def diagonal() -> hv.Curve:
-    """Dashed line on which two percentages are the same."""
+    """Dashed line on which two percentages are equal."""
     return hv.Curve([(0, 0), (100, 100)]).opts(color=QUIET, line_dash="dashed", line_width=1.5)

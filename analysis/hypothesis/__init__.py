@@ -1,6 +1,6 @@
 """Whether the average faces of women and men differ: the test, the effects, the controls and the verdict.
 
-Knows photos, people and labels; draws nothing. Start with `examine`.
+Start with `examine`, which runs all parts.
 """
 
 import lazy_loader

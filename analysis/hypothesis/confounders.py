@@ -1,17 +1,18 @@
-"""Is it the face, or how it is shown? The difference once more between people alike in all else that is known.
+"""Confounders: the difference between people who are alike in everything else that is known.
 
-Knows photos with their attributes; knows nothing of files or figures. One photo of each person is drawn, since most
-confounders belong to a photo and not to a person.
+One photo of each person is drawn, since most confounders belong to a photo and not to a person. Three methods hold
+confounders equal:
 
-Three ways of holding equal are used. *Exactly*: people are compared within cells in which all agree, and each cell
-counts by how well it holds both labels. *By weights*: a logistic regression gives each person's propensity to be
-labelled male from the confounders, and everybody counts by the propensity of the other label, which makes the means of
-all confounders equal (overlap weights: Li, Morgan and Zaslavsky, "Balancing covariates via propensity score
-weighting", JASA 113, 2018). *By restriction*: where one label hardly has an attribute, as men hardly wear lipstick, no
-weighting can help, and only those without it are compared.
+- *exact matching*: people are compared within cells of equal confounders, and each cell is weighted by how many people
+  of both labels it has;
+- *overlap weights*: a logistic regression on the confounders gives each person's propensity to be labelled male, and
+  each person is weighted by the propensity of the other label, which makes the means of all confounders equal (Li,
+  Morgan and Zaslavsky, "Balancing covariates via propensity score weighting", JASA 113, 2018);
+- *restriction*: where one label hardly has an attribute, as men hardly wear lipstick, weights cannot help, and only
+  people without it are compared.
 
-All effects are in one unit, the standard deviation within labels of the photos as they are, so that what is left can be
-set against what was there.
+All effects are in the same unit, the standard deviation within labels of the photos as they are, so that they can be
+compared before and after.
 """
 
 import warnings
@@ -46,27 +47,27 @@ HAIR = (
     "Gray_Hair",
 )
 MAKE_UP = ("Heavy_Makeup", "Wearing_Lipstick")
-BEARD = ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns")  # No_Beard is turned round into "Beard"
-FEWEST = 30  # people that each label must have with and without an attribute for it to be held equal at either
-FEWEST_LEFT = 50  # people of each label below which a comparison is not made
+BEARD = ("5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns")  # No_Beard is inverted into "Beard"
+FEWEST = 30  # people of each label, with and without an attribute, that are needed to hold it equal
+FEWEST_LEFT = 50  # people of each label that a comparison needs
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """People who are compared, and how much each counts.
+    """A comparison: the people in it and their weights.
 
     Attributes
     ----------
     key, title, how
-        Name in tables, name for readers, and the way of holding equal.
+        Name in tables, name for readers, and method.
     held
         Names of the covariates that are held equal.
     used
         bool (person,): who takes part.
     weights
-        float64 (person,): how much each counts among the own label; 0 where not used.
+        float64 (person,): weight of each person within the label; 0 where not used.
     strata
-        int (person,): who is alike, for exchanges of labels.
+        int (person,): stratum within which labels are permuted.
     """
 
     key: str
@@ -79,7 +80,7 @@ class Comparison:
 
 
 def covariates(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What is known of each photo that may differ between labels without being the face, by kind.
+    """Confounders of each photo, by kind.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def covariates(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        Kind -> columns of numbers, 0 and 1 for attributes; kinds of which nothing is known are left out.
+        Kind -> columns of numbers, 0 and 1 for attributes; kinds that are unknown for a photo are left out.
     """
     attributes = table.assign(Beard=~table["No_Beard"].astype("boolean")) if "No_Beard" in table else table
     kinds = {
@@ -100,26 +101,26 @@ def covariates(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "make-up": MAKE_UP,
         "beard": (*BEARD, "Beard"),
     }
-    found = {}
+    columns = {}
     for kind, names in kinds.items():
         known = [name for name in names if name in attributes and attributes[name].notna().all()]
         if known:
-            found[kind] = attributes[known].astype(float)
+            columns[kind] = attributes[known].astype(float)
     if "age" in table and table["age"].notna().all():
         bands = age_band(table["age"])
-        found["age"] = pd.DataFrame({f"Age {name}": (bands == name) * 1.0 for name in AGE_BANDS}, index=table.index)
-        found["age"] = found["age"].loc[:, found["age"].any()]
+        in_band = pd.DataFrame({f"Age {name}": (bands == name) * 1.0 for name in AGE_BANDS}, index=table.index)
+        columns["age"] = in_band.loc[:, in_band.any()]
     if "race" in table and table["race"].notna().all():
-        found["race"] = pd.get_dummies(table["race"].astype(str), prefix="Race", prefix_sep=" ").astype(float)
+        columns["race"] = pd.get_dummies(table["race"].astype(str), prefix="Race", prefix_sep=" ").astype(float)
     if "brightness" in table and table["brightness"].notna().all():
-        found["brightness"] = pd.DataFrame({"Brightness": table["brightness"].astype(float)})
-    return found
+        columns["brightness"] = pd.DataFrame({"Brightness": table["brightness"].astype(float)})
+    return columns
 
 
 def propensity(
     columns: np.ndarray, male: np.ndarray, counts: np.ndarray | None = None, start: LogisticRegression | None = None
 ) -> LogisticRegression:
-    """Logistic regression of the label on covariates, hardly penalised: overlap weights then balance their means.
+    """Logistic regression of the label on covariates, with so small a penalty that overlap weights balance their means.
 
     Parameters
     ----------
@@ -128,9 +129,9 @@ def propensity(
     male
         bool (person,).
     counts
-        How often each person counts, as in a bootstrap resample.
+        float (person,): how often each person is in a bootstrap resample; None for once each.
     start
-        A fit from which to begin.
+        Fitted model whose coefficients the solver starts from.
     """
     model = LogisticRegression(C=100.0, solver="lbfgs" if start is not None else "newton-cholesky", max_iter=200)
     if start is not None:
@@ -148,7 +149,7 @@ def overlap_weights(columns: np.ndarray, male: np.ndarray, counts: np.ndarray | 
 
 
 def cell_weights(cells: np.ndarray, male: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Weights of exact matching: within each label, a cell weighs as much as n1 n0 / (n1 + n0).
+    """Weights of exact matching: within each label, a cell has the total weight n1 n0 / (n1 + n0).
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def cell_weights(cells: np.ndarray, male: np.ndarray, counts: np.ndarray) -> np.
     male
         bool (person,).
     counts
-        float (..., person): how often each person is there.
+        float (..., person): how often each person is in the sample.
 
     Returns
     -------
@@ -190,25 +191,25 @@ def _tenths(columns: np.ndarray, male: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.quantile(p, np.linspace(0.1, 0.9, 9)), p)
 
 
-def _named(kinds: list[str]) -> str:
+def _listed(kinds: list[str]) -> str:
     return f"{', '.join(kinds[:-1])} and {kinds[-1]}" if len(kinds) > 1 else kinds[0]
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """Covariates of the people compared, arranged for the three ways of holding them equal."""
+    """Covariates of the people who are compared, as the three methods need them."""
 
     kinds: dict[str, pd.DataFrame]
     male: np.ndarray
 
     @property
-    def outer(self) -> list[str]:
-        """Kinds that either label has."""
+    def shared(self) -> list[str]:
+        """Kinds that people of both labels have."""
         return [kind for kind in self.kinds if kind not in ("make-up", "beard")]
 
     @property
     def bare(self) -> np.ndarray:
-        """Who wears neither make-up nor a beard."""
+        """Who has neither make-up nor a beard, bool (person,)."""
         worn = [self.kinds[kind].to_numpy() > 0 for kind in ("make-up", "beard") if kind in self.kinds]
         if not worn:
             return np.zeros(len(self.male), dtype=bool)
@@ -216,38 +217,38 @@ class _Setting:
 
 
 def comparisons(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Comparison]:
-    """Comparisons that these covariates allow, from none held equal to as much as can be.
+    """Comparisons that these covariates allow, from the least to the most strict.
 
     Parameters
     ----------
     kinds
-        From `covariates`, a row a person.
+        From `covariates`, one row per person.
     male
         bool (person,).
 
     Returns
     -------
     list of Comparison
-        The first is the photos as they are.
+        The first is of the photos as they are.
     """
     setting = _Setting(kinds, male)
     everybody = np.ones(len(male), dtype=bool)
-    alone = np.zeros(len(male), dtype=int)
-    made = [Comparison("all", "As photographed", "nothing", [], everybody, everybody * 1.0, alone)]
-    soft = [kind for kind in setting.outer if kind != "hair"]
-    if soft:
-        exact = [kinds[kind] for kind in soft if kind != "brightness"]
+    one_stratum = np.zeros(len(male), dtype=int)
+    made = [Comparison("all", "As photographed", "nothing", [], everybody, everybody * 1.0, one_stratum)]
+    matched = [kind for kind in setting.shared if kind != "hair"]
+    if matched:
+        exact = [kinds[kind] for kind in matched if kind != "brightness"]
         cells = _cells(exact, kinds["brightness"]["Brightness"] if "brightness" in kinds else None)
         weights = cell_weights(cells, male, np.ones(len(male)))
-        held = [name for kind in soft for name in kinds[kind]]
-        made.append(Comparison("exact", f"Same {_named(soft)}", "exact cells", held, weights > 0, weights, cells))
-        columns = pd.concat([kinds[kind] for kind in setting.outer], axis=1)
-        title = "… and hair" if "hair" in kinds else f"Same {_named(soft)}, by weights"
+        held = [name for kind in matched for name in kinds[kind]]
+        made.append(Comparison("exact", f"Same {_listed(matched)}", "exact cells", held, weights > 0, weights, cells))
+        columns = pd.concat([kinds[kind] for kind in setting.shared], axis=1)
+        title = "… and hair" if "hair" in kinds else f"Same {_listed(matched)}, by weights"
         made.append(_weighted("weights", title, columns, everybody, male))
         bare = setting.bare
         if min((bare & male).sum(), (bare & ~male).sum()) >= FEWEST_LEFT:
             worn = [name for kind in ("make-up", "beard") if kind in kinds for name in kinds[kind]]
-            made.append(Comparison("bare", "Bare faces only", "restriction", worn, bare, bare * 1.0, alone))
+            made.append(Comparison("bare", "Bare faces only", "restriction", worn, bare, bare * 1.0, one_stratum))
             made.append(_weighted("bare_weights", "Bare faces, and all of that the same", columns, bare, male, worn))
     return made
 
@@ -266,14 +267,14 @@ def _weighted(
 def _resampled_weights(
     comparison: Comparison, kinds: dict[str, pd.DataFrame], male: np.ndarray, drawn: np.ndarray
 ) -> np.ndarray:
-    """Weights of each person in each resample: how often drawn, times the weight fitted to that resample."""
+    """Weight of each person in each resample: number of draws of the person times the weight fitted to the resample."""
     used = comparison.used
     if comparison.how in ("nothing", "restriction"):
         return drawn * comparison.weights
     if comparison.how == "exact cells":
         return drawn * cell_weights(comparison.strata, male, drawn)
-    outer = _Setting(kinds, male).outer
-    columns = _standard(pd.concat([kinds[kind] for kind in outer], axis=1)[used])
+    shared = _Setting(kinds, male).shared
+    columns = _standard(pd.concat([kinds[kind] for kind in shared], axis=1)[used])
     first = propensity(columns, male[used])
     weights = np.zeros(drawn.shape)
     for i, counts in enumerate(drawn):
@@ -286,7 +287,7 @@ def balance(comparison: Comparison, kinds: dict[str, pd.DataFrame], male: np.nda
     """Standardised mean difference of every covariate, male minus female, in standard deviations of all people.
 
     Austin, "Balance diagnostics for comparing the distribution of baseline covariates between treatment groups in
-    propensity-score matched samples", Statistics in Medicine 28, 2009: below 0.1 is taken as balanced.
+    propensity-score matched samples", Statistics in Medicine 28, 2009, calls a difference below 0.1 balanced.
     """
     rows = []
     one, zero = comparison.weights * male, comparison.weights * ~male
@@ -308,12 +309,12 @@ def balance(comparison: Comparison, kinds: dict[str, pd.DataFrame], male: np.nda
 
 
 def effective(weights: np.ndarray) -> float:
-    """Kish's effective number of people: as many with equal weights would tell as much."""
+    """Kish's effective sample size: the number of people with equal weights that would be as informative."""
     return float(weights.sum() ** 2 / np.maximum((weights**2).sum(), np.finfo(float).tiny))
 
 
 def overlap(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Overlap]:
-    """How many of each label have each attribute, and whether it can be held equal at either value.
+    """Share of each label with each attribute, and whether the attribute can be held equal.
 
     Parameters
     ----------
@@ -359,7 +360,7 @@ class Survival:
     balance
         ``comparison, kind, covariate, held, difference``.
     record
-        Comparisons with people, effective numbers, p; overlap of attributes.
+        The comparisons with their people, effective sample sizes and p values, and the overlap of attributes.
     maps
         float32 (comparison, pixel): differences in the same unit, male minus female.
     """
@@ -371,18 +372,18 @@ class Survival:
 
 
 def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.random.Generator) -> Survival:
-    """How much of the difference is left in each part of the face when confounders are held equal.
+    """Estimate how much of the difference remains in each part of the face when confounders are held equal.
 
     Parameters
     ----------
     photos
-        At half size, with the manifest's attributes.
+        Photos at half size, with the manifest's attributes.
     permutations
-        Exchanges of labels between people alike, a comparison.
+        Number of permutations of each comparison, within its strata.
     resamples
-        Bootstrap resamples of people; weights are fitted anew to each.
+        Number of bootstrap resamples of people; weights are fitted to each resample.
     rng
-        Draws photos, exchanges and resamples.
+        Random generator of photos, permutations and resamples.
 
     Returns
     -------
@@ -393,7 +394,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
     UserError
         If a label has too few people.
     """
-    rows = photos.one_each(rng)
+    rows = photos.one_per_person(rng)
     images, male = photos.images[rows], photos.male[rows]
     if min(male.sum(), (~male).sum()) < 2:
         raise UserError("the test needs at least two people of each label: choose a larger subset")
@@ -405,7 +406,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
     in_face = face_pixels(photos.shape, 3)
     drawn = effect.draw_people(male, resamples, rng)
     plain: np.ndarray | None = None
-    tables, balances, told, maps = [], [], [], []
+    tables, balances, records, maps = [], [], [], []
     for comparison in comparisons(kinds, male):
         row = effect.contrast(male, comparison.weights)
         test = effect.matched_test(
@@ -416,7 +417,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
             permutations=permutations,
             rng=rng,
             pools=weights,
-            looked_at=in_face,
+            inside=in_face,
         )
         resampled = effect.contrast(male, _resampled_weights(comparison, kinds, male, drawn))
         _, _, means = effect.largest_effects(
@@ -444,7 +445,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
             )
         )
         balances.extend(balance(comparison, kinds, male))
-        told.append(
+        records.append(
             ComparisonRecord(
                 key=comparison.key,
                 title=comparison.title,
@@ -467,7 +468,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
         photos=len(rows),
         permutations=permutations,
         resamples=resamples,
-        comparisons=told,
+        comparisons=records,
         overlap=overlap(kinds, male),
         fewest=FEWEST,
     )
@@ -477,7 +478,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
 
 
 def _share_left(means: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ratio to the photos as they are, bias-corrected on the logarithm; the same people are drawn for both."""
+    """Ratio to the photos as they are, bias-corrected on the log scale; both use the same resamples of people."""
     ratio = np.log(np.maximum(means, 1e-9)) - np.log(np.maximum(plain, 1e-9))
     low, high = interval(ratio[1:])
     centre = 2 * ratio[0]

@@ -1,7 +1,4 @@
-"""Controls that can fail: comparisons in which there is nothing to find, and how often the test cries wolf.
-
-Knows people and photos; knows nothing of figures.
-"""
+"""Negative controls: comparisons without a true difference, and the false-positive rate of the test."""
 
 import numpy as np
 from scipy.stats import binomtest
@@ -13,21 +10,21 @@ from analysis.results.records import Control, FalsePositiveRate, FalsePositives
 
 
 def three_controls(people: People, *, permutations: int, rng: np.random.Generator) -> dict[str, Control]:
-    """Run the test on labels shuffled once, and on each label's people split at random.
+    """Run the test on shuffled labels, and on a random split of the people of each label.
 
     Parameters
     ----------
     people
-        One image a person.
+        One image per person.
     permutations
-        Exchanges of each control.
+        Number of permutations of each control.
     rng
-        Draws labels, splits and exchanges.
+        Random generator of labels, splits and permutations.
 
     Returns
     -------
     dict
-        By name.
+        Name -> result.
     """
 
     def control(images: np.ndarray, groups: np.ndarray) -> Control:
@@ -53,61 +50,61 @@ def _rate(p_values: list[np.ndarray]) -> FalsePositiveRate:
 
 
 def _p_values(images: np.ndarray, observed: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """P value of each observed contrast, all against the same exchanges."""
+    """P value of each observed contrast, from the same permutations for all."""
     rows = np.concatenate([observed, null])
-    # Halves of equal size: the size of g orders contrasts as the difference per deviation does.
+    # With halves of equal size, g ranks contrasts like the difference divided by the total deviation.
     _, maximum, _ = effect.largest_effects(
         images, rows, effect=lambda difference, _: difference, scale=effect.per_deviation
     )
-    chance = np.sort(maximum[len(observed) :])
-    larger = len(chance) - np.searchsorted(chance, maximum[: len(observed)], side="left")
-    return (1 + larger) / (1 + len(chance))
+    permuted = np.sort(maximum[len(observed) :])
+    as_large = len(permuted) - np.searchsorted(permuted, maximum[: len(observed)], side="left")
+    return (1 + as_large) / (1 + len(permuted))
 
 
 def false_positives(
     people: People, photos: Photos, *, splits: int, permutations: int, rng: np.random.Generator
 ) -> FalsePositives:
-    """Share of random splits within one label that the test calls a difference, at 5 %.
+    """Share of random splits within one label that are significant at the 5 % level.
 
-    Half of the splits are among people labelled female, half among those labelled male; people keep all their photos.
-    All splits of one label are judged by the same exchanges, since the exchanges of each would be draws from the same
-    distribution. For comparison, the test that takes photos for the unit judges splits of the same kind: with several
-    photos of a person on one side, it finds differences that are only between persons.
+    Half of the splits are of people labelled female, half of people labelled male; all photos of a person stay
+    together. All splits of one label are tested with the same permutations, since those of each split would be draws
+    from the same distribution. For comparison, splits of the same kind are tested with photos as the unit: as several
+    photos of a person are on one side, that test finds differences that are only between persons.
 
     Parameters
     ----------
     people
-        One image a person.
+        One image per person.
     photos
-        Single photos, for the test that takes them for the unit.
+        Single photos, for the test with photos as the unit.
     splits
-        In all, of both labels.
+        Number of splits, of both labels together.
     permutations
-        Exchanges of each label.
+        Number of permutations for each label.
     rng
-        Draws splits and exchanges.
+        Random generator of splits and permutations.
 
     Returns
     -------
     FalsePositives
-        With ``by_photo`` where somebody has several photos.
+        ``by_photo`` is absent where nobody has several photos.
     """
     half = splits // 2
-    found: dict[str, list[np.ndarray]] = {"by_identity": [], "by_photo": []}
+    p_values: dict[str, list[np.ndarray]] = {"by_identity": [], "by_photo": []}
     table = photos.table
     several = bool(table.loc[table["kept"], "person"].duplicated().any())
     for male in (False, True):
         images = people.images[people.male == male]
         row = effect.contrast(np.arange(len(images)) % 2 == 0)
-        found["by_identity"].append(
-            _p_values(images, effect.exchange(row, half, rng), effect.exchange(row, permutations, rng))
+        p_values["by_identity"].append(
+            _p_values(images, effect.permute(row, half, rng), effect.permute(row, permutations, rng))
         )
         if several:
             chosen = table["kept"].to_numpy() & (photos.male == male)
             _, codes = np.unique(table.loc[chosen, "person"], return_inverse=True)
             sides = rng.permuted(np.broadcast_to(np.arange(codes.max() + 1) % 2 == 0, (half, codes.max() + 1)), axis=1)
             observed = np.stack([effect.contrast(side[codes]) for side in sides])
-            null = effect.exchange(effect.contrast(np.arange(chosen.sum()) % 2 == 0), permutations, rng)
-            found["by_photo"].append(_p_values(photos.images[chosen], observed, null))
-    rates = {name: _rate(values) for name, values in found.items() if values}
+            null = effect.permute(effect.contrast(np.arange(chosen.sum()) % 2 == 0), permutations, rng)
+            p_values["by_photo"].append(_p_values(photos.images[chosen], observed, null))
+    rates = {name: _rate(values) for name, values in p_values.items() if values}
     return FalsePositives(alpha=ALPHA, permutations=permutations, **rates)

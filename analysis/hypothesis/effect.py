@@ -1,11 +1,10 @@
-"""Effect sizes of many groupings of people at once, their permutation test and their bootstrap, as matrix products.
+"""Effect sizes of many groupings of people at once, with their permutation test and bootstrap, as matrix products.
 
-Knows numbers of people; knows nothing of faces, labels' meaning or files.
-
-A grouping is a row of weights over people, a contrast: 1 / n1 for each of group 1 and -1 / n0 for each of group 0. The
-difference of the groups' means for thousands of groupings and pixels is then one matrix product, contrasts times
-images. Nothing else grows with the number of groupings: the sum of squares within the groups, which the effect size
-divides by, is the total one, known beforehand, less n1 n0 / n times the squared difference.
+A grouping is a row of weights over people, a contrast: 1 / n1 for each person of group 1 and -1 / n0 for each person of
+group 0. The differences of the groups' means for thousands of groupings and pixels are then one matrix product,
+contrasts times images. Nothing else depends on the number of groupings: the sum of squares within the groups, by whose
+root the effect size is divided, is the total sum of squares, which is computed once, minus n1 n0 / n times the squared
+difference.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,19 +16,20 @@ from tqdm import tqdm
 from analysis.core.people import interval
 
 ALPHA = 0.05
-_COLUMNS = 2048  # pixels a matrix product: with 5,000 contrasts their result takes 40 MB
-_ROWS = 1000  # contrasts a matrix product
+_COLUMNS = 2048  # pixels per matrix product; with 5,000 contrasts the result takes 40 MB
+_ROWS = 1000  # contrasts per matrix product
 
 
 def contrast(group: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Row of weights whose product with images is the mean of group 1 less the mean of group 0.
+    """Row of weights whose product with images is the mean of group 1 minus the mean of group 0.
 
     Parameters
     ----------
     group
         bool (person,): True marks group 1.
     weights
-        float (..., person), not negative: how much each person counts in the mean of the own group.
+        float (..., person), not negative: weight of each person in the mean of the person's group; None for equal
+        weights.
 
     Returns
     -------
@@ -38,24 +38,24 @@ def contrast(group: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray
     """
     weights = np.ones(len(group)) if weights is None else np.asarray(weights, dtype=np.float64)
     one, zero = weights * group, weights * ~group
-    tiny = np.finfo(np.float64).tiny  # a group without any weight gives zeros rather than a division by zero
+    tiny = np.finfo(np.float64).tiny  # a group without any weight gives zeros, not a division by zero
     share = one / np.maximum(one.sum(-1, keepdims=True), tiny) - zero / np.maximum(zero.sum(-1, keepdims=True), tiny)
     return share.astype(np.float32)
 
 
-def exchange(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.ndarray | None = None) -> np.ndarray:
-    """Hand a contrast's weights to other people at random: labels exchanged, with all that hangs on them.
+def permute(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.ndarray | None = None) -> np.ndarray:
+    """Permute the weights of a contrast between people at random, and so their labels.
 
     Parameters
     ----------
     row
         float32 (person,).
     count
-        How many exchanges are drawn.
+        Number of permutations.
     rng
-        Draws them.
+        Random generator of the permutations.
     strata
-        int (person,): only people of the same stratum exchange. None: everybody may.
+        int (person,): weights are permuted within each stratum; None permutes among everybody.
 
     Returns
     -------
@@ -64,15 +64,15 @@ def exchange(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.n
     """
     if strata is None:
         return rng.permuted(np.broadcast_to(row, (count, len(row))), axis=1)
-    exchanged = np.empty((count, len(row)), dtype=np.float32)
+    permuted = np.empty((count, len(row)), dtype=np.float32)
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
-        exchanged[:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
-    return exchanged
+        permuted[:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
+    return permuted
 
 
 def _columns(images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of pixels, centred: sums of numbers near 50 would lose digits in float32."""
+    """Blocks of pixels, centred: without that, sums of numbers near 50 would lose digits in float32."""
     for start in range(0, images.shape[1], _COLUMNS):
         part = slice(start, start + _COLUMNS)
         block = images[:, part]
@@ -80,14 +80,14 @@ def _columns(images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def per_deviation(block: np.ndarray) -> np.ndarray:
-    """Centred numbers over their standard deviation with n - 2 degrees of freedom; 0 where nothing varies."""
+    """Divide centred numbers by their standard deviation with n - 2 degrees of freedom; 0 where nothing varies."""
     deviation = np.sqrt(np.einsum("np,np->p", block, block, dtype=np.float64) / (len(block) - 2))
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
     return block * scale.astype(np.float32)
 
 
 def _hedges(difference: np.ndarray, n1: int, n0: int) -> np.ndarray:
-    """Hedges' g from the difference of the means over the total deviation of `per_deviation`; in place."""
+    """Hedges' g from the difference of means in units of `per_deviation`; in place."""
     n = n1 + n0
     within = 1 - (n1 * n0 / (n * (n - 2))) * difference**2
     np.sqrt(np.maximum(within, 1e-12, out=within), out=within)
@@ -97,7 +97,7 @@ def _hedges(difference: np.ndarray, n1: int, n0: int) -> np.ndarray:
 
 
 def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Standardised mean difference of two groups, for many groupings of the same sizes at once.
+    """Standardised mean difference of two groups, for many groupings with the same group sizes.
 
     Hedges, "Distribution theory for Glass's estimator of effect size", Journal of Educational Statistics 6(2), 1981:
     g = J (m1 - m0) / s, with the pooled standard deviation s and J = 1 - 3 / (4 (n1 + n0 - 2) - 1).
@@ -123,7 +123,7 @@ def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def pooled_deviation(images: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Standard deviation within the two groups, pooled, of each pixel; float32 (pixel,)."""
+    """Pooled standard deviation within the two groups, of each pixel; float32 (pixel,)."""
     one, zero = images[group], images[~group]
     squares = one.var(axis=0, dtype=np.float64) * len(one) + zero.var(axis=0, dtype=np.float64) * len(zero)
     return np.sqrt(squares / (len(images) - 2)).astype(np.float32)
@@ -161,14 +161,14 @@ class PermutationTest:
     g
         float32 (pixel,): observed effect.
     null_maximum
-        float32 (permutation,): maximum over the pixels of abs(g) under exchanged labels.
+        float32 (permutation,): maximum of abs(g) over the pixels under permuted labels.
     null_pooled
-        float64 (pool,): weighted means of abs(g) under exchanged labels, averaged over all exchanges; empty without
+        float64 (pool,): weighted means of abs(g) under permuted labels, averaged over all permutations; empty without
         pools.
     p_value
         Family-wise: share of labellings, the observed one included, whose maximum is at least the observed one.
     maximum
-        Maximum of abs(g) over the pixels that were looked at.
+        Maximum of abs(g) over the tested pixels.
     """
 
     g: np.ndarray
@@ -179,7 +179,7 @@ class PermutationTest:
 
     @property
     def critical(self) -> float:
-        """Value of abs(g) that chance exceeds anywhere in the image in 5 % of labellings."""
+        """Value of abs(g) that 5 % of the permutations exceed anywhere in the image."""
         return float(np.quantile(self.null_maximum, 1 - ALPHA))
 
 
@@ -190,10 +190,10 @@ def largest_effects(
     effect: Callable[[np.ndarray, slice], np.ndarray],
     scale: Callable[[np.ndarray], np.ndarray] = lambda block: block,
     pools: np.ndarray | None = None,
-    looked_at: np.ndarray | None = None,
+    inside: np.ndarray | None = None,
     description: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Largest effect anywhere in the image of every contrast; the maps themselves are never held together.
+    """Largest effect of every contrast anywhere in the image; the maps are never in memory together.
 
     Parameters
     ----------
@@ -202,13 +202,14 @@ def largest_effects(
     rows
         float32 (contrast, person).
     effect
-        Makes effects of differences (contrast, pixel) of a slice of the pixels; may work in place.
+        Function from differences (contrast, pixel), and the slice of the pixels that they are of, to effects; may work
+        in place.
     scale
-        Applied to centred blocks of images before the product.
+        Function that is applied to centred blocks of images before the product.
     pools
-        float32 (pixel, pool): weights of means to be taken of the sizes.
-    looked_at
-        bool (pixel,): where the largest is looked for; None: everywhere.
+        float32 (pixel, pool): weights of the means of absolute effects.
+    inside
+        bool (pixel,): pixels among which the largest is searched; None for all.
     description
         Name of a progress bar on stderr; None shows none.
 
@@ -235,8 +236,8 @@ def largest_effects(
             np.abs(size, out=size)
             if pools is not None:
                 pooled[some] += size @ pools[part]
-            if looked_at is not None:
-                size = size[:, looked_at[part]]
+            if inside is not None:
+                size = size[:, inside[part]]
             maximum[some] = np.maximum(maximum[some], size.max(axis=1, initial=0))
     return first, maximum, pooled
 
@@ -250,7 +251,7 @@ def permutation_test(
     pools: np.ndarray | None = None,
     description: str | None = None,
 ) -> PermutationTest:
-    """Exchange labels between people and compare the largest Hedges' g anywhere in the image.
+    """Permute labels between people and compare the largest Hedges' g anywhere in the image.
 
     The maximum statistic controls the family-wise error over all pixels: Nichols and Holmes, "Nonparametric
     permutation tests for functional neuroimaging", Human Brain Mapping 15, 2002.
@@ -262,9 +263,9 @@ def permutation_test(
     group
         bool (person,).
     permutations
-        How many exchanges are drawn.
+        Number of permutations.
     rng
-        Draws them.
+        Random generator of the permutations.
     pools
         float32 (pixel, pool): weights of means of abs(g), such as those of `analysis.hypothesis.regions.pools`.
     description
@@ -276,7 +277,7 @@ def permutation_test(
     """
     row = contrast(group)
     n1, n0 = int(group.sum()), int((~group).sum())
-    rows = np.concatenate([row[None], exchange(row, permutations, rng)])
+    rows = np.concatenate([row[None], permute(row, permutations, rng)])
     g, maximum, pooled = largest_effects(
         images,
         rows,
@@ -297,9 +298,9 @@ def matched_test(
     permutations: int,
     rng: np.random.Generator,
     pools: np.ndarray,
-    looked_at: np.ndarray,
+    inside: np.ndarray,
 ) -> PermutationTest:
-    """Exchange weights only between people alike, and compare the largest effect among some pixels.
+    """Permute weights within strata of people, and compare the largest effect among some pixels.
 
     Parameters
     ----------
@@ -308,22 +309,22 @@ def matched_test(
     row
         float32 (person,): contrast of weighted means.
     strata
-        int (person,): who is alike.
+        int (person,): stratum of each person.
     deviation
-        float32 (pixel,): the unit.
+        float32 (pixel,): unit of the effects.
     permutations, rng, pools
         As in `permutation_test`.
-    looked_at
-        bool (pixel,): where the largest is looked for.
+    inside
+        bool (pixel,): pixels among which the largest is searched.
 
     Returns
     -------
     PermutationTest
     """
     unit = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
-    rows = np.concatenate([row[None], exchange(row, permutations, rng, strata)])
+    rows = np.concatenate([row[None], permute(row, permutations, rng, strata)])
     g, maximum, pooled = largest_effects(
-        images, rows, effect=lambda difference, part: difference * unit[part], pools=pools, looked_at=looked_at
+        images, rows, effect=lambda difference, part: difference * unit[part], pools=pools, inside=inside
     )
     return PermutationTest(g, maximum[1:], pooled[1:].mean(axis=0), _share(maximum), float(maximum[0]))
 
@@ -331,7 +332,8 @@ def matched_test(
 def _share(maximum: np.ndarray) -> float:
     """Share of labellings whose maximum is at least that of the first, the observed one.
 
-    A labelling that happens to be the observed one, or its mirror, may differ from it by rounding: it counts.
+    The maximum of a permutation that repeats or mirrors the observed labels may be lower by rounding: it counts as
+    equal.
     """
     return float((maximum >= maximum[0] * (1 - 1e-5)).mean())
 
@@ -348,7 +350,7 @@ def draw_people(group: np.ndarray, count: int, rng: np.random.Generator) -> np.n
 def bootstrap_g(
     images: np.ndarray, group: np.ndarray, drawn: np.ndarray, pools: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means of abs(Hedges' g) of the sample and of bootstrap resamples, each with its own standard deviation.
+    """Means of abs(Hedges' g) of the sample and of bootstrap resamples, each in its own standard deviations.
 
     Parameters
     ----------
@@ -357,7 +359,7 @@ def bootstrap_g(
     group
         bool (person,).
     drawn
-        float32 (resample, person) of `draw_people`.
+        float32 (resample, person), from `draw_people`.
     pools
         float32 (pixel, pool).
 
@@ -373,7 +375,7 @@ def bootstrap_g(
     correction = np.float32(1 - 3 / (4 * (n1 + n0 - 2) - 1))
     means = np.zeros((len(counts), pools.shape[1]))
     for part, block in _columns(images):
-        # A resample weighs people: its sum of squares within a group needs a product of its own.
+        # A resample weights people: its sum of squares within a group needs another product.
         (mean1, squares1), (mean0, squares0) = (_sums(counts[:, member], block[member]) for member in (group, ~group))
         deviation = np.sqrt(np.maximum(squares1 + squares0, 0) / (n1 + n0 - 2))
         g = np.divide(mean1 - mean0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
@@ -389,12 +391,12 @@ def _sums(counts: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def basic_interval(observed: np.ndarray, resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bias-corrected estimates and 95 % basic bootstrap intervals of sizes.
+    """Bias-corrected estimates and 95 % basic bootstrap intervals of means of absolute values.
 
-    A mean of absolute values counts noise as effect, in the sample and once more in its resamples. What the resamples
-    add is taken off, from the estimate as from the ends (Davison and Hinkley, "Bootstrap Methods and their
-    Application", 1997, 2.1 and 5.2). Where there is no effect at all, nearly half of the noise stays: the chance level
-    beside it tells.
+    Noise increases a mean of absolute values, in the sample and once more in its resamples. What the resamples add is
+    subtracted from the estimate and from both ends (Davison and Hinkley, "Bootstrap Methods and their Application",
+    1997, 2.1 and 5.2). Where there is no effect, nearly half of the noise remains; compare with the level under
+    permutation.
 
     Parameters
     ----------
@@ -409,5 +411,5 @@ def basic_interval(observed: np.ndarray, resampled: np.ndarray) -> tuple[np.ndar
         Estimate, low and high end, each (pool,) and not below 0.
     """
     low, high = interval(resampled)
-    estimate, below, above = (np.maximum(2 * observed - each, 0) for each in (resampled.mean(axis=0), high, low))
+    estimate, below, above = (np.maximum(2 * observed - bound, 0) for bound in (resampled.mean(axis=0), high, low))
     return estimate, below, above

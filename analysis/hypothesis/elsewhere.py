@@ -1,9 +1,8 @@
-"""Does it hold elsewhere? The difference map of one data set beside those of others, and of their ages and races.
+"""Replication: the difference map of a data set compared with those of other data sets, and of their ages and races.
 
-Knows photos of several data sets; knows nothing of how they came about. Maps are compared at half size, since how two
-data sets were cropped and compressed differs by about a pixel, and within the face only: around it lies what the
-photographer chose or, where photos were cropped tightly, a rim that alignment repeated. Correlations are taken over
-pixels, intervals over people: neighbouring pixels are alike and no sample of their own.
+Maps are compared at half size, since the crops and the compression of two data sets differ by about a pixel, and only
+within the face: what surrounds it was chosen by the photographer or, in tight crops, is a margin that alignment filled
+by repeating the edge. Correlations are over pixels, intervals over people: neighbouring pixels are not independent.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from analysis.hypothesis import effect
 from analysis.hypothesis.people import CHANNELS, People, Photos
 from analysis.hypothesis.regions import face_pixels
 
-# As figures name them.
+# Names as figures write them.
 AGES = {name.replace("-", "–").replace("+", " and over"): band for name, band in AGE_BANDS.items()}
 FEWEST = 50  # people of each label below which a group's map is mostly noise
 COLUMNS = ["dataset", "kind", "group", "female", "male", "channel", "correlation", "low", "high"]
@@ -44,7 +43,7 @@ class Elsewhere:
 
 
 def groups(photos: Photos) -> Iterator[tuple[str, str, np.ndarray | None]]:
-    """Kind, name and rows of the groups that a data set is compared by: all of it, age bands, races."""
+    """Kind, name and rows of each group that is compared: everybody, age bands, races."""
     yield "all", "everybody", None
     table = photos.table
     if "age" in table and table["age"].notna().any():
@@ -66,15 +65,16 @@ def _resampled_maps(people: People, resamples: int, rng: np.random.Generator) ->
 def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """Correlation of two maps over their pixels, corrected for the noise in both, with its 95 % interval.
 
-    Noise adds to the norms of maps and so makes them look less alike than they are. The bootstrap shows by how much: a
-    resample has it twice. It is subtracted from the norms (correction for attenuation: Spearman, "The proof and
-    measurement of association between two things", American Journal of Psychology 15, 1904). Covariances need none: the
-    noise of two data sets is independent. A map that is all noise gives an interval from nearly -1 to nearly 1.
+    Noise increases the norms of maps, which makes their correlation too small. The bootstrap estimates by how much,
+    since a resample contains the noise twice; the estimate is subtracted from the norms (correction for attenuation:
+    Spearman, "The proof and measurement of association between two things", American Journal of Psychology 15, 1904).
+    Covariances need no correction, as the noise of two data sets is independent. A map of pure noise gives an interval
+    from nearly -1 to nearly 1.
 
     Parameters
     ----------
     first, second
-        float32 (1 + resample, pixel): maps of the sample, then of its resamples.
+        float32 (1 + resample, pixel): the map of the sample, then those of its resamples.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, fl
 
 
 def _without_noise(maps: np.ndarray) -> np.ndarray:
-    """Squared norms of a sample's map, and of its resamples', less what noise adds to each; (map,), above 0."""
+    """Squared norms of the maps of a sample and of its resamples, minus the noise in each; (map,), above 0."""
     squared = (maps**2).sum(axis=1, dtype=np.float64)
     noise = max(0.0, float(squared[1:].mean() - squared[0]))
     squared -= noise
@@ -98,18 +98,18 @@ def _without_noise(maps: np.ndarray) -> np.ndarray:
 
 
 def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.random.Generator) -> Elsewhere:
-    """Correlate the difference map of one data set's faces with those of others, whole and by age and race.
+    """Correlate the difference map of one data set with those of others, as a whole and by age and race.
 
     Parameters
     ----------
     own
-        The data set that is studied.
+        Photos of the data set that is studied.
     others
-        Name -> data set that it is compared with.
+        Name -> photos of each data set to compare with.
     resamples
-        Bootstrap resamples of people, drawn in each data set on its own.
+        Number of bootstrap resamples of people, drawn for each data set by itself.
     rng
-        Draws them.
+        Random generator of the resamples.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
     """
     if not others:
         return Elsewhere(pd.DataFrame(columns=COLUMNS), np.empty((0, len(CHANNELS), *own.shape), np.float32), [])
-    mine = _resampled_maps(own.by_person(), resamples, rng)
+    own_maps = _resampled_maps(own.by_person(), resamples, rng)
     in_face = face_pixels(own.shape, len(CHANNELS))
     of_channel = np.repeat(CHANNELS, own.shape[0] * own.shape[1])
     parts = {name: in_face & (of_channel == name) for name in CHANNELS} | {"all": in_face}
@@ -129,12 +129,12 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
             if labels.reindex(LABELS, fill_value=0).min() < (2 if kind == "all" else FEWEST):
                 continue
             people = photos.by_person(rows)
-            theirs = _resampled_maps(people, resamples, rng)
+            other_maps = _resampled_maps(people, resamples, rng)
             if kind == "all":
-                maps.append(theirs[0].reshape(len(CHANNELS), *photos.shape))
+                maps.append(other_maps[0].reshape(len(CHANNELS), *photos.shape))
             counts = {"female": int((~people.male).sum()), "male": int(people.male.sum())}
             facts = {"dataset": dataset, "kind": kind, "group": group, **counts}
             for channel, part in parts.items():
-                value, low, high = correlation(mine[:, part], theirs[:, part])
+                value, low, high = correlation(own_maps[:, part], other_maps[:, part])
                 records.append({**facts, "channel": channel, "correlation": value, "low": low, "high": high})
     return Elsewhere(pd.DataFrame(records, columns=COLUMNS), np.stack(maps), list(others))

@@ -1,7 +1,7 @@
-"""Faces as colour numbers, one row per photo or person: what every test of the hypothesis starts from.
+"""Faces as rows of colour values, one row per photo or per person: the input of every test of the hypothesis.
 
-Knows the cube and the manifest; knows nothing of tests. Colours are CIELAB, in which equal distances look about equally
-different: L* is lightness in [0, 100], a* runs from green to red and b* from blue to yellow, both about -100 to 100.
+Colours are CIELAB, in which equal distances look about equally different: L* is lightness in [0, 100], a* runs from
+green to red and b* from blue to yellow, both about -100 to 100.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from analysis.core.schema import LABELS
 from analysis.data.cube import blocks
 
 CHANNELS = ("L", "a", "b")
-MOST_PEOPLE = 12_000  # more than CelebA has; of a larger data set so many are drawn, which keeps memory below 1.4 GB
-MOST_PHOTOS = 24_000  # held at half size, 0.7 GB
+MOST_PEOPLE = 12_000  # more than CelebA has; a larger data set is sampled, so that memory stays below 1.4 GB
+MOST_PHOTOS = 24_000  # at half size, 0.7 GB
 
 
 def lab(faces: np.ndarray) -> np.ndarray:
-    """CIELAB colours of faces.
+    """Convert faces to CIELAB.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class People:
     shape
         (y, x) of an image.
     mixed
-        Number of people left out because their photos carry both labels.
+        Number of people left out because their photos have both labels.
     left_out
         Number of people left out because there are more than `MOST_PEOPLE`.
     """
@@ -67,15 +67,15 @@ class People:
 
 @dataclass(frozen=True)
 class Photos:
-    """Photos at half size, with what the manifest says of each.
+    """Photos at half size, with their rows of the manifest.
 
     Attributes
     ----------
     images
         float32 (photo, channel * pixel): CIELAB colours.
     table
-        The manifest's rows of these photos, with ``person``, a number, and ``kept``: whether the person's photos all
-        carry one label.
+        The manifest's rows of these photos, with ``person`` (a number) and ``kept``: whether all photos of the person
+        have the same label.
     shape
         (y, x) of an image.
     """
@@ -89,15 +89,14 @@ class Photos:
         """Bool (photo,): the photo's label."""
         return (self.table["label"] == "male").to_numpy()
 
-    def one_each(self, rng: np.random.Generator) -> np.ndarray:
-        """Rows of one photo per person, drawn at random among people of one label."""
-        kept = np.flatnonzero(self.table["kept"])
-        mixed = rng.permutation(kept)
-        _, first = np.unique(self.table["person"].to_numpy()[mixed], return_index=True)
-        return np.sort(mixed[first])
+    def one_per_person(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw one photo of each person whose photos all have the same label: sorted row numbers."""
+        shuffled = rng.permutation(np.flatnonzero(self.table["kept"]))
+        _, first = np.unique(self.table["person"].to_numpy()[shuffled], return_index=True)
+        return np.sort(shuffled[first])
 
     def by_person(self, rows: np.ndarray | None = None) -> People:
-        """Average these rows, or all, of people of one label.
+        """Average the photos of each person, in all rows or in some; people with both labels are left out.
 
         Raises
         ------
@@ -116,12 +115,12 @@ class Photos:
 
 
 def check_labels(male: np.ndarray) -> None:
-    """Refuse a subset in which there is nothing to compare.
+    """Refuse a subset that is too small for a comparison.
 
     Raises
     ------
     UserError
-        If it is empty, holds a single person, or has fewer than two people of a label.
+        If it is empty, has a single person, or fewer than two people of a label.
     """
     if len(male) == 0:
         raise UserError("the subset is empty: choose one that holds faces of both labels")
@@ -130,9 +129,9 @@ def check_labels(male: np.ndarray) -> None:
     counts = {"female": int((~male).sum()), "male": int(male.sum())}
     for label, count in counts.items():
         if count < 2:
-            said = "nobody is" if count == 0 else "a single person is"
+            who = "nobody is" if count == 0 else "a single person is"
             raise UserError(
-                f"{said} labelled {label}: the test needs at least two people of each label, choose a larger subset"
+                f"{who} labelled {label}: the test needs at least two people of each label, choose a larger subset"
             )
 
 
@@ -141,9 +140,9 @@ def _usable(manifest: pd.DataFrame) -> pd.DataFrame:
     missing = {"image_id", "label", "status"} - set(manifest.columns)
     if missing:
         raise UserError(f"the manifest lacks {', '.join(sorted(missing))}: run `meanface ingest` again")
-    strange = sorted(set(manifest["label"].dropna().astype(str)) - set(LABELS))
-    if strange:
-        raise UserError(f"the manifest has the label {strange[0]!r}, expected female or male: ingest again")
+    unknown = sorted(set(manifest["label"].dropna().astype(str)) - set(LABELS))
+    if unknown:
+        raise UserError(f"the manifest has the label {unknown[0]!r}, expected female or male: ingest again")
     used = manifest.reset_index(drop=True)
     used = used[used["status"] == "ok"].assign(row=lambda rows: rows.index)
     used["person"] = person_names(used)
@@ -168,7 +167,7 @@ def average_by_person(
         Rows as in ``faces``, with ``label``, ``status`` and, where known, ``identity``; an image without an identity
         counts as a person of its own.
     rng
-        Draws `MOST_PEOPLE` where there are more.
+        Random generator of the sample, where there are more than `MOST_PEOPLE`; default: one seeded with 0.
     progress
         Whether to show a progress bar on stderr.
 
@@ -207,18 +206,16 @@ def average_by_person(
 def read_photos(
     faces: xr.DataArray, manifest: pd.DataFrame, *, rng: np.random.Generator, progress: bool = False
 ) -> Photos:
-    """Read photos at half size; of more than `MOST_PHOTOS`, one of each person as far as it goes, and others at random.
+    """Read photos at half size.
+
+    Of more than `MOST_PHOTOS` a sample is read: one photo of each person first, then others at random.
 
     Parameters
     ----------
-    faces
-        uint8, dims (image, y, x, channel).
-    manifest
-        Rows as in ``faces``.
+    faces, manifest, progress
+        As in `average_by_person`.
     rng
-        Draws the photos where there are too many.
-    progress
-        Whether to show a progress bar on stderr.
+        Random generator of the sample.
 
     Returns
     -------
@@ -233,9 +230,9 @@ def read_photos(
     if used.empty:
         raise UserError("the subset is empty: no image of the manifest is usable")
     if len(used) > MOST_PHOTOS:
-        mixed = used.iloc[rng.permutation(len(used))]
-        first = ~mixed["person"].duplicated()
-        used = pd.concat([mixed[first], mixed[~first]]).head(MOST_PHOTOS).sort_values("row")
+        shuffled = used.iloc[rng.permutation(len(used))]
+        first = ~shuffled["person"].duplicated()
+        used = pd.concat([shuffled[first], shuffled[~first]]).head(MOST_PHOTOS).sort_values("row")
     height, width = (size // 2 for size in faces.shape[1:3])
     images = np.empty((len(used), len(CHANNELS), height, width), dtype=np.float32)
     rows, at = used["row"].to_numpy(), 0

@@ -1,7 +1,6 @@
-"""Do the averages tell one person from another? Two classifiers that know averages and little else.
+"""Do averages predict the label? Two simple classifiers: the nearest average, and a linear discriminant.
 
-Knows photos and splits; knows nothing of the network. Each is made from the train split and tested on the test split,
-whose people it never saw.
+Both are fitted on the train split and tested on the test split, on people that they have not seen.
 """
 
 from dataclasses import dataclass
@@ -16,47 +15,58 @@ from analysis.core.people import accuracy_interval
 from analysis.hypothesis.people import Photos
 from analysis.results.records import AverageAccuracies, AverageAccuracy
 
-COMPONENTS = (10, 20, 50, 100, 200)  # of which the validation split chooses
+COMPONENTS = (10, 20, 50, 100, 200)  # numbers of components to choose from on the validation split
 
 
 @dataclass(frozen=True)
-class _Half:
-    """A linear rule: male where the images' product with the weights is above the offset."""
+class LinearRule:
+    """Predicts "male" where the product of an image with the weights is above the offset.
+
+    Attributes
+    ----------
+    weights
+        float32 (pixel,).
+    offset
+        Threshold of the product.
+    lightness_only
+        Whether the weights apply to `standardised_lightness` instead of all colours.
+    """
 
     weights: np.ndarray
     offset: float
     lightness_only: bool
 
-    def guess(self, images: np.ndarray) -> np.ndarray:
-        shown = standardised_lightness(images) if self.lightness_only else images
-        return shown @ self.weights > self.offset
+    def predict_male(self, images: np.ndarray) -> np.ndarray:
+        """Bool (photo,): whether each photo is predicted male."""
+        features = standardised_lightness(images) if self.lightness_only else images
+        return features @ self.weights > self.offset
 
 
 @dataclass(frozen=True)
 class Classifiers:
-    """The two rules, made from one data set's train split.
+    """Both classifiers, fitted on the train split of one data set.
 
     Attributes
     ----------
     nearest, discriminant
         Nearest average; linear discriminant.
     components
-        How many principal components the discriminant sees.
+        Number of principal components that the discriminant uses.
     explained
-        Share of the variance that these hold, in [0, 1].
+        Share of the variance that they explain, in [0, 1].
     trained
-        Photos of the train split.
+        Number of photos in the train split.
     """
 
-    nearest: _Half
-    discriminant: _Half
+    nearest: LinearRule
+    discriminant: LinearRule
     components: int
     explained: float
     trained: int
 
 
 def standardised_lightness(images: np.ndarray) -> np.ndarray:
-    """Lightness with each photo's own mean and deviation taken out: how it was lit is no feature of the face.
+    """Lightness minus the mean of each photo, divided by its deviation: exposure is not a feature of the face.
 
     Parameters
     ----------
@@ -74,19 +84,19 @@ def standardised_lightness(images: np.ndarray) -> np.ndarray:
 
 
 def fit(photos: Photos, *, seed: int = 0) -> Classifiers:
-    """Make both classifiers from the train split.
+    """Fit both classifiers on the train split.
 
-    The nearest average gives a face, its lightness standardised, the label of the closer of the two average faces. The
-    linear discriminant (Fisher, "The use of multiple measurements in taxonomic problems", Annals of Eugenics 7, 1936)
-    works on principal components of the colours, as many as the validation split finds best; its covariance is
-    shrunk (Ledoit and Wolf, 2004).
+    The nearest average gives a face the label of the closer one of the two average faces, by standardised lightness.
+    The linear discriminant (Fisher, "The use of multiple measurements in taxonomic problems", Annals of Eugenics 7,
+    1936) uses principal components of the colours, as many as are most accurate on the validation split, and a shrunk
+    covariance (Ledoit and Wolf, 2004).
 
     Parameters
     ----------
     photos
-        With ``split`` in the table.
+        Photos with ``split`` in their table.
     seed
-        Of the randomised principal components.
+        Random seed of the randomised principal components.
 
     Raises
     ------
@@ -99,37 +109,41 @@ def fit(photos: Photos, *, seed: int = 0) -> Classifiers:
         raise UserError("the nearest-average test needs both labels in train and a test split: ingest more images")
     standard = standardised_lightness(photos.images[train])
     averages = standard[~male[train]].mean(axis=0), standard[male[train]].mean(axis=0)
-    # |x - a|^2 < |x - b|^2 is linear in x, so one product a face decides.
-    nearest = _Half(averages[1] - averages[0], float(np.sum(averages[1] ** 2) - np.sum(averages[0] ** 2)) / 2, True)
+    # |x - a|^2 < |x - b|^2 is linear in x: one product per face is enough.
+    nearest = LinearRule(
+        averages[1] - averages[0], float(np.sum(averages[1] ** 2) - np.sum(averages[0] ** 2)) / 2, True
+    )
     most = min(max(COMPONENTS), int(train.sum()) - 2, photos.images.shape[1])
     pca = PCA(most, svd_solver="randomized", iterated_power=3, random_state=seed).fit(photos.images[train])
     scores = pca.transform(photos.images[train])
-    check = split == "validation"
-    held = pca.transform(photos.images[check]) if check.any() else None
-    found: list[tuple[float, int, LinearDiscriminantAnalysis]] = []
+    validation = split == "validation"
+    held_out = pca.transform(photos.images[validation]) if validation.any() else None
+    fitted: list[tuple[float, int, LinearDiscriminantAnalysis]] = []
     for count in sorted({min(count, most) for count in COMPONENTS}):
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(scores[:, :count], male[train])
-        # Without a validation split nothing may choose: all components are taken.
-        worth = float((model.predict(held[:, :count]) == male[check]).mean()) if held is not None else float(count)
-        found.append((worth, count, model))
-    _, count, model = max(found, key=lambda each: (each[0], -each[1]))
+        # Without a validation split there is nothing to choose by: all components are used.
+        score = float(count)
+        if held_out is not None:
+            score = float((model.predict(held_out[:, :count]) == male[validation]).mean())
+        fitted.append((score, count, model))
+    _, count, model = max(fitted, key=lambda candidate: (candidate[0], -candidate[1]))
     weights = (model.coef_[0] @ pca.components_[:count]).astype(np.float32)
-    discriminant = _Half(weights, float(pca.mean_ @ weights - model.intercept_[0]), False)
+    discriminant = LinearRule(weights, float(pca.mean_ @ weights - model.intercept_[0]), False)
     explained = float(pca.explained_variance_ratio_[:count].sum())
     return Classifiers(nearest, discriminant, count, explained, int(train.sum()))
 
 
 def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Generator) -> AverageAccuracies:
-    """What both classifiers are worth on the test split.
+    """Accuracy of both classifiers on the test split.
 
     Parameters
     ----------
     classifiers
-        From `fit`.
+        As from `fit`.
     photos
-        Of the same data set or another one.
+        Photos of the same data set or of another one.
     rng
-        Of the bootstrap over people.
+        Random generator of the bootstrap over people.
 
     Returns
     -------
@@ -138,8 +152,8 @@ def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Gener
     test = (photos.table["split"] == "test").to_numpy()
     people = photos.table.loc[test, "person"].reset_index(drop=True)
 
-    def measured(rule: _Half) -> AverageAccuracy:
-        hits = pd.Series(rule.guess(photos.images[test]) == photos.male[test])
+    def measured(rule: LinearRule) -> AverageAccuracy:
+        hits = pd.Series(rule.predict_male(photos.images[test]) == photos.male[test])
         low, high = accuracy_interval(hits, people, rng=rng)
         return AverageAccuracy(accuracy=float(hits.mean()), interval=(low, high), images=int(test.sum()), split="test")
 

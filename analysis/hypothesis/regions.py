@@ -1,8 +1,7 @@
 """Parts of the face as fixed masks in the aligned frame, drawn around its landmarks.
 
-Knows the frame and where its landmarks lie; knows nothing of any face. Every face is aligned to the same landmarks, so
-a mask drawn once around them covers the same part of everybody, as closely as heads are alike. Distances are measured
-in the distance between the eyes. Every pixel belongs to exactly one part.
+Every face is aligned to the same landmarks, so a mask around them covers the same part of every face, as far as heads
+are alike. The unit of length is the distance between the eyes. Every pixel belongs to exactly one part.
 """
 
 from functools import cache
@@ -24,26 +23,26 @@ def _ellipse(x: np.ndarray, y: np.ndarray, centre: np.ndarray, width: float, hei
 
 @cache
 def region_map() -> np.ndarray:
-    """Part of each pixel of the frame.
+    """Part that each pixel of the frame belongs to.
 
     Returns
     -------
     numpy.ndarray
-        int8 (109, 89): place in `REGIONS`; read only.
+        int8 (109, 89): index into `REGIONS`; read-only.
     """
     y, x = np.mgrid[0:FRAME_HEIGHT, 0:FRAME_WIDTH].astype(np.float64)
     eyes, nose, mouth = FRAME_LANDMARKS[:2].astype(float), FRAME_LANDMARKS[2].astype(float), FRAME_LANDMARKS[3:]
     unit = float(np.ptp(eyes[:, 0]))
     middle = eyes.mean(axis=0)
     down = np.array([0.0, unit])
-    lips = mouth.mean(axis=0).astype(float) + 0.1 * down  # corners lie above the middle of the lips
+    lips = mouth.mean(axis=0).astype(float) + 0.1 * down  # the corners are above the middle of the lips
     oval = _ellipse(x, y, middle + 0.29 * down, 1.07 * unit, 1.55 * unit)
     chin = middle[1] + 1.84 * unit
     head = _ellipse(x, y, middle - 0.15 * down, 1.75 * unit, 2.15 * unit) & (y < chin)
-    # From the bridge, narrow, to the wings, wide; the wings lie a little below the tip.
+    # Narrow at the bridge and wide at the wings, which are a little below the tip.
     along = (y - middle[1]) / (nose[1] + 0.2 * unit - middle[1])
     on_nose = (along >= 0) & (along <= 1) & (np.abs(x - nose[0]) <= (0.13 + 0.27 * along) * unit)
-    # The first that holds a pixel has it.
+    # A pixel belongs to the first mask that contains it.
     masks = {
         "eyes": np.any([_ellipse(x, y, eye, 0.42 * unit, 0.2 * unit) for eye in eyes], axis=0),
         "brows": np.any([_ellipse(x, y, eye - 0.37 * down, 0.5 * unit, 0.19 * unit) for eye in eyes], axis=0),
@@ -68,21 +67,22 @@ def pools(shape: tuple[int, int], channels: int) -> tuple[list[tuple[str, int | 
     Parameters
     ----------
     shape
-        (y, x) of the maps; a shape other than the frame's gets the masks scaled, pixels at a rim counting in parts.
+        (y, x) of the maps; for another shape than the frame's the masks are scaled, and pixels at their edges count in
+        part.
     channels
-        How many maps of that shape follow each other in a row of numbers.
+        Number of maps of that shape that follow each other in a row of numbers.
 
     Returns
     -------
     names : list of tuple
         Part and channel of each column; channel None averages over all channels.
     weights : numpy.ndarray
-        float32 (channels * y * x, column); each column sums to 1, or to 0 for a part that the shape does not show.
+        float32 (channels * y * x, column); each column sums to 1, or to 0 for a part that has no pixel in that shape.
     """
-    place = region_map()
+    parts_of_pixels = region_map()
     shares = []
     for name in REGIONS:
-        mask = (place == REGIONS.index(name)).astype(np.float32)
+        mask = (parts_of_pixels == REGIONS.index(name)).astype(np.float32)
         if shape != mask.shape:
             mask = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
         shares.append(mask.reshape(-1))
@@ -100,7 +100,7 @@ def pools(shape: tuple[int, int], channels: int) -> tuple[list[tuple[str, int | 
 
 
 def face_pixels(shape: tuple[int, int], channels: int) -> np.ndarray:
-    """Which pixels lie in the face, at least by half.
+    """Pixels of which at least half is in the face.
 
     Parameters
     ----------

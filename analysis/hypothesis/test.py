@@ -1,9 +1,9 @@
-"""Tests the hypothesis: do the faces of women and men differ, beyond what chance would give, and is it their faces?
+"""The test of the hypothesis: do the faces of women and men differ by more than chance, and by more than styling?
 
-The unit is the person, not the photo: a person's photos are averaged first, and labels are exchanged between people.
-This module runs the parts one after the other and gathers what they find; the parts are ``effect`` (effect sizes,
-tests and intervals as matrix products), ``regions`` (which parts of the face), ``confounders`` (face or styling),
-``prediction`` (do averages tell people apart), ``elsewhere`` (other data sets), ``controls`` and ``verdict``.
+The unit is the person, not the photo: the photos of a person are averaged first, and labels are permuted between
+people. This module runs the parts one after the other and collects their results. The parts are ``effect`` (effect
+sizes, tests and intervals as matrix products), ``regions`` (parts of the face), ``confounders`` (face or styling),
+``prediction`` (whether averages predict the label), ``elsewhere`` (other data sets), ``controls`` and ``verdict``.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ STATEMENT = "Men and women have gender-specific facial features that differentia
 
 @dataclass(frozen=True)
 class Findings:
-    """All that the test found.
+    """Results of the test.
 
     Attributes
     ----------
     record
-        What ``hypothesis.json`` holds: the verdict and the numbers that it rests on.
+        Content of ``hypothesis.json``: the verdict and the numbers that it is based on.
     regions
-        ``region, channel, share, mean_abs_g, low, high, by_chance, max_abs_g, beyond_chance``: a row a part of the
+        ``region, channel, share, mean_abs_g, low, high, by_chance, max_abs_g, beyond_chance``: one row per part of the
         picture and channel ("L", "a", "b" or "all"); shares in [0, 1], effects in standard deviations.
     confounders, balance
         As in `analysis.hypothesis.confounders.Survival`.
@@ -51,7 +51,7 @@ class Findings:
     maps: xr.Dataset
 
     def write(self, folder: Path) -> None:
-        """Write the files of a run's study that hold the test."""
+        """Write the files of the test into the study folder of a run."""
         artifacts.HYPOTHESIS.write(self.record, folder)
         artifacts.REGIONS.write(self.regions, folder)
         artifacts.CONFOUNDERS.write(self.confounders, folder)
@@ -63,18 +63,18 @@ class Findings:
 def region_table(
     people: People, test: effect.PermutationTest, *, resamples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Mean effect of each part of the picture with its interval, and what chance gives.
+    """Mean effect of each part of the picture with its interval, and its expectation under chance.
 
     Parameters
     ----------
     people
-        One image a person.
+        One image per person.
     test
-        With the null's means over `analysis.hypothesis.regions.pools`.
+        A test that was given `analysis.hypothesis.regions.pools`.
     resamples
-        Bootstrap resamples of people.
+        Number of bootstrap resamples of people.
     rng
-        Draws them.
+        Random generator of the resamples.
 
     Returns
     -------
@@ -107,32 +107,32 @@ def region_table(
 
 
 def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: bool) -> Effect:
-    """Largest effect, where it is and how often chance gives as much anywhere in the picture.
+    """Largest effect, its place, and how often permuted labels give as large an effect anywhere in the picture.
 
-    Within the face, too, it is set against chance in the whole picture: a stricter test than needed.
+    The largest effect within the face, too, is compared with the whole picture under permutation: stricter than needed.
     """
-    where = region_map()
-    y, x = (np.arange(size) * frame // size for size, frame in zip(shape, where.shape, strict=True))
-    region = np.tile(where[np.ix_(y, x)].reshape(-1), len(CHANNELS))
+    parts = region_map()
+    y, x = (np.arange(size) * frame // size for size, frame in zip(shape, parts.shape, strict=True))
+    region = np.tile(parts[np.ix_(y, x)].reshape(-1), len(CHANNELS))
     size = np.abs(test.g)
     if in_face:
         size = np.where(region < len(FACE), size, 0)
     place = int(size.argmax())
-    chance = int((test.null_maximum >= size[place]).sum())
+    as_large = int((test.null_maximum >= size[place]).sum())
     return Effect(
         g=float(test.g[place]),
         channel=CHANNELS[place // (len(size) // len(CHANNELS))],
         region=REGIONS[region[place]],
-        p_value=(1 + chance) / (1 + len(test.null_maximum)),
+        p_value=(1 + as_large) / (1 + len(test.null_maximum)),
     )
 
 
-def _survives(found: confounders.Survival) -> Survives | None:
-    """How much of the difference in the face is left in the strictest comparison; None if nothing was held equal."""
-    if len(found.record.comparisons) == 1:
+def _survives(survival: confounders.Survival) -> Survives | None:
+    """Share of the difference in the face that remains in the strictest comparison; None if nothing was held equal."""
+    if len(survival.record.comparisons) == 1:
         return None
-    strictest = found.record.comparisons[-1]
-    face = found.regions.query("comparison == @strictest.key and region == 'face'").iloc[0]
+    strictest = survival.record.comparisons[-1]
+    face = survival.regions.query("comparison == @strictest.key and region == 'face'").iloc[0]
     return Survives(
         comparison=strictest.key,
         title=strictest.title,
@@ -154,24 +154,23 @@ def examine(
     seed: int = 0,
     progress: bool = False,
 ) -> Findings:
-    """Run the whole test; `analysis.hypothesis.verdict` has the rule that decides.
+    """Run the whole test; the rule for the verdict is in `analysis.hypothesis.verdict`.
 
     Parameters
     ----------
-    faces
-        uint8, dims (image, y, x, channel).
-    manifest
-        Rows as in ``faces``.
+    faces, manifest
+        As in `analysis.hypothesis.people.average_by_person`.
     others
-        Name -> faces and manifest of data sets to be compared with.
+        Name -> faces and manifest of each data set to compare with.
     permutations, control_permutations
-        Labellings drawn for the test, and for each control and matched comparison.
+        Number of permutations of the test, and of each control and matched comparison.
     splits
-        Random splits within one label that measure the false-positive rate.
+        Number of random splits within one label, from which the false-positive rate is estimated.
     resamples
-        Bootstrap resamples of the effects by region; matched comparisons and correlations take two fifths of them.
+        Number of bootstrap resamples of the effects by region; matched comparisons and correlations use two fifths of
+        it.
     seed
-        Of everything that is drawn.
+        Random seed.
     progress
         Whether to show progress bars on stderr.
 
@@ -199,30 +198,32 @@ def examine(
         description="Exchanging labels" if progress else None,
     )
     regions = region_table(people, test, resamples=resamples, rng=rng)
-    quiet = controls.three_controls(people, permutations=control_permutations, rng=rng)
-    alarms = controls.false_positives(people, photos, splits=splits, permutations=control_permutations, rng=rng)
+    control_tests = controls.three_controls(people, permutations=control_permutations, rng=rng)
+    false_positives = controls.false_positives(
+        people, photos, splits=splits, permutations=control_permutations, rng=rng
+    )
     fewer = max(2, resamples * 2 // 5)
-    held = confounders.survival(photos, permutations=control_permutations, resamples=fewer, rng=rng)
-    their_photos = {name: read_photos(*data, rng=rng, progress=progress) for name, data in (others or {}).items()}
-    compared = elsewhere.compare(photos, their_photos, resamples=fewer, rng=rng)
-    survives = _survives(held)
+    survival = confounders.survival(photos, permutations=control_permutations, resamples=fewer, rng=rng)
+    other_photos = {name: read_photos(*data, rng=rng, progress=progress) for name, data in (others or {}).items()}
+    compared = elsewhere.compare(photos, other_photos, resamples=fewer, rng=rng)
+    survives = _survives(survival)
     whole = compared.table.query("kind == 'all' and channel == 'all'")
     in_face = _largest(test, people.shape, in_face=True)
-    found = verdict.criteria(
+    criteria = verdict.criteria(
         p_value=in_face.p_value,
-        controls=quiet,
-        false_positives=alarms,
+        controls=control_tests,
+        false_positives=false_positives,
         matched_p_value=survives.p_value if survives else None,
         accuracy_low=accuracies.nearest_average.interval[0],
         correlation_low=float(whole["low"].min()) if len(whole) else None,
     )
     picture = regions.query("region == 'whole picture'").set_index("channel")
     counts, edges = np.histogram(test.null_maximum, bins=40)
-    beyond = (np.abs(test.g) > test.critical).reshape(len(CHANNELS), -1)
+    significant = (np.abs(test.g) > test.critical).reshape(len(CHANNELS), -1)
     record = HypothesisRecord(
         statement=STATEMENT,
-        verdict=verdict.decide(found),
-        criteria=found,
+        verdict=verdict.decide(criteria),
+        criteria=criteria,
         p_value=test.p_value,
         alpha=ALPHA,
         permutations=permutations,
@@ -236,21 +237,21 @@ def examine(
         largest=_largest(test, people.shape, in_face=False),
         largest_in_face=in_face,
         critical_abs_g=test.critical,
-        area_significant=float(beyond.any(axis=0).mean()),
-        area_significant_by_channel=dict(zip(CHANNELS, beyond.mean(axis=1).tolist(), strict=True)),
+        area_significant=float(significant.any(axis=0).mean()),
+        area_significant_by_channel=dict(zip(CHANNELS, significant.mean(axis=1).tolist(), strict=True)),
         mean_abs_g=float(picture.loc["all", "mean_abs_g"]),
         mean_abs_g_interval=(float(picture.loc["all", "low"]), float(picture.loc["all", "high"])),
         mean_abs_g_by_chance=float(picture.loc["all", "by_chance"]),
         null_max_abs_g=Histogram(bin_left=edges[:-1].tolist(), bin_right=edges[1:].tolist(), count=counts.tolist()),
         survives=survives,
-        confounders=held.record,
-        controls=quiet,
-        false_positives=alarms,
+        confounders=survival.record,
+        controls=control_tests,
+        false_positives=false_positives,
         nearest_average=accuracies.nearest_average,
         discriminant=accuracies.discriminant,
         carried_over={
             name: prediction.accuracies(classifiers, other, rng=rng)
-            for name, other in their_photos.items()
+            for name, other in other_photos.items()
             if (other.table["split"] == "test").any()
         },
     )
@@ -260,14 +261,14 @@ def examine(
             "effect": (("channel", "y", "x"), test.g.reshape(len(CHANNELS), *people.shape)),
             "held_equal": (
                 ("comparison", "channel", "half_y", "half_x"),
-                held.maps.reshape(-1, len(CHANNELS), *half).astype(np.float32),
+                survival.maps.reshape(-1, len(CHANNELS), *half).astype(np.float32),
             ),
             "elsewhere": (("dataset", "channel", "half_y", "half_x"), compared.maps),
         },
         coords={
             "channel": list(CHANNELS),
-            "comparison": [each.key for each in held.record.comparisons],
+            "comparison": [comparison.key for comparison in survival.record.comparisons],
             "dataset": np.array(compared.names, dtype=str),
         },
     )
-    return Findings(record, regions, held.regions, held.balance, compared.table, maps)
+    return Findings(record, regions, survival.regions, survival.balance, compared.table, maps)

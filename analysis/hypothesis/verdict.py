@@ -1,16 +1,17 @@
-"""The verdict on the hypothesis: a fixed rule, and what it was decided on.
+"""The verdict on the hypothesis: a fixed rule with five criteria.
 
-Knows the numbers of the tests; knows nothing of how they were computed. The rule is fixed here and knows no data set:
+The rule is the same for every data set:
 
-- *Sound*: none of the three controls finds a difference (p at least 0.05 / 3 each), and the false-positive rate is not
-  clearly above 5 %. A test that is not sound decides nothing: "inconclusive".
-- *Beyond chance*: within the face p below 0.05, family-wise over all pixels and channels. If not: "not supported".
-- *More than styling*: with as much held equal as the data allows, p below 0.05 within the face.
-- *Predicts the label*: on unseen people, the nearest average beats guessing with its whole interval.
-- *Holds elsewhere*: the correlation with every other data set's map is above 0, with its whole interval.
+- *Sound*: none of the three controls is significant (p at least 0.05 / 3 each), and the false-positive rate is not
+  significantly above 5 %. If the test is not sound, the verdict is "inconclusive".
+- *Significant*: p below 0.05 within the face, family-wise over all pixels and channels. If not, the verdict is "not
+  supported".
+- *More than styling*: p below 0.05 within the face in the strictest comparison that the data allows.
+- *Predicts the label*: the whole interval of the nearest average's accuracy on unseen people is above 50 %.
+- *Holds elsewhere*: the whole interval of the correlation with the map of every other data set is above 0.
 
-The hypothesis is "supported" if all hold that could be tested. If it is beyond chance and another one fails, the data
-does not say whether *faces* differ: "inconclusive".
+The hypothesis is "supported" if all criteria hold that could be tested. If the difference is significant and another
+criterion fails, the data does not say whether *faces* differ: "inconclusive".
 """
 
 from analysis.hypothesis.effect import ALPHA
@@ -31,9 +32,9 @@ QUESTIONS = {
 
 
 def is_sound(controls: dict[str, Control], false_positives: FalsePositives | None) -> bool:
-    """Whether the controls found nothing and false alarms are about as rare as they should be."""
-    quiet = all(control.p_value >= ALPHA / len(controls) for control in controls.values())
-    return quiet and (false_positives is None or false_positives.by_identity.interval[0] <= ALPHA)
+    """Whether no control is significant and the false-positive rate is not significantly above the nominal one."""
+    none_significant = all(control.p_value >= ALPHA / len(controls) for control in controls.values())
+    return none_significant and (false_positives is None or false_positives.by_identity.interval[0] <= ALPHA)
 
 
 def criteria(
@@ -45,27 +46,27 @@ def criteria(
     accuracy_low: float,
     correlation_low: float | None,
 ) -> dict[str, bool | None]:
-    """What the rule looks at.
+    """Check the criteria of the rule.
 
     Parameters
     ----------
     p_value
-        Of the permutation test, within the face.
+        P value of the permutation test within the face.
     controls
-        By name.
+        Name -> result of the control.
     false_positives
-        As in `analysis.hypothesis.controls.false_positives`.
+        As from `analysis.hypothesis.controls.false_positives`.
     matched_p_value
-        Within the face, with the most held equal; None if nothing could be.
+        P value within the face in the strictest comparison; None if nothing could be held equal.
     accuracy_low
-        Low end of the nearest average's accuracy.
+        Lower end of the interval of the nearest average's accuracy.
     correlation_low
-        Lowest low end of the correlations with other data sets; None without any.
+        Lowest of the lower ends of the correlations with other data sets; None without any.
 
     Returns
     -------
     dict
-        Key of `QUESTIONS` -> whether it holds, None where it could not be tested.
+        Key of `QUESTIONS` -> whether the criterion holds; None where it could not be tested.
     """
     return {
         "sound": is_sound(controls, false_positives),
@@ -76,21 +77,21 @@ def criteria(
     }
 
 
-def decide(found: dict[str, bool | None]) -> Verdict:
+def decide(answers: dict[str, bool | None]) -> Verdict:
     """Apply the rule.
 
     Parameters
     ----------
-    found
-        From `criteria`.
+    answers
+        Key of `QUESTIONS` -> whether the criterion holds, as from `criteria`.
 
     Returns
     -------
     str
         "supported", "not supported" or "inconclusive".
     """
-    if not found["sound"]:
+    if not answers["sound"]:
         return "inconclusive"
-    if not found["beyond_chance"]:
+    if not answers["beyond_chance"]:
         return "not supported"
-    return "inconclusive" if any(held is False for held in found.values()) else "supported"
+    return "inconclusive" if any(holds is False for holds in answers.values()) else "supported"

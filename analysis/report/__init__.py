@@ -1,6 +1,6 @@
-"""The report: a site rendered from the published run and nothing else, and the reference of what can be imported.
+"""The report: a site rendered from the published run alone, and the Python reference.
 
-Owns no number and draws nothing. Start with `render`.
+Start with `render`.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 """The Python reference: what each wing exports, as Markdown that both renderers of the report understand.
 
 Reads the docstrings and signatures in the packages' source and imports none of it, so that a page needs neither
-TensorFlow nor a server. A wing's ``__init__.pyi`` says what is public. Knows source and Markdown; knows no numbers.
+TensorFlow nor a server. The ``__init__.pyi`` of a wing lists its public names.
 """
 
 import ast
@@ -41,7 +41,7 @@ _KEYWORDS = ("description", "doc")  # by which pydantic's fields and param's par
 
 
 def overview() -> Markdown:
-    """The wings with what each of them is, linked to their pages."""
+    """Summary of each wing, linked to its page."""
     rows = [
         f"| [`{wing}`](reference-{page}.qmd#{wing}) | {_summary(_source()[wing])} |"
         for page, wings in PAGES.items()
@@ -51,7 +51,7 @@ def overview() -> Markdown:
 
 
 def reference(page: str) -> Markdown:
-    """Everything that the wings of a page export.
+    """Reference of everything that the wings of a page export.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def reference(page: str) -> Markdown:
 
 @cache
 def _source() -> griffe.ModulesCollection:
-    """The packages as their source has them; read once per process."""
+    """Parse the source of the packages, once per process."""
     loader = griffe.GriffeLoader(search_paths=[paths.PACKAGES], docstring_parser="numpy", allow_inspection=False)
     for package in _PACKAGES:
         loader.load(package)
@@ -72,7 +72,7 @@ def _source() -> griffe.ModulesCollection:
 
 @cache
 def _anchors() -> dict[str, str]:
-    """Address of everything that is documented, by the names that docstrings and code call it by."""
+    """Address of every documented entry, by each name that docstrings and code use for it."""
     anchors: dict[str, str] = {}
     for page, wings in PAGES.items():
         for wing in wings:
@@ -83,7 +83,7 @@ def _anchors() -> dict[str, str]:
 
 
 def _entries(wing: str) -> Iterator[tuple[str, griffe.Object, int]]:
-    """Path, object and depth of all that a wing exports, members after what they belong to."""
+    """Path, object and depth of everything that a wing exports; members follow their class or module."""
     package = _source()[wing]
     exported = [name for name in package.exports or () if f"{wing}.{name}" not in _wings()]
     alone = {_target(package[name]).path for name in exported}
@@ -114,7 +114,7 @@ def _target(entry: griffe.Object | griffe.Alias) -> griffe.Object:
 
 
 def _wing(wing: str) -> Iterator[str]:
-    """Markdown of a wing: what it is, a table of what it exports, then each entry."""
+    """Markdown of a wing: its description, a table of its entries, then the entries."""
     yield f"## {wing} {{#{wing}}}"
     yield from _described(_source()[wing])
     entries = list(_entries(wing))
@@ -132,7 +132,7 @@ def _wing(wing: str) -> Iterator[str]:
 
 
 def _signature(name: str, entry: griffe.Object) -> str:
-    """How an entry is called, with one line per parameter where one line is too short."""
+    """Signature of an entry, with one line per parameter if a single line is too short."""
     if isinstance(entry, griffe.Attribute):
         return f"{name} = {entry.value}" if entry.annotation is None else f"{name}: {entry.annotation}"
     if not isinstance(entry, griffe.Class | griffe.Function):
@@ -142,7 +142,7 @@ def _signature(name: str, entry: griffe.Object) -> str:
         if parameter.name in ("self", "cls"):
             continue
         keyword_only = parameter.kind is griffe.ParameterKind.keyword_only
-        if keyword_only and not any(each.startswith("*") for each in shown):
+        if keyword_only and not any(earlier.startswith("*") for earlier in shown):
             shown.append("*")
         stars = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
         text = stars.get(parameter.kind, "") + parameter.name
@@ -152,7 +152,7 @@ def _signature(name: str, entry: griffe.Object) -> str:
     line = f"{name}({', '.join(shown)}){returned}"
     if len(line) <= _WIDTH or not shown:
         return line
-    return f"{name}(\n" + "".join(f"    {each},\n" for each in shown) + f"){returned}"
+    return f"{name}(\n" + "".join(f"    {argument},\n" for argument in shown) + f"){returned}"
 
 
 def _summary(entry: griffe.Object) -> str:
@@ -183,14 +183,14 @@ def _described(entry: griffe.Object) -> Iterator[str]:
 
 
 def _term(item: griffe.DocstringElement) -> tuple[str, str]:
-    """Name and type of an item of a list in a docstring; what is raised or returned may have a type alone."""
+    """Name and type of an item of a list in a docstring; an error or a returned value may have only a type."""
     return getattr(item, "name", "") or "", str(item.annotation or "")
 
 
 def _field_text(field: griffe.Attribute) -> str:
-    """What is said of a field: the docstring below it, or a keyword of the call that declares it."""
+    """Description of a field: the docstring below it, or a keyword of the call that declares it."""
     if "property" in field.labels:
-        return ""  # it stands by itself
+        return ""  # it is an entry of its own
     if field.docstring:
         return field.docstring.value
     for argument in field.value.arguments if isinstance(field.value, griffe.ExprCall) else ():
@@ -200,24 +200,24 @@ def _field_text(field: griffe.Attribute) -> str:
 
 
 def _listed(title: str, items: Sequence[tuple[str, str, str]], scope: griffe.Object) -> Iterator[str]:
-    """A heading and a definition list of names, types and what they are; nothing without items."""
+    """A heading and a definition list of names, types and descriptions; nothing without items."""
     if not items:
         return
     yield f"[{title}]{{.reference-title}}"
     for name, type_, text in items:
         shown = "\n\n".join(_prose(paragraph, scope) for paragraph in text.strip().split("\n\n")) or "\u00a0"
-        term = " ".join(_names(each, scope) for each in (name, type_) if each)
+        term = " ".join(_names(part, scope) for part in (name, type_) if part)
         yield f"{term}\n:   " + shown.replace("\n", "\n    ")
 
 
 def _names(text: str, scope: griffe.Object) -> str:
-    """A name or type as code; several that are described together one by one."""
-    each = text.split(", ") if re.fullmatch(r"[\w.*]+(, [\w.*]+)+", text) else [text]
-    return ", ".join(_linked(f"`{name}`", scope) for name in each)
+    """Names or a type as code; names that share a description are linked one by one."""
+    names = text.split(", ") if re.fullmatch(r"[\w.*]+(, [\w.*]+)+", text) else [text]
+    return ", ".join(_linked(f"`{name}`", scope) for name in names)
 
 
 def _prose(text: str, scope: griffe.Object) -> str:
-    """A docstring's text as Markdown: what it names is linked, what is not markup is escaped, code blocks stay."""
+    """Text of a docstring as Markdown: names are linked, other characters escaped, code blocks kept."""
     parts = _BLOCK.split(text.strip("\n").replace(". ::\n", ".\n").replace(" ::\n", ":\n"))
     for number in range(0, len(parts), 2):
         spans = _CODE.split(parts[number])
@@ -228,7 +228,7 @@ def _prose(text: str, scope: griffe.Object) -> str:
 
 
 def _linked(code: str, scope: griffe.Object) -> str:
-    """A name in backticks as a link to its entry, where it has one; all else in backticks as code."""
+    """A name in backticks as a link to its entry, if it has one; anything else in backticks as code."""
     name = code.strip("`")
     if code.startswith("``") or not re.fullmatch(r"[\w.]+", name):
         return f"`{name}`"

@@ -1,7 +1,7 @@
-"""Renders the report: Quarto where it is installed, else the embedded renderer; one set of pages for both.
+"""Renders the report with Quarto where it is installed, else with the embedded renderer, from the same pages.
 
-Knows pages, results and renderers; owns no number and draws nothing. The embedded renderer executes each page's Python
-cells with nbclient and lets smalldocs build the same ``_quarto.yml`` project.
+The embedded renderer executes the Python cells of each page with nbclient and builds the same ``_quarto.yml`` project
+with smalldocs.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ from tqdm import tqdm
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 
-_SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # what a renderer needs of the project
-_DRAWN_BY = ("analysis", "dashboard", "model")  # what the pages import, or show the docstrings of
-_PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # whose versions show in a page
-_STAMP = "rendered.json"  # in the site: what it was rendered from
-_TIMEOUT = 300  # seconds a cell may take
+_SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # files of the project that a renderer needs
+_DRAWN_BY = ("analysis", "dashboard", "model")  # packages that the pages import or document
+_PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # packages whose version changes a page
+_STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
+_TIMEOUT = 300  # seconds per cell
 
 
 def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "embedded"] = "auto") -> Path:
@@ -48,7 +48,7 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
     output
         Folder of the site; replaced as a whole once all pages are rendered, left alone if one fails.
     renderer
-        "auto" takes Quarto where it is on the path.
+        "auto" uses Quarto if it is on the path.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
     Raises
     ------
     UserError
-        If there is no run, Quarto is asked for and not installed, or a page fails: its name and the error's last line.
+        If there is no run, Quarto is requested but not installed, or a page fails; the message names the page and has
+        the last line of its error.
     """
     if not (results / "run.json").exists():
         raise UserError(f"no published run in {results}: make one with `meanface publish RUN`")

@@ -1,6 +1,6 @@
 """The stored files of a run: read by everything that is shown, recorded step by step, and published.
 
-Knows files and their columns; computes nothing. Start with `Run`, `Results` and `published`.
+Start with `Run`, `Results` and `published`.
 """
 
 import lazy_loader

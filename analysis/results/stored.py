@@ -1,7 +1,6 @@
 """Kinds of stored files: tables (Parquet), arrays (zipped Zarr), records (JSON) and others, checked, written and read.
 
-Knows how a kind of file is checked, written whole, read and described; `analysis.results.artifacts` says which files
-there are and what is in them.
+`analysis.results.artifacts` declares which files there are and what is in them.
 """
 
 import json
@@ -31,7 +30,7 @@ Dtype = Literal["string", "integer", "float", "boolean"]
 Publication = Literal["always", "where present", "never"]
 
 _FITS = {
-    # A column of floats may hold whole numbers only; one whose values are all missing has no type to check.
+    # A column of floats may have whole numbers only. A column without any value has no type to check.
     "string": lambda column: dtypes.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype),
     "integer": dtypes.is_integer_dtype,
     "float": lambda column: dtypes.is_numeric_dtype(column) and not dtypes.is_bool_dtype(column),
@@ -43,16 +42,16 @@ _FITS = {
 class Artifact(ABC, Generic[T]):
     """A file of a run.
 
-    As an attribute of a class with a ``folder``, it reads the file of that run when it is first asked for.
+    As an attribute of a class with a ``folder``, it reads the file of that run on first access.
 
     Attributes
     ----------
     path
-        Where the file lies in the run's folder.
+        Path of the file in the run's folder.
     made_by
         Command that writes it.
     meaning
-        What is in it, in one sentence.
+        Its content, in one sentence.
     published
         Whether a published run has it.
     """
@@ -97,7 +96,7 @@ class Artifact(ABC, Generic[T]):
         return self.read_file(run / self.path)
 
     def read_file(self, path: Path) -> T:
-        """Read a file of this kind wherever it lies; see `read`."""
+        """Read a file of this kind at any path; see `read`."""
         if not path.exists():
             raise UserError(f"{path} is missing: {self._remedy}")
         try:
@@ -108,19 +107,19 @@ class Artifact(ABC, Generic[T]):
         return value
 
     def write(self, value: T, folder: Path) -> None:
-        """Check a value and write it whole: a reader sees the old file or the new one.
+        """Check a value and write it atomically: readers see the old file or the new one.
 
         Parameters
         ----------
         value
-            What the file is to hold.
+            Content of the file.
         folder
-            Folder that the file lies in; the run's folder need not be around it yet.
+            Folder of the file itself, not of the run.
 
         Raises
         ------
         ValueError
-            If the value is not what the file is declared to hold.
+            If the value does not match the declaration.
         """
         self.check(value)
         with storage.replacing(folder / self.name) as new:
@@ -128,11 +127,11 @@ class Artifact(ABC, Generic[T]):
 
     @abstractmethod
     def check(self, value: T) -> None:
-        """Raise ValueError if a value is not what the file is declared to hold."""
+        """Raise ValueError if a value does not match the declaration."""
 
     @abstractmethod
     def described(self) -> Iterator[tuple[str, str, str, str]]:
-        """What is in the file: name, type, unit and meaning of each part."""
+        """Name, type, unit and meaning of each part of the file."""
 
     @abstractmethod
     def _load(self, path: Path) -> T: ...
@@ -163,11 +162,11 @@ class Column:
     dtype
         Type of its values; any column may have missing values.
     meaning
-        What it says of its row.
+        Its meaning.
     unit
-        Of numbers.
+        Unit, if it has numbers.
     optional
-        Whether files of older runs lack it.
+        Whether files of older runs may lack it.
     """
 
     name: str
@@ -188,9 +187,9 @@ class Table(Artifact[pd.DataFrame]):
     Attributes
     ----------
     columns
-        What it has, in any order.
+        Its columns, in any order.
     further
-        What columns beyond these mean; none are allowed if empty.
+        Meaning of any further columns; if empty, none are allowed.
     """
 
     columns: tuple[Column, ...] = ()
@@ -235,9 +234,9 @@ class Variable:
     dims
         Names of its dimensions.
     meaning
-        What it says.
+        Its meaning.
     unit
-        Of numbers.
+        Unit, if it has numbers.
     """
 
     name: str
@@ -253,7 +252,7 @@ class Arrays(Artifact[xr.Dataset]):
     Attributes
     ----------
     variables
-        What it has, coordinates included.
+        Its variables, coordinates included.
     """
 
     variables: tuple[Variable, ...] = ()
@@ -293,15 +292,15 @@ class Json(Artifact[R], Generic[R]):
     Attributes
     ----------
     record
-        Type of what it holds.
+        Type of its content.
     """
 
     record: type[R] = None  # type: ignore[assignment]  # always given; fields before it have defaults
 
     def check(self, value: R) -> None:
-        """Raise ValueError if a value is of another type; a record has checked its fields itself."""
+        """Raise ValueError if a value is of another type; a record checks its own fields."""
         if not isinstance(value, self.record):
-            raise ValueError(f"{self.name} holds a {self.record.__name__}, not a {type(value).__name__}")
+            raise ValueError(f"{self.name} must be a {self.record.__name__}, not a {type(value).__name__}")
 
     def described(self) -> Iterator[tuple[str, str, str, str]]:
         """Key, type and meaning of each field; ``*`` stands for any key."""
@@ -317,7 +316,7 @@ class Json(Artifact[R], Generic[R]):
 def _fields(
     record: type[BaseModel], prefix: str, described: dict[type[BaseModel], str]
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Fields of a record; those of a record within are described where it first occurs."""
+    """Fields of a record; those of a nested record are described where it first occurs."""
     for name, field in record.model_fields.items():
         inner, path = _record_within(field.annotation)
         key = prefix + (field.alias or name) + (path if inner else "")
@@ -332,7 +331,7 @@ def _fields(
 
 
 def _record_within(annotation: Any) -> tuple[type[BaseModel] | None, str]:
-    """The record that a type holds, and the way to it: ``.*`` for each mapping and list."""
+    """The record that a type contains, and the path to it: ``.*`` for each mapping and list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, ""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
@@ -347,9 +346,9 @@ def _record_within(annotation: Any) -> tuple[type[BaseModel] | None, str]:
 def _type_name(annotation: Any) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join("null" if each is type(None) else _type_name(each) for each in inner)
+        return " or ".join("null" if option is type(None) else _type_name(option) for option in inner)
     if origin is Literal:
-        return " or ".join(f'"{each}"' for each in inner)
+        return " or ".join(f'"{option}"' for option in inner)
     if origin is dict:
         return f"object of {_type_name(inner[-1])}"
     if origin in (list, tuple):
@@ -359,12 +358,12 @@ def _type_name(annotation: Any) -> str:
 
 @dataclass(frozen=True)
 class Binary(Artifact[Path]):
-    """A file that other programs read; its value is its path.
+    """A file of another format; its value is its path.
 
     Attributes
     ----------
     largest
-        Bytes above which it is not published; None publishes any size.
+        Size in bytes above which it is not published; None for no limit.
     """
 
     largest: int | None = None
@@ -375,7 +374,7 @@ class Binary(Artifact[Path]):
             raise ValueError(f"there is no file {value}")
 
     def described(self) -> Iterator[tuple[str, str, str, str]]:
-        """Nothing: the file's own format says what is in it."""
+        """Nothing: the format itself defines the content."""
         return iter(())
 
     def _load(self, path: Path) -> Path:

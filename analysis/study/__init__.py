@@ -1,6 +1,6 @@
 """What a data set holds, counted and stored: labels, attributes, quality, people, repeats, doubtful labels, samples.
 
-Writes the study part of a run; draws nothing. Start with `study`.
+Writes the study part of a run. Start with `study`.
 """
 
 import lazy_loader

@@ -1,7 +1,4 @@
-"""Which attributes travel together: the correlation of every pair, and an order that puts those that do side by side.
-
-Knows boolean columns; knows no image and no drawing.
-"""
+"""Correlation of every pair of attributes, and an order in which correlated attributes are next to each other."""
 
 import numpy as np
 import pandas as pd
@@ -10,29 +7,28 @@ from scipy.spatial.distance import squareform
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
 
-LABEL = "Male"  # the label as one attribute among the others, which is how CelebA lists it
+LABEL = "Male"  # the label as one of the attributes, by CelebA's name
 
 
 def cooccurrence_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
-    """Correlation of every pair of attributes, the label among them, in an order of similarity.
+    """Correlation of every pair of attributes, the label included, in an order of similarity.
 
-    The correlation of two yes-or-no attributes is the phi coefficient (Yule, "On the methods of measuring association
+    The correlation of two boolean attributes is the phi coefficient (Yule, "On the methods of measuring association
     between two attributes", Journal of the Royal Statistical Society 75, 1912). The order is that of the leaves of
-    average-linkage clustering on 1 - abs(phi), turned so that neighbours are as alike as can be (Bar-Joseph, Gifford
-    and Jaakkola, "Fast optimal leaf ordering for hierarchical clustering", Bioinformatics 17, 2001).
+    average-linkage clustering on 1 - abs(phi), arranged so that neighbours are as similar as possible (Bar-Joseph,
+    Gifford and Jaakkola, "Fast optimal leaf ordering for hierarchical clustering", Bioinformatics 17, 2001).
 
     Parameters
     ----------
     rows
-        ``label`` and boolean attribute columns; rows with an unknown attribute and attributes that never change are
-        left out.
+        ``label`` and boolean attribute columns; rows with an unknown attribute and constant attributes are left out.
     scope
-        Written into the table: "images" or "metadata".
+        Value of the column ``scope``: "images" or "metadata".
 
     Returns
     -------
     pandas.DataFrame
-        A row for each ordered pair of different attributes: ``scope, first, second, first_place, second_place`` (from
+        One row per ordered pair of different attributes: ``scope, first, second, first_place, second_place`` (from
         0, in the order of similarity), ``images``, ``both`` (share of the images that have both, in [0, 1]) and
         ``phi`` (-1 to 1). Empty where fewer than two attributes are known.
     """

@@ -1,9 +1,8 @@
-"""Which labels are likely wrong, and of which faces: confident learning on scores of people that were not learned from.
+"""Label errors: confident learning on out-of-sample scores, and the groups of faces with the most suspected errors.
 
-Knows the cube, labels, people and attributes; shows no image, names no person, and knows nothing of the network, whose
-scores of the images it learned from would only repeat their labels. The classifier of the study is a modest one that
-can be fitted many times over: histograms of oriented gradients (Dalal and Triggs, "Histograms of oriented gradients for
-human detection", CVPR 2005), their principal components, and logistic regression.
+The network cannot be used for images that it was trained on: its scores would only repeat their labels. The study uses
+a simple classifier that is quick to cross-validate: histograms of oriented gradients (Dalal and Triggs, "Histograms of
+oriented gradients for human detection", CVPR 2005), their principal components, and logistic regression.
 """
 
 import cv2
@@ -25,15 +24,15 @@ from analysis.results.records import LabelNoise
 
 FOLDS = 5
 COMPONENTS = 256
-_FITTED_ON = 8192  # images that the components are fitted on at most: 120 MB
-_WINDOW = (80, 96)  # width and height that faces are resized to, in whole cells of 8 pixels
-_SMALLEST = 30  # images of a group whose share says anything
+_FITTED_ON = 8192  # largest number of images that the components are fitted on: 120 MB
+_WINDOW = (80, 96)  # width and height that faces are resized to, in pixels; multiples of the cells' 8
+_SMALLEST = 30  # images that a group needs for its share to be informative
 
 
 def doubted_labels(
     faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0, progress: bool = True
 ) -> tuple[LabelNoise, pd.DataFrame]:
-    """Estimate how many labels are wrong, and in which groups labels are doubted more often.
+    """Estimate how many labels are wrong, and the share of suspected errors in each group.
 
     Parameters
     ----------
@@ -42,14 +41,14 @@ def doubted_labels(
     manifest
         ``image_id, label, split, status`` and, where known, ``identity`` and attributes.
     seed
-        Of the folds.
+        Random seed of the folds and the components.
     progress
         Whether to show a progress bar on stderr.
 
     Returns
     -------
-    facts : LabelNoise
-        With ``folds`` and ``accuracy`` of the out-of-fold scores.
+    noise : LabelNoise
+        The estimate, with ``folds`` and ``accuracy`` of the out-of-fold scores.
     groups : pandas.DataFrame
         ``kind`` ("all", "label" or "attribute"), ``group``, ``images``, ``doubted`` (count), ``share``, and ``low`` and
         ``high``, its 95 % Wilson interval, in [0, 1]; groups of 30 images or more.
@@ -60,7 +59,7 @@ def doubted_labels(
         If a label has fewer people than there are folds.
     """
     scored = out_of_fold_scores(faces, manifest, seed=seed, progress=progress).assign(dataset="studied")
-    facts, issues = label_errors(scored)
+    noise, issues = label_errors(scored)
     right = (scored["p_male"] >= 0.5) == (scored["label"] == "male")
     rows = manifest[manifest["status"] == "ok"]
     doubted = rows["image_id"].isin(set(issues["image_id"]))
@@ -70,51 +69,52 @@ def doubted_labels(
     groups += [("attribute", name, rows[name].fillna(False).astype(bool)) for name in known]
     records = []
     for kind, group, inside in groups:
-        images, found = int(inside.sum()), int(doubted[inside].sum())
+        images, count = int(inside.sum()), int(doubted[inside].sum())
         if images >= _SMALLEST or kind == "all":
-            records.append((kind, group, images, found, found / images, *wilson(found, images)))
+            records.append((kind, group, images, count, count / images, *wilson(count, images)))
     columns = ["kind", "group", "images", "doubted", "share", "low", "high"]
-    return facts.changed(folds=FOLDS, accuracy=float(right.mean())), pd.DataFrame(records, columns=columns)
+    return noise.changed(folds=FOLDS, accuracy=float(right.mean())), pd.DataFrame(records, columns=columns)
 
 
 def label_errors(scored: pd.DataFrame) -> tuple[LabelNoise, pd.DataFrame]:
-    """Estimate how many labels of one source are wrong, and name the images that are the most suspect.
+    """Estimate how many labels of one source are wrong, and list the images with suspected errors.
 
-    Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021. It
-    needs scores of a model that did not learn from these labels: the validation and test splits have them, while for
-    training images the network would have to be trained on folds.
+    Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021. The
+    method needs scores of a model that was not trained on these labels: for the network, those of the validation and
+    test splits.
 
     Parameters
     ----------
     scored
-        ``dataset, image_id, split, label, p_male`` of one source, both labels, none of them trained on.
+        ``dataset, image_id, split, label, p_male`` of images of one source that the model was not trained on; both
+        labels occur.
 
     Returns
     -------
-    facts : LabelNoise
-        Without ``folds`` and ``accuracy``.
+    noise : LabelNoise
+        The estimate, without ``folds`` and ``accuracy``.
     issues : pandas.DataFrame
-        ``source, image_id, split, given, suggested, self_confidence`` (probability of the given label), the most
-        suspect first.
+        ``source, image_id, split, given, suggested, self_confidence`` (probability of the given label), the lowest
+        first.
     """
     male = (scored["label"] == "male").to_numpy(np.int64)
     p_male = scored["p_male"].to_numpy(np.float64)
     probabilities = np.column_stack([1 - p_male, p_male])
     joint = compute_confident_joint(male, probabilities, calibrate=True)
     order = find_label_issues(male, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-    found = scored.iloc[order]
+    suspected = scored.iloc[order]
     issues = pd.DataFrame(
         {
-            "source": found["dataset"],
-            "image_id": found["image_id"],
-            "split": found["split"],
-            "given": found["label"],
+            "source": suspected["dataset"],
+            "image_id": suspected["image_id"],
+            "split": suspected["split"],
+            "given": suspected["label"],
             "suggested": np.where(male[order] == 1, "female", "male"),
             "self_confidence": probabilities[order, male[order]],
         }
     ).reset_index(drop=True)
     counts = issues["given"].value_counts()
-    facts = LabelNoise(
+    noise = LabelNoise(
         images=len(scored),
         issues=len(issues),
         noise_rate=float(1 - np.trace(joint) / np.sum(joint)),
@@ -123,7 +123,7 @@ def label_errors(scored: pd.DataFrame) -> tuple[LabelNoise, pd.DataFrame]:
             "male to female": int(counts.get("male", 0)),
         },
     )
-    return facts, issues
+    return noise, issues
 
 
 def out_of_fold_scores(
@@ -138,9 +138,9 @@ def out_of_fold_scores(
     manifest
         ``image_id, label, split, status`` and, where known, ``identity``.
     folds
-        Parts that people are divided into; each is scored by a classifier fitted on the others.
+        Number of parts that people are divided into; each is scored by a classifier fitted on the others.
     seed
-        Of the division and of the components.
+        Random seed of the folds and the components.
     progress
         Whether to show a progress bar on stderr.
 
@@ -160,8 +160,8 @@ def out_of_fold_scores(
     fewest = people.groupby(rows["label"]).nunique().reindex(LABELS, fill_value=0)
     if fewest.min() < folds:
         raise UserError(
-            f"only {fewest.min()} people are labelled {fewest.idxmin()}: likely wrong labels are found on {folds} "
-            "parts of the people, ingest more images"
+            f"only {fewest.min()} people are labelled {fewest.idxmin()}: label errors are estimated by "
+            f"cross-validation over people with {folds} folds, ingest more images"
         )
     features = _components(faces, usable, seed, progress)
     male = (rows["label"] == "male").to_numpy()
@@ -172,32 +172,27 @@ def out_of_fold_scores(
 
 
 def _components(faces: xr.DataArray, usable: np.ndarray, seed: int, progress: bool) -> np.ndarray:
-    """Principal components of the gradients, float32 (usable image, component). They know no label: no fold is told."""
+    """Principal components of the gradients, float32 (usable image, component).
+
+    Labels are not used, so that one fit for all folds reveals none of them.
+    """
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(usable)
     sample = np.sort(rng.choice(chosen, min(_FITTED_ON, len(chosen)), replace=False))
     fitted = PCA(min(COMPONENTS, len(sample) - 1), svd_solver="randomized", random_state=seed)
-    fitted.fit(np.concatenate([gradients(faces[part].to_numpy()) for part in np.array_split(sample, 16) if len(part)]))
-    found = [
-        fitted.transform(gradients(pixels[usable[start : start + len(pixels)]]))
+    fitted.fit(np.concatenate([_gradients(faces[part].to_numpy()) for part in np.array_split(sample, 16) if len(part)]))
+    components = [
+        fitted.transform(_gradients(pixels[usable[start : start + len(pixels)]]))
         for start, pixels in blocks(faces, "Gradients" if progress else None)
         if usable[start : start + len(pixels)].any()
     ]
-    return np.concatenate(found).astype(np.float32)
+    return np.concatenate(components).astype(np.float32)
 
 
-def gradients(faces: np.ndarray) -> np.ndarray:
-    """Histograms of oriented gradients.
+def _gradients(faces: np.ndarray) -> np.ndarray:
+    """Histograms of oriented gradients of RGB faces, uint8 (n, y, x, 3); float32 (n, 3564).
 
-    Parameters
-    ----------
-    faces
-        uint8 (n, y, x, 3), RGB.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (n, 3564): of 9 directions in cells of 8 by 8 pixels, normalised in blocks of 2 by 2 cells.
+    They have 9 directions in cells of 8 by 8 pixels, normalised in blocks of 2 by 2 cells.
     """
     descriptor = cv2.HOGDescriptor(_WINDOW, (16, 16), (8, 8), (8, 8), 9)
     return np.stack([descriptor.compute(cv2.resize(face, _WINDOW, interpolation=cv2.INTER_AREA)) for face in faces])

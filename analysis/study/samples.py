@@ -1,6 +1,6 @@
-"""A sample of a data set that shows nobody: each picture is a face averaged with those most like it.
+"""A sample of a data set that shows no real person: each picture is the average of a face and the most similar ones.
 
-Knows the cube, labels and people; `analysis.data.composites` knows how similar faces are found and averaged.
+`analysis.data.composites` chooses the similar faces.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from analysis.core.people import person_names
 from analysis.core.schema import LABELS
 from analysis.data.composites import MEMBERS, nearest_members, similarity_space
 
-PICTURES = 8  # of each label
-_DRAWN = 2048  # people of each label among whom neighbours are sought
+PICTURES = 8  # per label
+_DRAWN = 2048  # people per label among whom neighbours are searched
 
 
 def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -> xr.Dataset:
-    """Draw faces of each label and average each with its nearest neighbours among other people.
+    """Draw faces of each label and average each one with its nearest neighbours among other people.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def sample_grid(faces: xr.DataArray, manifest: pd.DataFrame, *, seed: int = 0) -
     Returns
     -------
     xarray.Dataset
-        ``face``: uint8 (picture, y, x, channel); ``label`` and ``members`` (picture): faces in each, 16 or more. A
-        label with fewer people than a composite needs has no picture.
+        ``face``: uint8 (picture, y, x, channel); ``label`` (picture); ``members`` (picture): number of faces in each,
+        16 or more. A label with fewer people than a composite needs has no picture.
     """
     rng = np.random.default_rng(seed)
     pictures, labels, counts = [], [], []
     for label in LABELS:
-        fits = (manifest["status"] == "ok") & (manifest["label"] == label)
-        rows = rng.permutation(np.flatnonzero(fits.to_numpy()))
+        labelled = (manifest["status"] == "ok") & (manifest["label"] == label)
+        rows = rng.permutation(np.flatnonzero(labelled.to_numpy()))
         people = person_names(manifest.iloc[rows])
         rows = np.sort(rows[~people.duplicated().to_numpy()][:_DRAWN])  # one photo per person
         if len(rows) < MEMBERS:

@@ -1,6 +1,6 @@
-"""Manifest and cube -> the study part of a run: labels, attributes, quality, average faces and the hypothesis.
+"""Computes the study part of a run: labels, attributes, quality, average faces and the test of the hypothesis.
 
-Knows what is counted and stored; knows nothing of how it is drawn. See `analysis.results.artifacts` for the files.
+`analysis.results.artifacts` describes the files that it writes.
 """
 
 from collections.abc import Sequence
@@ -39,11 +39,11 @@ def study(
     Parameters
     ----------
     dataset
-        What is studied.
+        The ingested data set.
     run
-        Its folder ``study`` is replaced.
+        The run; its folder ``study`` is replaced.
     compare
-        Other ingested data sets, whose difference maps are compared with this one's.
+        Other ingested data sets, whose difference maps are compared with that of this one.
     permutations
         Number of permutations of the hypothesis test.
     seed
@@ -54,7 +54,7 @@ def study(
     Returns
     -------
     StudyRecord
-        What ``study.json`` holds.
+        Content of ``study.json``.
 
     Raises
     ------
@@ -120,5 +120,5 @@ def study(
     options = StudyOptions(
         dataset=dataset.name, compare=[other.name for other in compare], permutations=permutations, seed=seed
     )
-    record_step(run, options, data={each.name: each.facts.seen for each in (dataset, *compare)})
+    record_step(run, options, data={used.name: used.facts.seen for used in (dataset, *compare)})
     return summary

@@ -1,8 +1,8 @@
-"""What a data set holds, counted: labels, attributes, quality, people, and pictures that repeat.
+"""Counts of a data set: labels, attributes, image quality, people and duplicates.
 
-Knows the manifest; knows no image. A person does not change between two photos as often as labels do: what is in the
-minority among one person's labels is a wrong label or a wrong identity, and so bounds how clean both are. Which
-pictures are the same is found by `analysis.data.splits`.
+Labels of one person that differ are an inconsistency: a label or an identity is wrong, or the look has changed. The
+share of images with the rarer label of their person is therefore a measure of how clean both are. Duplicates are found
+by `analysis.data.splits`.
 """
 
 import math
@@ -32,7 +32,7 @@ def label_table(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``label, split, images, identities``; ``identities`` is NA where the source knows none.
+        ``label, split, images, identities``; ``identities`` is NA where the source has none.
     """
     groups = manifest.groupby(["label", "split"], observed=True)
     table = groups.size().rename("images").reset_index()
@@ -49,7 +49,7 @@ def attribute_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
     rows
         ``label`` and boolean attribute columns.
     scope
-        Written into the table: "images" or "metadata".
+        Value of the column ``scope``: "images" or "metadata".
 
     Returns
     -------
@@ -88,7 +88,7 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
     manifest
         Rows with ``label`` and the measures of `QUALITY`.
     bins
-        Bins per measure, over its 0.5th to 99.5th percentile; what lies outside counts in the outer bins.
+        Number of bins per measure, over its 0.5th to 99.5th percentile; the outer bins include what is beyond.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
         if measure == "sharpness":
             values = np.log10(values.clip(lower=1e-3))
         low, high = values.quantile([0.005, 0.995])
-        if math.isclose(low, high):  # all images have one size: one bin says so
+        if math.isclose(low, high):  # all images have the same value: a single bin
             low, high, count = low - 0.5, high + 0.5, 1
         else:
             count = bins
@@ -124,20 +124,20 @@ def quality_table(manifest: pd.DataFrame, bins: int = 40) -> pd.DataFrame:
 
 
 def identity_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
-    """Count people by the number of their images, and how often labels disagree.
+    """Count people by their number of images, and those whose labels disagree.
 
     Parameters
     ----------
     rows
         ``label`` and, where known, ``identity``; rows without an identity are left out.
     scope
-        Written into the table: "images" or "metadata".
+        Value of the column ``scope``: "images" or "metadata".
 
     Returns
     -------
     pandas.DataFrame
-        ``scope, images`` (of each person), ``people``, ``mixed_people`` (of them with both labels) and
-        ``minority_images`` (of those people's images the ones that carry the rarer of their two labels).
+        ``scope, images`` (per person), ``people``, ``mixed_people`` (those with both labels) and ``minority_images``
+        (the images of those people that have the rarer of their two labels).
     """
     columns = ["scope", "images", "people", "mixed_people", "minority_images"]
     if "identity" not in rows or rows["identity"].isna().all():
@@ -158,7 +158,7 @@ def identity_table(rows: pd.DataFrame, scope: str) -> pd.DataFrame:
 
 
 def duplicate_table(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Count the pictures that repeat an earlier one.
+    """Count the images that duplicate an earlier one.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def duplicate_table(manifest: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``kind`` ("exact": the same file, "near": the same picture), ``same_split``, ``same_label`` (bool),
-        ``same_person`` (bool, NA where an identity is unknown) and ``images``. Empty where no picture repeats.
+        ``same_person`` (bool, NA where an identity is unknown) and ``images``. Empty where there is no duplicate.
     """
     repeats = manifest[manifest["near_duplicate_of"].notna()]
     originals = manifest.set_index("image_id").loc[repeats["near_duplicate_of"]]

@@ -67,7 +67,7 @@ def test_filters_select_usable_rows_that_are_known_to_fit(expression: str, rows:
         ("label > 'a'", "has no order"),
         ("smilling", "did you mean Smiling"),
         ("`eye color` == 'blue'", "did you mean eye colour"),
-        ("Young", "does not know it"),
+        ("Young", "has no value of it"),
         ("Smiling == 2", "yes or no"),
         ("age == 'old'", "is a number"),
         ("age", "compare it with a value"),

@@ -80,7 +80,7 @@ def test_people_count_and_not_photos() -> None:
         people.images.reshape(20, 3, -1).mean(axis=2),
         atol=1e-2,
     )
-    drawn = photos.one_each(np.random.default_rng(0))
+    drawn = photos.one_per_person(np.random.default_rng(0))
     assert photos.table["person"].iloc[drawn].is_unique
     assert len(drawn) == 20
 

@@ -32,7 +32,7 @@ def test_permutation_test_agrees_with_a_loop(rng: np.random.Generator) -> None:
     images = rng.normal(size=(25, 7)).astype(np.float32)
     male = np.arange(25) < 10
     found = effect.permutation_test(images, male, permutations=40, rng=np.random.default_rng(5))
-    rows = effect.exchange(effect.contrast(male), 40, np.random.default_rng(5))
+    rows = effect.permute(effect.contrast(male), 40, np.random.default_rng(5))
     looped = [np.abs(effect.hedges_g(images, (row > 0)[None])[0]).max() for row in rows]
     np.testing.assert_allclose(found.null_maximum, looped, rtol=1e-4)
     np.testing.assert_allclose(found.g, effect.hedges_g(images, male[None])[0], rtol=1e-5)
@@ -86,7 +86,7 @@ def test_p_values_of_a_true_null_are_spread_evenly(rng: np.random.Generator) -> 
 def test_labels_are_exchanged_within_strata_only(rng: np.random.Generator) -> None:
     male = np.array([True, True, False, False, False, True, False, False])
     strata = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    exchanged = effect.exchange(effect.contrast(male), 50, rng, strata) > 0
+    exchanged = effect.permute(effect.contrast(male), 50, rng, strata) > 0
     assert (exchanged[:, :4].sum(axis=1) == 2).all()
     assert (exchanged[:, 4:].sum(axis=1) == 1).all()
     assert len(np.unique(exchanged, axis=0)) > 10
@@ -109,7 +109,7 @@ def test_matched_test_sees_no_effect_that_strata_explain(rng: np.random.Generato
         permutations=199,
         rng=rng,
         pools=np.full((20, 1), 1 / 20, dtype=np.float32),
-        looked_at=everywhere,
+        inside=everywhere,
     )
     assert matched.p_value > 0.01
     assert matched.maximum < plain.maximum / 2
