@@ -1,4 +1,4 @@
-from . import architecture, augment, export, head, quantise, sampler, search, strategies, style, train
+from . import architecture, augment, export, head, quantise, recipe, sampler, search, strategies, style, train
 from .ablation import Variant, ablate, variants
 from .architecture import Architecture
 from .augment import Augmentation
@@ -19,6 +19,7 @@ __all__ = [
     "known_people",
     "load_split",
     "quantise",
+    "recipe",
     "sampler",
     "search",
     "source_names",
