@@ -84,7 +84,7 @@ def promise_reading(metrics: MetricsRecord, split: str = "test") -> str:
         if decided.accuracy is None:
             continue
         if decided.accuracy < wanted:
-            broken.append(f"{name} ({percent(decided.accuracy)})")
+            broken.append(f"{name} ({percent(decided.accuracy, 2)})")  # 98.96 % is not 99.0 %
         elif decided.accuracy_low is None or decided.accuracy_low < wanted:
             likely.append(f"{name} ({percent(decided.accuracy)})")
         else:
