@@ -1,7 +1,4 @@
-"""Entry point: one ``meanface`` command, composed of the commands of ``analysis``, ``model`` and ``dashboard``.
-
-Knows nothing of what the commands do. Start with ``meanface --help``.
-"""
+"""Entry point: the ``meanface`` command, composed of the commands of ``analysis``, ``model`` and ``dashboard``."""
 
 import codecs
 import sys
@@ -60,14 +57,14 @@ def main() -> None:
     except UserError as error:
         _fail(str(error))
     except OSError as error:
-        said = storage.told(error)
-        if said is None:
+        remedy = storage.remedy(error)
+        if remedy is None:
             raise
-        _fail(said)
+        _fail(remedy)
 
 
-def _fail(said: str) -> None:
-    sys.stderr.write(f"meanface: {printable(said)}\n")
+def _fail(message: str) -> None:
+    sys.stderr.write(f"meanface: {printable(message)}\n")
     sys.exit(2)
 
 

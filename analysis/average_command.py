@@ -1,7 +1,4 @@
-"""What ``meanface average`` does: averages of the subsets that a user names, as lines of text and as a file.
-
-Knows filters, engines and files; knows nothing of the command line.
-"""
+"""The work of ``meanface average``: averages of subsets, as lines of text and as a file."""
 
 from pathlib import Path
 from typing import Literal
@@ -24,12 +21,12 @@ EngineName = Literal["auto", "exact", "compressed"]
 
 
 def choose_engine(dataset: Dataset, engine: EngineName = "auto") -> Engine:
-    """Open the engine that is asked for; "auto" takes the quick one where `meanface study` has made it.
+    """Open an engine; "auto" opens the quick one if `meanface study` has made it.
 
     Raises
     ------
     UserError
-        If the data set is not ingested, or the compressed engine is asked for and is not there.
+        If the data set is not ingested, or the compressed engine is requested but does not exist.
     """
     if engine == "exact" or (engine == "auto" and not (average_folder(dataset) / "engine.json").exists()):
         return ExactEngine(dataset.faces)
@@ -54,7 +51,7 @@ def average_subsets(
     first, second
         Filters; see `analysis.averages.filters`.
     predictions
-        A run's scores of the faces, which filters may then use.
+        Scores of a run, for filters that use them.
     engine
         See `choose_engine`.
     output
@@ -63,7 +60,7 @@ def average_subsets(
     Returns
     -------
     list of str
-        Count and spread of each subset, the difference, and the file that was written.
+        Count and standard deviation of each subset, the difference, and the file that was written.
 
     Raises
     ------
@@ -87,8 +84,8 @@ def average_subsets(
         averages = [difference.first, difference.second]
     lines = []
     for name, inside, average in zip(names, rows, averages, strict=True):
-        persons = count_people(table, inside)
-        of_people = "" if persons is None else f" of {persons:,} people"
+        people = count_people(table, inside)
+        of_people = "" if people is None else f" of {people:,} people"
         lines.append(
             f"{name}: {average.count:,} faces{of_people}; standard deviation {255 * average.spread.mean():.1f}, "
             f"standard error {255 * average.sem.mean():.2f} of 255 steps on average"

@@ -1,6 +1,6 @@
 """Options and arguments that several ``meanface`` commands share, each declared once with its help text.
 
-Used by the ``commands`` modules of all rooms, and by nothing else.
+Only the ``commands`` modules of the three packages use them.
 """
 
 from pathlib import Path

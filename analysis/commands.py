@@ -1,6 +1,6 @@
-"""The ``meanface`` commands of this room: fetch, ingest, study, compose, publish, report.
+"""The ``meanface`` commands of this package: fetch, ingest, study, average, compose, publish, report.
 
-Knows the command line; the work is done by the modules that each command imports when it runs.
+Each command imports the modules that do its work when it runs, so that the help is quick.
 """
 
 from enum import StrEnum

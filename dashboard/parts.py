@@ -244,7 +244,7 @@ class View:
     about
         Text under the heading.
     numbers
-        Of a table: whether its columns are numbers.
+        Whether the columns of a table are numbers.
     """
 
     title: str

@@ -1,7 +1,7 @@
-"""Scores files and folders, one row a face, on this machine or on a cluster; prediction is ``model.predict``'s.
+"""Scores the photos in files and folders, on this machine or on a cluster; the tables have one row per face.
 
-Photos are found one after the other, cut into parts and scored with a few parts on their way, so that memory does not
-grow with their number. Knows places of photos; knows nothing of what is in them. ::
+Photos are listed one after the other, cut into parts and scored with a few parts in progress, so that memory does not
+grow with their number. ::
 
     table = predict_paths(["portraits"], Predictor.load())
     predict_to("s3://bucket/scores.parquet", ["s3://bucket/photos"], Predictor.load())
@@ -52,11 +52,11 @@ class Photo:
     Attributes
     ----------
     place
-        Where it can be opened, by other processes, too: a path or a URL.
+        Path or URL, which other processes can open, too.
     name
-        What it is called in tables.
+        Name in tables.
     version
-        Changes when the file does.
+        Text that changes when the file does.
     """
 
     place: str
@@ -85,11 +85,11 @@ def find_photos(given: Iterable[str | Path], left_out: LeftOut | None = None) ->
         If a path does not exist or cannot be read.
     """
     walk = Walk() if left_out is None else Walk(left_out)
-    for each in given:
-        place = place_of(each)
+    for path in given:
+        place = place_of(path)
         with storage.access(place):
             if not place.exists():
-                raise UserError(f"{printable(str(each))} does not exist: give photos or folders of photos")
+                raise UserError(f"{printable(str(path))} does not exist: give photos or folders of photos")
             if not place.is_dir():
                 yield _photo(place, str(place))
             elif isinstance(place, Path):
@@ -258,7 +258,7 @@ def predict_paths(
     Returns
     -------
     pandas.DataFrame
-        One row a face, in the order of the photos: ``file, face, x, y, width, height`` (pixels), ``label``,
+        One row per face, in the order of the photos: ``file, face, x, y, width, height`` (pixels), ``label``,
         ``p_male`` in [0, 1], ``turned`` (see `FacePrediction`) and ``error``; a file that cannot be scored has one row
         with its error alone.
 

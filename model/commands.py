@@ -1,4 +1,4 @@
-"""The ``meanface`` commands of this room: train, evaluate, predict. Knows the command line, not the work."""
+"""The ``meanface`` commands of this package: train, search, ablate, evaluate and predict."""
 
 import contextlib
 from collections.abc import Iterator

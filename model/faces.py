@@ -1,7 +1,7 @@
-"""The one way in: bytes of a photo -> every face in it, upright and aligned.
+"""Finds every face in a photo and aligns it: the input of every prediction.
 
-Knows photos and the frame; knows nothing of networks. Training images go through the same two functions of
-``analysis.data.alignment`` when a data set is ingested, so that train and serve cannot differ.
+Training images go through the same functions of `analysis.data.alignment` when a data set is ingested, so that training
+and serving cannot differ.
 """
 
 from dataclasses import dataclass

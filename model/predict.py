@@ -1,7 +1,7 @@
 """Predictor: the one class that the API, the explorer, the command line and batch scoring call.
 
-Knows the serving file and its card; never imports TensorFlow. The label it predicts is perceived gender as CelebA's
-annotators judged it; "uncertain" is an answer, and no answer overrides what people say of themselves.
+It does not import TensorFlow. The label it predicts is perceived gender as CelebA's annotators judged it; "uncertain"
+is an answer, and no answer overrides what people say of themselves.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def window_corner(frame_height: int, frame_width: int, height: int, width: int) 
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """What is said of one face.
+    """The prediction for one face.
 
     Attributes
     ----------

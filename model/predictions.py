@@ -1,7 +1,4 @@
-"""Predictions as tables and as files, and a report that is written part by part and survives a kill.
-
-Knows rows and places; knows nothing of photos or networks.
-"""
+"""Predictions as tables and as files, and a report that is written part by part and survives a kill."""
 
 import contextlib
 import importlib.metadata
@@ -255,9 +252,9 @@ def _counts_of(path: Location) -> Counts | None:
 def _empty(folder: Location) -> None:
     """Remove what is in a folder, but not its lock."""
     if folder.exists():
-        for each in folder.iterdir():
-            if each.name != _LOCK:
-                each.unlink() if each.is_file() else storage.remove(each)
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink() if path.is_file() else storage.remove(path)
 
 
 _LOCK = ".lock"

@@ -1,6 +1,6 @@
-"""What every wing of the analysis needs: places, storage, errors, names of columns, people and words.
+"""What every wing of the analysis needs: paths, storage, errors, names of columns, people and number formats.
 
-Knows nothing of faces and imports no other wing. Start with `paths` and `UserError`.
+Start with `paths` and `UserError`.
 """
 
 import lazy_loader

@@ -1,11 +1,9 @@
-"""Where work is done: on this machine's threads, or on the workers of a Dask cluster.
-
-Knows schedulers and progress bars; knows nothing of the work. ::
+"""Runs work on this machine's threads, or on the workers of a Dask cluster. ::
 
     with connected("tcp://10.0.0.5:8786"):      # None: this machine
         ingest("celeba")
 
-The workers need meanface installed, and data where they can reach it: a shared folder or a bucket.
+Meanface must be installed on the workers, and they must have access to the data: in a shared folder or a bucket.
 """
 
 import contextlib
@@ -32,12 +30,12 @@ _PATIENCE = 5  # seconds until a scheduler has answered, and until a worker has 
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Do all of Dask's work inside the block on a cluster.
+    """Run all Dask computations inside the block on a cluster.
 
     Parameters
     ----------
     address
-        Of the scheduler, such as ``tcp://10.0.0.5:8786``; None for this machine's threads.
+        Address of the scheduler, such as ``tcp://10.0.0.5:8786``; None for this machine's threads.
 
     Raises
     ------
@@ -100,7 +98,7 @@ def run(
     items
         What it is called with.
     description, unit
-        Of the progress bar.
+        Name and unit of the progress bar.
     progress
         Whether to show one on stderr.
     """

@@ -1,4 +1,4 @@
-"""Where things lie, on disk or in a bucket. Knows names of folders, nothing of what is in them.
+"""Paths of data, runs, results and the site, on disk or in a bucket.
 
 What is shipped (pages, the published run, ``_quarto.yml``) is read from `PROJECT`: the root of a checkout or, once
 installed from a wheel, the package data beside the code. What is produced (``data/``, ``runs/``, ``results/``,

@@ -1,7 +1,4 @@
-"""Who is on each image, how old, and the bootstrap over people: how often each image counts when people are drawn anew.
-
-Knows identities, ages and chance; knows nothing of what is measured on a resample.
-"""
+"""Identities and ages of the people on images, and the bootstrap over people."""
 
 from collections.abc import Iterator
 
@@ -14,14 +11,14 @@ _BATCH = 50
 
 
 def _persons(identity: pd.Series, alone: pd.Series | None = None) -> pd.Series:
-    """Identities as text; an image without one is a person of its own, by the name in ``alone`` or by its place."""
+    """Identities as text; an image without one gets the name in ``alone``, or one from its position."""
     if alone is None:
         alone = pd.Series([f"image {i}" for i in range(len(identity))], index=identity.index)
     return identity.astype("string").fillna(alone)
 
 
 def person_names(manifest: pd.DataFrame) -> pd.Series:
-    """Who is on each photo, as text; a photo without an identity counts as a person of its own."""
+    """Name of the person on each photo, as text; a photo without an identity counts as a person of its own."""
     identity = manifest["identity"] if "identity" in manifest else pd.Series(pd.NA, manifest.index, dtype="Int64")
     return _persons(identity.astype("Int64"), "image " + manifest["image_id"].astype("string"))
 
@@ -48,7 +45,7 @@ def person_numbers(scored: pd.DataFrame) -> np.ndarray:
 
 
 def age_band(age: pd.Series) -> pd.Series:
-    """Band of `AGE_BANDS` that each age in years lies in, categorical; missing where the age is."""
+    """Band of `AGE_BANDS` of each age in years, categorical; missing where the age is missing."""
     edges = [low for low, _ in AGE_BANDS.values()] + [np.inf]
     return pd.cut(age.astype("Float64").astype(float), edges, right=False, labels=list(AGE_BANDS))
 
@@ -56,16 +53,16 @@ def age_band(age: pd.Series) -> pd.Series:
 def resamples(person: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Draw people with replacement, as many as there are.
 
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8: what is drawn is the independent unit.
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8: independent units are resampled.
 
     Parameters
     ----------
     person
         int (n,), as from `person_numbers`.
     count
-        How many resamples.
+        Number of resamples.
     rng
-        Draws them.
+        Random generator of the resamples.
 
     Yields
     ------
@@ -83,25 +80,21 @@ def resamples(person: np.ndarray, count: int, rng: np.random.Generator) -> Itera
 def resampled_means(
     values: np.ndarray, inside: np.ndarray, person: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Mean of each group when people are drawn anew.
+    """Mean of each group in bootstrap resamples of people.
 
     Parameters
     ----------
     values
-        float or bool (n,): what is averaged, a value an image.
+        float or bool (n,): value of each image.
     inside
-        bool (n, group): which images each group holds.
-    person
-        int (n,), as from `person_numbers`.
-    count
-        How many resamples.
-    rng
-        Draws them; one resample serves all groups.
+        bool (n, group): whether each image is in each group.
+    person, count, rng
+        As in `resamples`; all groups share the resamples.
 
     Returns
     -------
     numpy.ndarray
-        float32 (count, group); NaN where a resample holds no image of a group.
+        float32 (count, group); NaN where a resample has no image of a group.
     """
     members = inside.astype(np.float32)
     totals = members * values.astype(np.float32)[:, None]
@@ -116,12 +109,12 @@ def interval(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values
-        float (resample, ...); NaN where a resample says nothing.
+        float (resample, ...); NaN is ignored.
 
     Returns
     -------
     numpy.ndarray
-        float (2, ...): low and high end.
+        float (2, ...): lower and upper end.
     """
     return np.nanquantile(values, [0.025, 0.975], axis=0)
 
@@ -129,29 +122,29 @@ def interval(values: np.ndarray) -> np.ndarray:
 def accuracy_interval(
     right: pd.Series, identity: pd.Series | None, *, rng: np.random.Generator, count: int = 2000
 ) -> tuple[float, float]:
-    """95 % percentile-bootstrap interval of an accuracy, people resampled and not their photos.
+    """95 % percentile-bootstrap interval of an accuracy, over people and not photos.
 
     Parameters
     ----------
     right
         Bool, one value per image.
     identity
-        Of each image; an image without one counts as a person of its own. None if none is known.
+        Identity of each image; an image without one counts as a person of its own. None if no identity is known.
     rng
-        Draws the resamples.
+        Random generator of the resamples.
     count
-        How many resamples.
+        Number of resamples.
 
     Returns
     -------
     tuple of float
-        Low and high end, in [0, 1].
+        Lower and upper end, in [0, 1].
     """
     if identity is None:
         identity = pd.Series(pd.NA, index=right.index, dtype="Int64")
     table = right.astype(float).groupby(_persons(identity)).agg(["sum", "count"]).to_numpy(np.float64)
     if len(table) < 2 or right.nunique() < 2:
-        return float(right.mean()), float(right.mean())  # nothing varies: the bootstrap has nothing to draw
+        return float(right.mean()), float(right.mean())  # nothing varies between resamples
     drawn = np.concatenate([times @ table for times in resamples(np.arange(len(table)), count, rng)])
     low, high = interval(drawn[:, 0] / drawn[:, 1])
     return float(low), float(high)

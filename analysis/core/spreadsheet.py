@@ -1,4 +1,4 @@
-"""CSV that people open in a spreadsheet: no cell of it is run there. Knows text and numbers, not what they mean."""
+"""CSV that is safe to open in a spreadsheet: no cell is executed as a formula."""
 
 import pandas as pd
 from pandas.api import types as dtypes

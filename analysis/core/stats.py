@@ -1,4 +1,4 @@
-"""Intervals of shares that are counted. Knows counts; the bootstrap over people is in `analysis.core.people`."""
+"""Intervals and tests of counts; the bootstrap over people is in `analysis.core.people`."""
 
 from scipy.stats import binomtest
 
@@ -16,14 +16,14 @@ def wilson(positives: int, images: int) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Low and high end, in [0, 1].
+        Lower and upper end, in [0, 1].
     """
     interval = binomtest(positives, images).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def clopper_pearson(positives: int, images: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share, which holds it at least as often as it says, however few the images.
+    """Exact interval of a share, whose coverage is at least its level however few the images.
 
     Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     Biometrika 26(4), 1934.
@@ -33,28 +33,28 @@ def clopper_pearson(positives: int, images: int, level: float = 0.95) -> tuple[f
     positives, images
         Counts; ``images`` above 0.
     level
-        How often it holds the share, in (0, 1).
+        Confidence level, in (0, 1).
 
     Returns
     -------
     tuple of float
-        Low and high end, in [0, 1].
+        Lower and upper end, in [0, 1].
     """
     interval = binomtest(positives, images).proportion_ci(level, method="exact")
     return float(interval.low), float(interval.high)
 
 
 def sidak(level: float, intervals: int) -> float:
-    """Level of each of several independent intervals that all hold at once with probability ``level``.
+    """Level of each of several independent intervals that have a simultaneous coverage of ``level``.
 
     Šidák, "Rectangular confidence regions for the means of multivariate normal distributions", JASA 62(318), 1967.
 
     Parameters
     ----------
     level
-        Wanted of all together, in (0, 1).
+        Simultaneous coverage, in (0, 1).
     intervals
-        How many; at least 1.
+        Number of intervals; at least 1.
 
     Returns
     -------
@@ -65,19 +65,19 @@ def sidak(level: float, intervals: int) -> float:
 
 
 def sign_test(gained: int, lost: int) -> float:
-    """Two-sided p value of as uneven a split as this, were gain and loss equally likely.
+    """Two-sided p value of the sign test: gain and loss are equally likely under the null hypothesis.
 
-    Of pairs of right and wrong answers it is the exact test of McNemar, "Note on the sampling error of the difference
+    For pairs of right and wrong answers it is the exact test of McNemar, "Note on the sampling error of the difference
     between correlated proportions or percentages", Psychometrika 12(2), 1947.
 
     Parameters
     ----------
     gained, lost
-        Counts; ties count nowhere.
+        Counts, without ties.
 
     Returns
     -------
     float
-        In (0, 1]; 1 where there is neither.
+        P value, in (0, 1]; 1 if both counts are 0.
     """
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -1,7 +1,4 @@
-"""How files and folders are written and removed, on disk or in a bucket: whole or not at all.
-
-Knows locations; knows nothing of what is in the files.
-"""
+"""Writes and removes files and folders, on disk or in a bucket, whole or not at all."""
 
 import contextlib
 import errno
@@ -121,7 +118,7 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
             trial.write_bytes(b"")
             trial.unlink()
         return
-    folder = next(each for each in target.absolute().parents if each.exists())
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
     with writing(target):
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
@@ -149,8 +146,8 @@ def _reserve(file: int, folder: Path, size: int) -> None:
                 raise
 
 
-def told(error: OSError) -> str | None:
-    """Say in one line what a user can do about an error of the system; None if it is not of a known kind."""
+def remedy(error: OSError) -> str | None:
+    """What a user can do about an error of the system, in one line; None if it is not of a known kind."""
     if error.errno not in _REMEDIES:
         return None
     where = error.filename2 or error.filename
@@ -232,7 +229,7 @@ def make_parent(target: UPath) -> None:
 
 
 def remove(folder: Location) -> None:
-    """Remove a folder and all below it, where there is one."""
+    """Remove a folder and everything below it, if it exists."""
     if isinstance(folder, Path):
         shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
@@ -240,10 +237,9 @@ def remove(folder: Location) -> None:
 
 
 def put_folder(source: Location, target: Location) -> None:
-    """Put a whole folder in the place of another one; both lie on disk, or both at one service.
+    """Replace a folder by another one; both are on disk, or both in the same bucket.
 
-    On disk it is renamed. A service knows no renaming: there it is copied, so that whoever is killed half-way still has
-    the source to begin again from.
+    On disk the new one is renamed. In a bucket it is copied, so that after a kill the source is still complete.
     """
     if isinstance(source, Path) and isinstance(target, Path):
         with replacing(target) as new:
@@ -256,9 +252,9 @@ def put_folder(source: Location, target: Location) -> None:
 
 
 def zarr_store(folder: Location) -> Any:
-    """What Zarr and xarray open a store at ``folder`` by."""
+    """The store at ``folder``, for Zarr and xarray."""
     if isinstance(folder, Path):
         return folder
-    from zarr.storage import FsspecStore  # noqa: PLC0415 - who reads other results does without Zarr
+    from zarr.storage import FsspecStore  # noqa: PLC0415 - Zarr is slow to import and not always needed
 
     return FsspecStore.from_url(str(folder), storage_options=dict(folder.storage_options))

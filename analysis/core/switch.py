@@ -1,7 +1,7 @@
 """Puts a new file or folder in the place of an old one in one step, and finds what killed processes left of that.
 
-Knows names beside a path; knows nothing of what is in them. A new file or folder is made in a *scratch* folder beside
-its place, ``.NAME-XXXXXXXX``, which holds a lock for as long as its process lives. Then both change places:
+A new file or folder is made in a *scratch* folder beside its place, ``.NAME-XXXXXXXX``, which holds a lock for as long
+as its process lives. Then both change places:
 
 - by one call of the system that exchanges two names, on Linux (``renameat2``) and macOS (``renamex_np``);
 - where a file system has no such call, by two renames. A note in the scratch folder, written before, says that they
@@ -94,8 +94,8 @@ def settled(target: Path) -> Path:
     """
     began = time.monotonic()
     while not os.path.lexists(target):
-        waiting = [each / target.name for each in _scratch_folders(target.parent) if (each / _NOTE).exists()]
-        waiting = [each for each in waiting if _original(each.parent) == target.name and each.exists()]
+        waiting = [folder / target.name for folder in _scratch_folders(target.parent) if (folder / _NOTE).exists()]
+        waiting = [path for path in waiting if _original(path.parent) == target.name and path.exists()]
         if not waiting:
             # None is there, or the second rename came between two looks.
             return target
@@ -141,10 +141,10 @@ def _scratch_folders(parent: Path) -> Iterator[Path]:
 
 def _original(folder: Path) -> str:
     """Name of what is made in a scratch folder; only the first `_LONGEST` bytes of it are in the folder's own."""
-    found = _SCRATCH.fullmatch(folder.name)
-    assert found
-    start = found["name"]
-    names = (each.name for each in folder.iterdir() if not each.name.startswith(".") or each.name == start)
+    match = _SCRATCH.fullmatch(folder.name)
+    assert match
+    start = match["name"]
+    names = (path.name for path in folder.iterdir() if not path.name.startswith(".") or path.name == start)
     return next((name for name in names if name.startswith(start)), start)
 
 

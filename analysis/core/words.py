@@ -19,12 +19,11 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def printable(text: str) -> str:
-    """Write a name of a file so that any terminal shows it, on one line.
+    """Write the name of a file so that it is readable on any terminal, on one line.
 
-    Bytes that are no UTF-8 become ``\\xe9``, line breaks and other control characters ``\\n`` or ``\\x1b``; what can be
-    read stays as it is.
+    Bytes that are not UTF-8 become ``\\xe9``, line breaks and other control characters ``\\n`` or ``\\x1b``.
     """
-    return "".join(each if each.isprintable() else _escape(each) for each in text)
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
 def quoted(text: str) -> str:
@@ -33,7 +32,7 @@ def quoted(text: str) -> str:
 
 
 def _escape(character: str) -> str:
-    byte = ord(character) - 0xDC00  # Python's stand-in for a byte of a file's name that is no UTF-8
+    byte = ord(character) - 0xDC00  # Python's placeholder for a byte of a file name that is not UTF-8
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(character)[1:-1]
 
 

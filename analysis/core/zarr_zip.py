@@ -1,4 +1,4 @@
-"""Labelled arrays as one file: a Zarr store in a zip, written with xarray. Knows nothing of what the arrays hold."""
+"""Labelled arrays as one file: a Zarr store in a zip, written with xarray."""
 
 import shutil
 import zipfile
@@ -21,7 +21,7 @@ def write_zarr_zip(dataset: xr.Dataset, path: Path) -> None:
 
 def read_zarr_zip(path: Path) -> xr.Dataset:
     """Read a data set into memory."""
-    from zarr.storage import ZipStore  # noqa: PLC0415 - who reads other results does without Zarr
+    from zarr.storage import ZipStore  # noqa: PLC0415 - Zarr is slow to import and not always needed
 
     with ZipStore(path, mode="r") as store:
         return xr.open_zarr(store, consolidated=False).load()

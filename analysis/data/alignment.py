@@ -1,8 +1,6 @@
-"""Brings a face into one frame: CelebA's aligned frame at half size.
+"""Aligns faces to CelebA's frame at half size, by landmarks from `analysis.data.detection`.
 
-Knows pixels, landmarks and the frame; knows nothing of labels, files or models. Ingest and the predictor both call
-it, so that a training image and an uploaded photo reach the network by the same code. What finds the landmarks is
-`analysis.data.detection`.
+Ingest and the predictor use the same functions, so that training images and uploaded photos are aligned alike.
 
 The frame is 109 x 89 pixels (CelebA's aligned images are 218 x 178), with the eyes at about (34.5, 55.9) and
 (54.3, 55.9): hair, ears, chin and a little background are inside.
@@ -21,7 +19,7 @@ FRAME_LANDMARKS = np.array(
 
 
 def similarity_transform(landmarks: np.ndarray, target: np.ndarray = FRAME_LANDMARKS) -> np.ndarray:
-    """Least-squares rotation, uniform scale and shift that brings landmarks to their place in the frame.
+    """Least-squares rotation, uniform scale and shift that moves landmarks to their positions in the frame.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI 13(4),
     1991, without reflection.

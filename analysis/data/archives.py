@@ -1,8 +1,8 @@
-"""Files below one location: a zip's, a tar archive's, a folder's, or a bucket's. Knows nothing of what they hold.
+"""Stores: the files in a zip or tar archive, in a folder, or in a bucket.
 
-A store may be sent to another process: only its location travels, and an archive's directory is read once per process.
-
-Names have slashes, whatever an archive was written with. Bytes of a name that are no UTF-8 are written as ``\\xe9``.
+A store can be sent to another process: only its location is sent, and the directory of an archive is read once per
+process. Names have slashes, whatever the archive was written with. Bytes of a name that are not UTF-8 are written as
+``\\xe9``.
 """
 
 import errno
@@ -437,7 +437,7 @@ def _entries(path: Location, files: Iterable[_Entry]) -> pa.Table:
     )
     if any("\\x" in name for name in names) and len(set(names)) < len(names):
         counts = pc.value_counts(table["source_path"])
-        twice = next(each["values"] for each in counts.to_pylist() if each["counts"] > 1)
+        twice = next(count["values"] for count in counts.to_pylist() if count["counts"] > 1)
         raise UserError(f"{path} holds two files that are written {twice!r}: rename one of them")
     return table
 

@@ -1,8 +1,7 @@
-"""CelebA's tables of attributes, people and splits: where they lie, what they say, and how images are given it.
+"""CelebA's tables of attributes, people and splits: where they are, what they contain, and how images are joined.
 
-Knows the tables' names, columns and codes, and how people's programs write them anew: with commas, semicolons, tabs or
-spaces, in UTF-8 or UTF-16, with or without the count line, a header, an index, leading zeros or ``.jpg``. Knows nothing
-of pixels or of the layouts that images lie in.
+They are also read as other programs write them: with commas, semicolons, tabs or spaces, in UTF-8 or UTF-16, with or
+without the count line, a header, an index, leading zeros or ``.jpg``.
 """
 
 import re
@@ -112,14 +111,14 @@ def tables_inside(store: Store, entries: pa.Table) -> list[Location]:
 def tables_beside(source: Location) -> list[Location]:
     """Files and zips of metadata in the folder that a source lies in."""
     around = source.parent
-    names = sorted((each.name for each in around.iterdir() if each.name != source.name), key=_strangeness)
+    names = sorted((path.name for path in around.iterdir() if path.name != source.name), key=_strangeness)
     by_table = {_table_of(name): around / name for name in reversed(names) if (around / name).is_file()}
     tables = [by_table[table] for table in _TABLES if table in by_table]
     return tables or _metadata_zips(around / name for name in names if re.search(METADATA_ZIP, name))
 
 
 def _metadata_zips(named: Iterable[Location]) -> list[Location]:
-    """Those zips, of some that are named as one, that hold tables of CelebA's."""
+    """Those of some files that are zips with tables of CelebA's in them."""
     return [path for path in named if _is_zip(path) and _tables_in(Zip(path).entries())]
 
 
@@ -157,7 +156,7 @@ class _Text:
     separator
         What separates columns.
     names
-        Of the columns, as many as a row has; None without a header.
+        Names of the columns, as many as a row has; None without a header.
     body
         The rows, UTF-8, without spaces around the separators.
     """
@@ -183,7 +182,7 @@ class _Text:
     def fields(self, line: str) -> list[str]:
         """Values of a line."""
         parts = line.split() if self.separator == " " else line.rstrip().split(self.separator)
-        return [each.strip().strip('"') for each in parts]
+        return [part.strip().strip('"') for part in parts]
 
     def _trimmed(self, body: bytes) -> bytes:
         if self.separator == " ":
@@ -204,7 +203,7 @@ def _cut_line(text: bytes) -> tuple[str, bytes]:
 
 def _is_row(fields: list[str]) -> bool:
     """Whether a line is no header: it begins with an image's number, or all that follows is numbers."""
-    numbers = [bool(re.fullmatch(r"[+-]?\d+(?:\.0*)?", each)) for each in fields]
+    numbers = [bool(re.fullmatch(r"[+-]?\d+(?:\.0*)?", field)) for field in fields]
     return len(fields) > 1 and (all(numbers[1:]) or numbers[0] or bool(re.fullmatch(r"\d+\.\w+", fields[0])))
 
 
@@ -309,16 +308,16 @@ def _codes(where: str, name: str, column: pa.ChunkedArray) -> np.ndarray[Any, np
 def join_tables(
     images: pd.DataFrame, kind: str, store: Store, contents: dict[str, tuple[str, bytes]]
 ) -> tuple[pd.DataFrame | None, pd.DataFrame, list[str]]:
-    """Give images, and CelebA's attribute table, what the metadata tables say."""
+    """Join the metadata tables to the images and to CelebA's attribute table."""
     notes: list[str] = []
     metadata = _attribute_table(*contents["attributes"]) if "attributes" in contents else None
     if metadata is None and kind == "celeba":
         raise UserError(f"{store.path} has no labels: put list_attr_celeba.csv beside it, or name it as metadata")
 
-    for each in [images] if metadata is None else [images, metadata]:
-        _add_identity(each, contents)
-        if each is metadata or (kind == "celeba" and images["split"].isna().all()):  # folders of splits win
-            _add_split(each, contents)
+    for table in [images] if metadata is None else [images, metadata]:
+        _add_identity(table, contents)
+        if table is metadata or (kind == "celeba" and images["split"].isna().all()):  # folders of splits win
+            _add_split(table, contents)
 
     if "identity" in contents:
         images.insert(images.columns.get_loc("source_path"), "celeba_identity", images["identity"])
@@ -342,16 +341,16 @@ def join_tables(
             notes.append(f"{against} images lie in a folder that contradicts the attribute file: the folder wins")
         if not known.all():
             notes.append(f"{int((~known).sum())} images have no row in the attribute file")
-    attributes = [each for each in CELEBA_ATTRIBUTES if each in metadata]
-    given = {each: pd.arrays.BooleanArray(_bools(metadata[each])[row], ~known) for each in attributes}
+    names = [name for name in CELEBA_ATTRIBUTES if name in metadata]
+    attributes = {name: pd.arrays.BooleanArray(_bools(metadata[name])[row], ~known) for name in names}
     place = images.columns.get_loc("source_path")
     front, back = images.iloc[:, :place], images.iloc[:, place:]
-    images = pd.concat([front, pd.DataFrame(given, index=images.index), back], axis=1)
+    images = pd.concat([front, pd.DataFrame(attributes, index=images.index), back], axis=1)
     return metadata, images[known].reset_index(drop=True) if kind == "celeba" else images, notes
 
 
 def celeba_columns(ids: pd.Series, contents: dict[str, tuple[str, bytes]]) -> pd.DataFrame:
-    """What the tables say of CelebA's images by name: attributes (nullable booleans) and ``celeba_identity`` (Int64).
+    """Columns of the tables for images that are named: attributes (nullable booleans) and ``celeba_identity`` (Int64).
 
     Parameters
     ----------
@@ -364,7 +363,7 @@ def celeba_columns(ids: pd.Series, contents: dict[str, tuple[str, bytes]]) -> pd
     if "attributes" in contents:
         metadata = _attribute_table(*contents["attributes"])
         row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), columns["image_id"])
-        for name in (each for each in CELEBA_ATTRIBUTES if each in metadata):
+        for name in (attribute for attribute in CELEBA_ATTRIBUTES if attribute in metadata):
             columns[name] = pd.arrays.BooleanArray(_bools(metadata[name])[row], row < 0)
     _add_identity(columns, contents)
     return columns.drop(columns="image_id").rename(columns={"identity": "celeba_identity"})
@@ -408,7 +407,7 @@ def _attribute_table(where: str, content: bytes) -> pd.DataFrame:
     if not len(table):
         raise UserError(f"the metadata in {where} has no rows: expected one for each image")
     values = {}
-    for column in ("Male", *(each for each in CELEBA_ATTRIBUTES if each in table.column_names)):
+    for column in ("Male", *(name for name in CELEBA_ATTRIBUTES if name in table.column_names)):
         codes = _codes(where, column, table[column])
         if not np.isin(codes, (-1, 0, 1)).all():
             raise UserError(f"the attribute file in {where} holds codes other than 1 and -1 under {column}")

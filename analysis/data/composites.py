@@ -1,7 +1,6 @@
-"""Composite faces: averages of a face and its nearest neighbours, which look like a portrait of nobody.
+"""Composite faces: averages of a face and its nearest neighbours, which look like portraits but show no real person.
 
-The repository ships them as its demo data set, since it holds no photo of a person. Knows a face cube and its
-manifest; knows nothing of tests or models.
+The repository ships them as its demo data set, since it contains no photo of a person.
 """
 
 import io
@@ -39,9 +38,9 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     dataset
-        With identities, labels and splits.
+        Data set with identities, labels and splits.
     target
-        The zip file.
+        Path of the zip file.
     seed
         Random seed.
 
@@ -57,7 +56,7 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
     """
     manifest = dataset.manifest
     if "identity" not in manifest or manifest["identity"].isna().all():
-        raise UserError(f"{dataset.name!r} knows no identities: composites need members who are different people")
+        raise UserError(f"{dataset.name!r} has no identities: composites need members who are different people")
     rows = np.flatnonzero(dataset.usable & manifest["identity"].notna().to_numpy())
     faces = dataset.faces
     rng = np.random.default_rng(seed)
@@ -85,7 +84,7 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
 
 
 def similarity_space(faces: xr.DataArray, rows: np.ndarray, seed: int) -> np.ndarray:
-    """Principal components of faces at half size, in which similar faces are near each other.
+    """Principal components of faces at half size, a space in which similar faces are close.
 
     Parameters
     ----------
@@ -117,11 +116,11 @@ def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.
     space
         float (face, component), from `similarity_space`.
     identity
-        Who is on each face.
+        Identity of each face.
     count
-        Composites.
+        Number of composites.
     rng
-        Chooses the seed faces.
+        Random generator of the seed faces.
 
     Returns
     -------
@@ -137,7 +136,7 @@ def nearest_members(space: np.ndarray, identity: pd.Series, count: int, rng: np.
         raise UserError(f"a composite needs {MEMBERS} people of one label and split: ingest more images")
     people = identity.to_numpy()
     neighbours = NearestNeighbors(n_neighbors=min(len(space), 4 * MEMBERS)).fit(space)
-    # Seeds in random order, a face that is a member already last: composites differ as much as the data allows.
+    # Seed faces in random order, those that are members already last: composites differ as much as the data allows.
     used = np.zeros(len(space), dtype=int)
     composites = []
     for _ in range(count):

@@ -1,7 +1,6 @@
-"""How the bytes of a photo are laid out: size, cost and orientation, read before anything is decoded.
+"""The structure of a photo's bytes: size, cost of decoding and orientation, read before anything is decoded.
 
-Knows the structure of JPEG, PNG and the other containers; decodes no pixel. Metadata is left behind here, so that no
-decoder stumbles over an odd tag, and what a file would cost is known before it is paid.
+Metadata is removed here, so that no decoder fails on an odd tag.
 """
 
 import re
@@ -106,7 +105,7 @@ def read_jpeg(data: bytes) -> Jpeg:
         raise ValueError("no picture")
     kept += [b"\xff", view[at:]]
     process, height, width, components = frame[0], *_shorts(frame[2:6]), frame[6]
-    sampling = [frame[8 + 3 * each] for each in range(components)]
+    sampling = [frame[8 + 3 * component] for component in range(components)]
     progressive = process in _JPEG_PROGRESSIVE
     first = data[at + 3]  # components of the first scan
     scans = _count_scans(data, at) if progressive or first < components else 1

@@ -1,6 +1,6 @@
 """What bytes are, whatever the name of their file says: archives, and what people save in place of one.
 
-Knows first bytes; opens nothing. Photos are `analysis.data.kinds`'s.
+Photos are `analysis.data.kinds`'s.
 """
 
 import html
@@ -65,19 +65,21 @@ def mistaken(start: bytes) -> str | None:
 
 
 def _mistaken_text(text: str) -> str | None:
-    said = None
+    mistake = None
     if text.startswith("version https://git-lfs.github.com/"):
-        said = "is a pointer of Git LFS and not the file itself: run `git lfs pull` where it came from"
+        mistake = "is a pointer of Git LFS and not the file itself: run `git lfs pull` where it came from"
     elif re.match(r"(?:\.\./)*\.?(?:git/annex|/annex)/objects/", text):
-        said = "is a pointer of git-annex and not the file itself: run `git annex get` where it came from"
+        mistake = "is a pointer of git-annex and not the file itself: run `git annex get` where it came from"
     elif re.match(r"(?i)<(?:!doctype\s+html|html|head|body)", text) or "<html" in text.lower():
-        said = f"is a web page{_title(text)} and not the file itself: sign in there if it asks, and download it again"
+        mistake = (
+            f"is a web page{_title(text)} and not the file itself: sign in there if it asks, and download it again"
+        )
     elif re.match(r"(?i)<(?:\?xml|[a-z]+[ >])", text):
         code = re.search(r"<(?:Code|Message)>([^<]+)<", text)
-        said = f"is an XML answer{_shown(code)} and not the file itself: download it again"
+        mistake = f"is an XML answer{_shown(code)} and not the file itself: download it again"
     elif re.match(r'[{\[]\s*["{\[\]}]', text):
-        said = f"is a JSON answer ({printable(text[:_TITLE].strip())}) and not the file itself: download it again"
-    return said
+        mistake = f"is a JSON answer ({printable(text[:_TITLE].strip())}) and not the file itself: download it again"
+    return mistake
 
 
 def _title(page: str) -> str:

@@ -1,4 +1,4 @@
-"""How a face cube is walked through without holding it in memory. Knows arrays; knows nothing of files."""
+"""Reads a face cube chunk by chunk."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 
 def blocks(faces: xr.DataArray, description: str | None = None) -> Iterator[tuple[int, np.ndarray]]:
-    """Walk a face cube chunk by chunk: first row of the chunk and its pixels, uint8 (image, y, x, channel).
+    """Yield the first row and the pixels, uint8 (image, y, x, channel), of each chunk of a face cube.
 
-    With a description a progress bar of that name is shown on stderr.
+    With a description, a progress bar of that name is shown on stderr.
     """
     chunk = faces.chunks[0][0] if faces.chunks else 256
     starts = range(0, faces.sizes["image"], chunk)

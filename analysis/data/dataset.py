@@ -1,11 +1,8 @@
-"""An ingested data set as one object, passed on to whatever needs its images or what is known of them. ::
+"""An ingested data set as one object: its manifest, its faces and its facts, each read once, on first access. ::
 
-    celeba = Dataset.open("celeba")
-    celeba.manifest      # one row per image
-    celeba.faces         # uint8 (image, y, x, channel), a lazy array whose rows follow the manifest
-
-Knows the files in ``data/NAME`` and reads each of them once, when it is first asked for; `analysis.data.ingest` writes
-them.
+celeba = Dataset.open("celeba")
+celeba.manifest      # one row per image
+celeba.faces         # uint8 (image, y, x, channel), a lazy array whose rows follow the manifest
 """
 
 import io

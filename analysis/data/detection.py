@@ -1,8 +1,8 @@
 """Finds every face in a photo, small ones and those that lie on their side included.
 
-Knows pixels and landmarks; knows nothing of files, labels or models. YuNet (Wu, Peng and Yu, "YuNet: A Tiny
-Millisecond-level Face Detector", Machine Intelligence Research 2023) does the finding, through OpenCV; here is decided
-at which sizes and in which directions it looks, and which of its answers are one face.
+Faces are detected by YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
+Research 2023) through OpenCV. This module decides at which sizes and in which directions YuNet searches, and which of
+its candidates are the same face.
 """
 
 import importlib.resources
@@ -172,7 +172,7 @@ def _find(photo: _Photo, way: int, border: float, *, small: bool = True) -> list
     finer = [_FINEST]
     while finer[-1] > _STEP * scale:
         finer.append(finer[-1] / _STEP)
-    return _together(faces + [face for each in finer for face in _search_tiles(photo, each, way)])
+    return _together(faces + [face for scale in finer for face in _search_tiles(photo, scale, way)])
 
 
 def _search(photo: _Photo, scale: float, way: int, border: float) -> list[Face]:
@@ -217,7 +217,7 @@ def _tiles(length: int) -> tuple[list[int], int]:
     """Where tiles begin along a side, and their length, all alike; neighbours share `_SHARED` pixels or a few more."""
     number = max(1, math.ceil((length - _SHARED) / (_TILE - _SHARED)))
     tile = math.ceil((length + (number - 1) * _SHARED) / number)
-    return [round(each * (length - tile) / max(number - 1, 1)) for each in range(number)], tile
+    return [round(place * (length - tile) / max(number - 1, 1)) for place in range(number)], tile
 
 
 def _rotated(image: np.ndarray, way: int) -> np.ndarray:

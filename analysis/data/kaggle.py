@@ -1,7 +1,7 @@
-"""Downloads files of a Kaggle data set, through Kaggle's own package.
+"""Downloads files of a Kaggle data set with Kaggle's own package.
 
-Knows the package's ways and its errors; knows nothing of what the files hold. The package resumes a download that was
-cut, within one call and in a later one; here its output is kept away, so that no credential reaches the screen.
+The package resumes an interrupted download, within one call and in a later one. Its output is suppressed, so that no
+credential reaches the screen.
 """
 
 import contextlib
@@ -88,8 +88,8 @@ def _part(target: Path) -> Iterator[Path]:
 
 
 def _finish(part: Path, target: Path) -> None:
-    """Move the one downloaded file to its place once it is seen to be whole."""
-    (downloaded,) = (each for each in part.iterdir() if each.is_file() and each.suffix != ".kaggle-partial")
+    """Move the downloaded file to its place after checking that it is complete."""
+    (downloaded,) = (file for file in part.iterdir() if file.is_file() and file.suffix != ".kaggle-partial")
     zipped = zipfile.is_zipfile(downloaded)
     if target.suffix == ".zip" and not zipped:
         shutil.rmtree(part)
@@ -111,7 +111,7 @@ def _authenticated() -> Any:
             raise UserError('downloading needs the kaggle package: pip install "meanface[train]"') from None
         api = KaggleApi()
         # With VERBOSE in the environment, the package prints every request with its credentials.
-        api.args = [each for each in api.args if each != "--verbose"]
+        api.args = [argument for argument in api.args if argument != "--verbose"]
         try:
             api.authenticate()
         except SystemExit:

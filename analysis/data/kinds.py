@@ -1,6 +1,6 @@
-"""The one list of kinds of photo, recognised by their first bytes: for folders, archives, the API and the explorer.
+"""The kinds of photo that are supported everywhere, recognised by their first bytes.
 
-Knows signatures and endings; decodes nothing. HEIC counts where the package ``pillow-heif`` is installed.
+HEIC is supported if the package ``pillow-heif`` is installed.
 """
 
 import importlib.util
@@ -27,11 +27,11 @@ class Kind:
     Attributes
     ----------
     name
-        As people know it.
+        Common name.
     format
         Pillow's name of the format.
     endings
-        Of file names, in lower case and without the dot; the first is the usual one.
+        Endings of file names, in lower case and without the dot; the first is the usual one.
     """
 
     name: str
@@ -90,7 +90,7 @@ def kind_of(start: bytes) -> Kind | None:
     Returns
     -------
     Kind or None
-        None if it is no photo of a kind that is known.
+        None if it is not a photo of a known kind.
     """
     found = _format(bytes(start[:START]))
     return next((kind for kind in _ALL if kind.format == found), None)

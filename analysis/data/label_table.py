@@ -2,8 +2,7 @@
 
 ``labels.csv`` or ``labels.parquet`` has one row per image: ``file`` (path relative to the table) and ``label``, and
 optionally ``split``, ``identity``, ``age`` and ``race``. Every further column is kept under its own name; of these
-``celeba_id`` names CelebA's image that a picture was cut from, and leads to that image's attributes. Knows nothing of
-zips or folders.
+``celeba_id`` names CelebA's image that a picture was cut from, and leads to that image's attributes.
 """
 
 import io

@@ -1,6 +1,6 @@
-"""What the paths of images say: layouts that are known by the names of folders and files, and near misses of these.
+"""Layouts of data sets that are recognised by the names of folders and files, and near misses of them.
 
-Knows paths; opens no file. The layouts, below any other folders:
+The layouts, below any other folders:
 
 - *folders*: ``male/`` and ``female/`` (or man/woman, men/women, m/f, in any case), on their own or with ``train/``,
   ``val/`` and ``test/`` (or training, valid, validation, dev, testing) above or within them;
@@ -8,8 +8,8 @@ Knows paths; opens no file. The layouts, below any other folders:
 - *celeba*: ``NNNNNN.jpg`` in one folder, or in one for each split, where CelebA's attribute file gives the label;
 - *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female.
 
-A layout is taken only where nothing speaks against it. A folder that is nearly right, such as ``femle`` beside
-``male``, is refused, with what was seen and what is expected.
+A source that nearly has a layout, such as a folder ``femle`` beside ``male``, is refused with a message that says what
+was found and what is expected.
 """
 
 from collections import Counter
@@ -59,11 +59,11 @@ def recognise(paths: pa.ChunkedArray, where: str, *, tables: bool = False) -> Ki
     Parameters
     ----------
     paths
-        Of all images, with slashes.
+        Paths of all images, with slashes.
     where
-        What to call the place in messages.
+        Name of the source in messages.
     tables
-        Whether the user names CelebA's tables for these images.
+        Whether the user gives CelebA's tables for these images.
 
     Raises
     ------
@@ -79,8 +79,9 @@ def recognise(paths: pa.ChunkedArray, where: str, *, tables: bool = False) -> Ki
     if len(labelled):
         numbered = _count(paths.filter(pc.is_in(_folders(paths), labelled)), _NUMBER)
         with_split = any(place.split for place in places.values())
-        celebas = 10 * numbered >= 9 * sum(folders[each] for each in labelled.to_pylist()) and (with_split or tables)
-        return "kaggle" if celebas else "folders"
+        images_labelled = sum(folders[folder] for folder in labelled.to_pylist())
+        is_celeba = 10 * numbered >= 9 * images_labelled and (with_split or tables)
+        return "kaggle" if is_celeba else "folders"
     if 2 * _count(paths, _NUMBER) > images:
         _check_celeba(folders, where)
         return "celeba"
@@ -185,9 +186,9 @@ def _children(folders: Counter[str]) -> dict[str, set[str]]:
     children: dict[str, set[str]] = {}
     for folder in folders:
         path = PurePosixPath(folder)
-        for each in (path, *path.parents):
-            if each.name:
-                children.setdefault(str(each.parent), set()).add(each.name)
+        for ancestor in (path, *path.parents):
+            if ancestor.name:
+                children.setdefault(str(ancestor.parent), set()).add(ancestor.name)
     return children
 
 
@@ -198,8 +199,8 @@ def _words(folder: str, children: dict[str, set[str]]) -> tuple[dict[int, str], 
     for depth, name in enumerate(path.parts):
         word = _word(name)
         parent = str(PurePosixPath(*path.parts[:depth]))
-        # One letter says little: folders a, b, c ... are no labels.
-        if word in LABELS and (len(word) > 1 or {_word(each) for each in children[parent]} <= {"m", "f"}):
+        # Single letters are labels only by themselves: folders a, b, c ... are not.
+        if word in LABELS and (len(word) > 1 or {_word(child) for child in children[parent]} <= {"m", "f"}):
             labels[depth] = LABELS[word]
         elif word in SPLITS:
             splits[depth] = SPLITS[word]
@@ -228,14 +229,14 @@ def _check_labels(labelled: set[str], children: dict[str, set[str]], folders: Co
 
 def _label_folder(folder: str) -> PurePosixPath:
     path = PurePosixPath(folder)
-    return next(each for each in (path, *path.parents) if _word(each.name) in LABELS)
+    return next(ancestor for ancestor in (path, *path.parents) if _word(ancestor.name) in LABELS)
 
 
 def _check_splits(places: dict[str, Place], folders: Counter[str], where: str) -> None:
     """Refuse a source of which only a part lies in splits."""
     without = [folder for folder, place in places.items() if place.split is None]
     if without and len(without) < len(places):
-        images = sum(folders[each] for each in without)
+        images = sum(folders[folder] for folder in without)
         splits = ", ".join(sorted({place.split for place in places.values() if place.split}))
         raise UserError(
             f"{where} has images in splits ({splits}), but {images:,} in none ({quoted(without[0] or '.')}): "

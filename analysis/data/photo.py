@@ -1,9 +1,9 @@
-"""Bytes of a photo -> checked, upright RGB pixels, or one clear line about what is wrong with them.
+"""Decodes photos: bytes to checked, upright RGB pixels, or a one-line error.
 
-Knows image formats; knows nothing of faces. Ingest and the predictor both decode by it. Outside of it there is only
-`PhotoError`, and no photo takes more than some 200 MB: what a file would cost is read from its header, large photos are
-decoded at half their size, and all are converted strip by strip. Pillow decodes; libvips, which streams, decodes large
-PNGs and the formats that Pillow holds several times over.
+Ingest and the predictor both use it. It raises only `PhotoError`, and no photo takes more than some 200 MB of memory:
+the cost of a file is read from its header, large photos are decoded at half their size, and all are converted strip by
+strip. Pillow decodes most photos; libvips, which streams, decodes large PNGs and the formats of which Pillow needs
+several copies.
 """
 
 import contextlib

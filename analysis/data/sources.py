@@ -1,7 +1,4 @@
-"""Where images come from: an archive or a folder, on disk or in a bucket, and the metadata files that belong to it.
-
-Knows what belongs to a data set and where it lies; knows nothing of pixels, and copies nothing that can be read
-where it is. ::
+"""Sources of images: an archive or a folder, on disk or in a bucket, with its metadata files; read in place. ::
 
     register("~/faces/gender.zip", "celeba")         # writes data/celeba/source.json
     register("s3://bucket/faces.zip", "far")         # any URL of fsspec's; read in ranges, not downloaded
@@ -9,13 +6,14 @@ where it is. ::
     source.images                                    # a table, one row per image
     source.read("Dataset/Train/Female/000001.jpg")   # the file's bytes
 
-Images lie in a layout that `analysis.data.layouts` knows by the names of folders and files, or have a table of labels
-beside them, see `analysis.data.label_table`; in a zip or tar archive, also one within another, or in a folder.
+Images are in a folder or in a zip or tar archive, which may be in another archive. They have a layout that
+`analysis.data.layouts` recognises by the names of folders and files, or a table of labels beside them; see
+`analysis.data.label_table`.
 
 CelebA's tables (``list_attr_celeba``, ``list_eval_partition``, ``identity_CelebA``; .csv or .txt) are found inside the
-source, beside it (as files, or in a zip whose name contains "metadata"), or where ``register`` is given them.
+source, beside it (as files, or in a zip whose name contains "metadata"), or at the paths that ``register`` is given.
 
-A compressed tar archive, and an archive within another one, are unpacked once, to ``data/NAME/unpacked``.
+Compressed tar archives, and archives in archives, are unpacked once, to ``data/NAME/unpacked``.
 """
 
 import hashlib
@@ -121,12 +119,12 @@ class Source:
 
 
 def without_tables(source: Source) -> Source:
-    """Return what another process needs to read images: a source with neither its tables nor its notes."""
+    """Return a source without tables and notes, which is all that another process needs to read images."""
     return replace(source, images=source.images.iloc[:0], metadata=None, notes=())
 
 
 def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -> Location:
-    """Write down where the images of a data set are, after checking that they can be read; nothing is copied.
+    """Record where the images of a data set are, after checking that they can be read; nothing is copied.
 
     Parameters
     ----------
@@ -164,7 +162,7 @@ def register(path: str | Path, name: str, metadata: Sequence[str | Path] = ()) -
 
 
 def _facts(name: str, note: Location, given: Location, metadata: Sequence[str | Path]) -> dict[str, Any]:
-    """What the note says of a data set, after all that there is to say against it."""
+    """Content of the note on a data set; raises if anything is wrong with the data set."""
     *outer, (store, entries) = open_images(given, note.parent)
     kind = _kind_of(store, entries, tables=bool(metadata))
     if kind == "utkface" and metadata:
@@ -176,14 +174,14 @@ def _facts(name: str, note: Location, given: Location, metadata: Sequence[str | 
         raise UserError("CelebA's tables belong to CelebA's images: omit --metadata, or add a column celeba_id")
     if kind not in ("utkface", "folders"):
         with storage.access(store.path):
-            tables = containers([paths.parse_location(each) for each in metadata]) or tables_inside(store, entries)
+            tables = containers([paths.parse_location(path) for path in metadata]) or tables_inside(store, entries)
             for holder, held in reversed(outer):
                 tables = tables or tables_inside(holder, held)
             tables = tables or tables_beside(given)
     if kind == "celeba" and not tables and _label_tables(entries):
-        _label_table(store, entries)  # numbers for names, and a table that is not CelebA's: it says what it lacks
+        _label_table(store, entries)  # names are numbers, but the table is not CelebA's: raises what it lacks
     source = _build(name, kind, store, entries, tables)
-    facts = {"images": str(store.path), "metadata": [str(each) for each in tables], "kind": kind}
+    facts = {"images": str(store.path), "metadata": [str(path) for path in tables], "kind": kind}
     facts["fingerprint"] = source.fingerprint
     return facts if store.path == given else facts | {"unpacked_from": str(given)}
 
@@ -226,20 +224,20 @@ def open_source(name: str) -> Source:
 def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Location:
     """Download a data set from Kaggle into ``data/NAME/raw`` and register it; an interrupted download is resumed.
 
-    With the standard data set come CelebA's attribute and partition files, from another data set; without them a
-    warning is logged and the study does without attributes.
+    For the standard data set, CelebA's attribute and partition files are downloaded from another one; if that fails, a
+    warning is logged and the study has no attributes.
 
     Parameters
     ----------
     name
-        What to call the data set.
+        As in `register`.
     dataset
-        Kaggle's name for it, ``owner/data-set``.
+        Kaggle's name of the data set, ``owner/data-set``.
 
     Returns
     -------
     pathlib.Path or upath.UPath
-        The note, ``data/NAME/source.json``.
+        As from `register`.
 
     Raises
     ------
@@ -275,7 +273,7 @@ def demo_source() -> Path:
 
 
 def default_name(source: str) -> str:
-    """Name of a data set that was given none: of its file or folder, without the endings of archives."""
+    """Default name of a data set: the name of its file or folder, without the endings of archives."""
     last = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
     last = re.sub(r"(?i)(?:\.(?:zip|tar|gz|bz2|xz|zst|lz4|tgz|tbz2?|txz|tzst))+$", "", last)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")

@@ -1,7 +1,4 @@
-"""Tables that people's programs wrote as text: their encoding, their separator and their first lines.
-
-Knows text; knows nothing of what the columns mean.
-"""
+"""Tables as text: their encoding and their separator."""
 
 import codecs
 import re
@@ -38,8 +35,8 @@ def as_utf8(where: str, content: bytes) -> bytes:
     UserError
         If it is something else saved as a table, such as a web page, or broken off within a character.
     """
-    if said := contents.mistaken(content[: contents.START]):
-        raise UserError(f"{printable(where)} {said}")
+    if mistake := contents.mistaken(content[: contents.START]):
+        raise UserError(f"{printable(where)} {mistake}")
     mark, encoding = next(
         ((mark, name) for mark, name in _MARKS.items() if content.startswith(mark)), (b"", _guessed(content))
     )

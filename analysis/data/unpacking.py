@@ -1,8 +1,6 @@
-"""Finds the archive that holds images, and unpacks what cannot be read in place: compressed tar archives, and archives
-within archives.
+"""Finds the archive with the images, and unpacks archives that cannot be read in place: compressed or nested ones.
 
-Knows archives; knows nothing of the layouts of what they hold. What is unpacked lies in ``data/NAME/unpacked`` for as
-long as the data set's note names it.
+Unpacked archives stay in ``data/NAME/unpacked`` as long as the note on the data set names them.
 """
 
 import hashlib
@@ -73,7 +71,7 @@ def open_images(path: Location, folder: Location) -> list[tuple[Store, pa.Table]
 def _open_inner(store: Store, names: list[str], folder: Location) -> tuple[Store, pa.Table]:
     """Open the one archive, of those in a store without photos, that has photos or archives in it."""
     found, packed = [], []
-    for name in (each for each in names if not re.search(METADATA_ZIP, each)):
+    for name in (name for name in names if not re.search(METADATA_ZIP, name)):
         if isinstance(store, Folder | RemoteFolder) and not contents.compression(first_bytes(store.path / name)):
             inner = open_store(store.path / name)
             entries = inner.entries()
@@ -118,7 +116,7 @@ def clear_unpacked(note: Location) -> None:
         if not folder.exists():
             return
         facts = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {"images": "", "metadata": []}
-        for stale in [each for each in folder.iterdir() if str(each) not in (facts["images"], *facts["metadata"])]:
+        for stale in [path for path in folder.iterdir() if str(path) not in (facts["images"], *facts["metadata"])]:
             stale.unlink() if stale.is_file() else storage.remove(stale)
         for empty in (folder, folder.parent):
             if isinstance(empty, Path) and not any(empty.iterdir()):

@@ -1,11 +1,9 @@
-"""Files below folders, each once: hidden ones are left out, links followed once, and what is left out is counted.
+"""Lists the files below folders, each once, follows links once, and counts what is left out, such as hidden files. ::
 
-Knows folders and names; knows nothing of what is in a file but its kind. ::
-
-    walk = Walk()
-    for file in walk.photos(Path("portraits")):
-        ...
-    walk.left_out.lines()    # ["2 hidden folders (such as .thumbnails)", "1 file that is no photo (such as notes.txt)"]
+walk = Walk()
+for file in walk.photos(Path("portraits")):
+    ...
+walk.left_out.lines()    # ["2 hidden folders (such as .thumbnails)", "1 file that is no photo (such as notes.txt)"]
 """
 
 import os
@@ -42,7 +40,7 @@ def is_hidden(name: str) -> bool:
 
 
 class LeftOut:
-    """What was left out, counted by reason with one example of each."""
+    """Counts of what was left out, by reason, with one example of each."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str], int] = {}
@@ -103,7 +101,7 @@ class File:
 
 
 class Walk:
-    """Goes through folders, in order of names, and meets each folder once however many links lead to it.
+    """Lists folders in order of names, each folder once however many links lead to it.
 
     A link to what is walked anyway is left out; one that leads elsewhere is followed, but not upwards. Memory grows
     with the number of folders and of links, and by some 30 bytes for each file of one folder.

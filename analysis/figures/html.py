@@ -1,6 +1,6 @@
 """Figures and tables as HTML that both renderers of the report show alike.
 
-Knows nothing of what is drawn. The page must have loaded BokehJS of the installed version; nothing is fetched.
+The page must have loaded BokehJS of the installed version; nothing is fetched.
 """
 
 import warnings

@@ -1,7 +1,4 @@
-"""Runs: what each step of a run was made from, and how a run becomes the published one.
-
-Knows ``run.json`` and folders; knows nothing of what the steps compute.
-"""
+"""Runs: what each step of a run was made from, and how a run becomes the published one."""
 
 import contextlib
 import datetime

@@ -1,6 +1,6 @@
 """What a trained model is worth: scores, calibration, curves, fairness, robustness, explanation, other sources.
 
-Knows the serving file and data sets; imports no TensorFlow. Start with `evaluate`.
+Start with `evaluate`.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
 """Honest probabilities: temperature, reliability, and the band of scores in which the model abstains.
 
-Knows scores, labels and sources; knows nothing of faces or files. What is chosen here is chosen on validation.
+What is chosen here is chosen on validation.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Accuracy of each age, race and label together, with intervals that hold for all of these cells at once.
 
-Knows scored tables. Gaps by age and by race hide what happens where both meet, and of many cells some look bad by
-chance: intervals here are wide enough that with probability 0.95 none of a source's cells lies outside of its own.
+Gaps by age and by race hide what happens where both meet, and of many cells some look bad by chance: intervals here are
+wide enough that with probability 0.95 none of a source's cells lies outside of its own.
 """
 
 import pandas as pd

@@ -1,7 +1,4 @@
-"""Runs side by side on the same test images: what each was trained on, what it is worth on each source.
-
-Knows scored tables; knows nothing of networks.
-"""
+"""Comparison of runs on the same test images: the training data of each run, and its metrics on each source."""
 
 import numpy as np
 import pandas as pd
@@ -55,17 +52,17 @@ def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.
     Parameters
     ----------
     trained
-        Whose scores they are.
+        The run.
     scored
         Test images of all sources with ``p_male`` and ``decision``.
     seed
-        Of the bootstrap.
+        Random seed of the bootstrap.
 
     Returns
     -------
     pandas.DataFrame
         ``run, trained_on`` (data sets, joined by " + "), ``source, images, accuracy, low, high`` (95 %, people
-        resampled), ``ece``, ``coverage`` and ``decided_accuracy``; a row a source or subset, shares in [0, 1].
+        resampled), ``ece``, ``coverage`` and ``decided_accuracy``; one row per source or subset, shares in [0, 1].
     """
     sources, subsets = parts(scored, list(dict.fromkeys(scored["dataset"])))
     rows = []
@@ -95,7 +92,7 @@ def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.
 
 
 def compared_before(rival: Run, fingerprints: dict[str, str]) -> pd.DataFrame:
-    """What a rival was compared with when it was evaluated itself, so that those runs need not be kept for ever.
+    """Rows of the runs that a rival was compared with in its own evaluation, so that those runs need not be kept.
 
     Parameters
     ----------

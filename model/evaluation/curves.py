@@ -1,4 +1,4 @@
-"""Ranking: ROC and precision-recall curves with bands over people. Knows scores and labels, not their source."""
+"""Ranking: ROC and precision-recall curves with bands over people."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ _RATES = np.concatenate([[0.0], np.geomspace(5e-4, 1, 80)])
 
 
 def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking, pd.DataFrame]:
-    """How well scores tell the labels apart, at every threshold.
+    """How well scores separate the labels, at every threshold.
 
     Bands are pointwise 95 % percentile intervals of the curve's height at fixed places ("vertical averaging",
     Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006), people resampled.
@@ -21,9 +21,9 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking,
     Parameters
     ----------
     scored
-        ``label`` (both occur), ``p_male`` and, where known, ``identity``; a row an image.
+        ``label`` (both occur), ``p_male`` and, where known, ``identity``; one row per image.
     rng
-        Draws the resamples.
+        Random generator of the resamples.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""What the model goes by: what happens to its answer as parts of a face are blurred. Checked by removing pixels.
+"""What the model looks at: how its answer changes as parts of a face are blurred, checked by removing pixels.
 
-Works on the serving file, so that what is explained is what is served; no gradients are needed. Heat maps of single
-faces are never kept: what leaves this module are averages over 16 faces or more.
+The serving file itself is explained; no gradients are needed. Heat maps of single faces are not kept: results are
+averages over 16 faces or more.
 """
 
 import cv2
@@ -44,7 +44,7 @@ def explain(
     masks
         How many a face.
     seed
-        Of faces, masks and patches.
+        Random seed of faces, masks and patches.
     progress
         Whether to show a progress bar on stderr.
 

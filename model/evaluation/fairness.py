@@ -1,7 +1,4 @@
-"""Who is served worse: metrics by group, and how far each group is behind the best, with intervals.
-
-Knows groups and metrics (fairlearn's MetricFrame slices them); knows nothing of what could be done about a gap.
-"""
+"""Metrics by group, and the gap between each group and the best one, with intervals."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +32,7 @@ COLUMNS = (
 
 
 def features(table: pd.DataFrame) -> pd.DataFrame:
-    """What the images of one source can be grouped by.
+    """Features by which the images of one source can be grouped.
 
     Parameters
     ----------
@@ -48,7 +45,7 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         string columns, index as in ``table``: "label"; "style" ("men", and "women" with and without visible make-up or
         lipstick); "part" of the data set; "age" in bands; "race"; the attributes ("with", "without").
-        Missing where the source does not know; what it knows of no image is left out.
+        Missing where the source has no value; a feature without any value is left out.
     """
     found = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
     if set(STYLE) <= set(table.columns):

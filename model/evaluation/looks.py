@@ -1,7 +1,7 @@
 """How often the test split was looked at: by this run, and by the runs that it was trained from.
 
 Whoever sees a test result and then trains on, or chooses among runs, lets the test split choose a little. This is
-counted, not forbidden. Knows ``run.json`` of runs; knows nothing of scores.
+counted, not forbidden.
 """
 
 from analysis.results import Run, artifacts

@@ -1,7 +1,6 @@
 """Scores in the middle: how many faces are no clear case, and whether their probabilities are honest.
 
 Most scores are close to 0 or 1, so that a calibration error over all of them says little of the faces that are hard.
-Knows scored tables.
 """
 
 import numpy as np

@@ -1,8 +1,7 @@
 """Two runs on the same test images: who gained and who lost, and whether chance could do as much.
 
-Knows scored tables; knows nothing of networks. Photos of one person are not independent, so that the test counts
-people: those of whom more photos are right in one run against those of whom more are right in the other. Where every
-photo shows somebody else it is McNemar's exact test.
+Photos of one person are not independent, so that the test counts people: those of whom more photos are right in one run
+against those of whom more are right in the other. Where every photo shows somebody else it is McNemar's exact test.
 """
 
 from collections.abc import Mapping
@@ -34,7 +33,7 @@ def paired(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], *, seed: int =
     others
         Name of another run -> the same images in the same order, with its probabilities.
     seed
-        Of the bootstrap.
+        Random seed of the bootstrap.
 
     Returns
     -------

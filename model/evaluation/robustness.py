@@ -1,7 +1,7 @@
-"""Worse photos: how accuracy falls as faces are blurred, darkened, turned or covered.
+"""Robustness: accuracy as faces are blurred, darkened, turned or covered.
 
-Knows pixels and the predictor. Every degradation has a severity in a unit that a photographer could measure, and is
-applied to the aligned face, as if detection had still found it.
+Every degradation has a severity in a unit that a photographer could measure, and is applied to the aligned face, as if
+detection had still found it.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Degradation:
     Attributes
     ----------
     unit
-        Of the severity.
+        Unit of the severity.
     levels
         Severities in rising order of the axis; one of them, ``intact``, leaves the face as it is.
     intact
@@ -105,7 +105,7 @@ def robustness(predictor: Predictor, test: Faces, *, images: int, seed: int, pro
     images
         How many are drawn of each source, at most.
     seed
-        Of the draw, of each degradation's chance and of the bootstrap.
+        Random seed of the sample, of the degradations and of the bootstrap.
     progress
         Whether to show a progress bar on stderr.
 

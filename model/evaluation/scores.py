@@ -1,4 +1,4 @@
-"""A run's model on ingested faces: a table with a row an image. Knows the predictor and data sets; measures nothing."""
+"""Scores of a run's model on ingested faces: a table with one row per image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from analysis.results.records import Band
 from model.predict import Predictor, calibrated, decision
 from model.training.examples import Faces, known_people, load_split, source_names
 
-FEWEST = 50  # images in each split of a part that is reported by itself: of fewer, chance decides
-AGES = (10, 80)  # of the subset that sources with ages are measured on besides all ages
+FEWEST = 50  # images that a part needs in each split to be reported by itself
+AGES = (10, 80)  # ages of the subset that is reported besides all ages, for sources with ages
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Ingested data sets as arrays for training and evaluation. Knows manifests and cubes; knows nothing of networks."""
+"""Ingested data sets as arrays, for training and evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from analysis.data.dataset import Dataset
 from analysis.data.splits import resolve_splits
 from analysis.results.records import Data
 
-UNKNOWN = -1.0  # target that a source does not know; the loss leaves it out
+UNKNOWN = -1.0  # target where the source has no value; the loss ignores it
 AGE_EDGES = (4, 10, 20, 30, 40, 50, 60, 70)  # years at which a new class of ages begins
 STYLE = ("Heavy_Makeup", "Wearing_Lipstick")  # a face with either is called styled
 
@@ -25,7 +25,7 @@ class Faces:
     Attributes
     ----------
     table
-        ``image_id, dataset, split, label`` and what else the manifests know; a row an image.
+        ``image_id, dataset, split, label`` and the other columns of the manifests; one row per image.
     pixels
         uint8 (n, 109, 89, 3), RGB.
     """
@@ -147,22 +147,20 @@ def _apart(datasets: tuple[Dataset, ...], fingerprints: tuple[str, ...]) -> list
     if len(datasets) == 1:
         return manifests
     named = [manifest.assign(dataset=dataset.name) for dataset, manifest in zip(datasets, manifests, strict=True)]
-    people = pd.concat([known_people(each) for each in named], ignore_index=True)
-    joint = pd.concat(
-        [each[["image_id", "label", "split", "hash", "phash", "status", "reason"]] for each in manifests],
-        ignore_index=True,
-    )
+    people = pd.concat([known_people(manifest) for manifest in named], ignore_index=True)
+    columns = ["image_id", "label", "split", "hash", "phash", "status", "reason"]
+    joint = pd.concat([manifest[columns] for manifest in manifests], ignore_index=True)
     codes = pd.Series(pd.factorize(people)[0], dtype="Int64")
     resolved, _ = resolve_splits(joint.assign(identity=codes.mask(people.isna())), _Cubes(datasets))
-    ends = np.cumsum([len(each) for each in manifests])
+    ends = np.cumsum([len(manifest) for manifest in manifests])
     return [
-        each.assign(status=resolved["status"].to_numpy()[end - len(each) : end])
-        for each, end in zip(manifests, ends, strict=True)
+        manifest.assign(status=resolved["status"].to_numpy()[end - len(manifest) : end])
+        for manifest, end in zip(manifests, ends, strict=True)
     ]
 
 
 def known_people(table: pd.DataFrame) -> pd.Series:
-    """Who is on each image, the same text in every data set that knows CelebA's identity.
+    """Name of the person on each image, which is the same in all data sets with CelebA's identities.
 
     Parameters
     ----------
@@ -172,7 +170,7 @@ def known_people(table: pd.DataFrame) -> pd.Series:
     Returns
     -------
     pandas.Series
-        string, index as in ``table``; <NA> where nobody knows.
+        string, index as in ``table``; <NA> where the identity is unknown.
     """
     person = pd.Series(pd.NA, index=table.index, dtype="string")
     if "identity" in table:

@@ -1,4 +1,4 @@
-"""Trained network -> the small serving file and its card. Knows Keras and ONNX; knows nothing of data sets."""
+"""Trained network -> the small serving file and its card."""
 
 import contextlib
 import hashlib

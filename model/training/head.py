@@ -2,7 +2,7 @@
 
 Kirichenko, Izmailov and Wilson, "Last Layer Re-Training is Sufficient for Robustness to Spurious Correlations", ICLR
 2023: features of a network that leans on a spurious cue mostly hold the true one as well; what is wrong is their
-weights. Knows features, labels and groups; knows nothing of networks or pixels.
+weights.
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,8 @@ def refit(layer: LastLayer, features: np.ndarray, male: np.ndarray, weights: np.
     weights
         float (n,), mean 1: how much each face counts.
     strength
-        Of the pull: half of it times the squared distance, in units of the features' standard deviations, is added to
-        the mean loss.
+        Strength of the penalty: half of it times the squared distance, in units of the features' standard deviations,
+        is added to the mean loss.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def balanced(
     """
     features, male = validation
     candidates = [layer, *(refit(layer, *train, strength) for strength in STRENGTHS)]
-    return min(candidates, key=lambda each: float(group_losses(each.logits(features), male, watched).mean()))
+    return min(candidates, key=lambda layer: float(group_losses(layer.logits(features), male, watched).mean()))
 
 
 def group_losses(logits: np.ndarray, male: np.ndarray, watched: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which faces an epoch shows: groups that are rare are shown more often. Knows tables; knows nothing of pixels."""
+"""Which faces an epoch shows: groups that are rare are shown more often."""
 
 import numpy as np
 import pandas as pd
@@ -94,7 +94,7 @@ def draw_epoch(weights: np.ndarray, seed: list[int]) -> np.ndarray:
     weights
         float (n,), mean 1.
     seed
-        Of order and rounding.
+        Random seed of order and rounding.
 
     Returns
     -------

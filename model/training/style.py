@@ -1,7 +1,7 @@
-"""Make-up and lipstick: known for CelebA's faces, predicted for women of other sources.
+"""Make-up and lipstick: annotated for CelebA's faces, predicted for women of other sources.
 
-A network that has mostly seen styled women takes unstyled ones for men. Who is styled must be known to show both alike
-in training. Knows features and labels; knows nothing of pixels.
+A network that has seen mostly women with make-up predicts men for women without. To balance both in training, the style
+of every woman must be known.
 """
 
 import numpy as np
@@ -20,14 +20,14 @@ def with_style(faces: Faces, style: np.ndarray) -> Faces:
 
 
 def predict_style(faces: Faces, features: np.ndarray, others: Faces, of_others: np.ndarray) -> np.ndarray:
-    """Style of women: as the source knows it, else as a straight line through features predicts it.
+    """Style of women: as annotated, else as predicted by a logistic regression on features.
 
-    The line is fitted to women whose style is known, weighting both styles alike.
+    The regression is fitted to women whose style is known, with both styles weighted equally.
 
     Parameters
     ----------
     faces
-        What the line is fitted to: a training split.
+        Faces that the regression is fitted to: a training split.
     features
         float (n, features) of ``faces``.
     others
