@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-import tensorflow as tf
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,6 +16,7 @@ from analysis.data.dataset import Dataset
 from analysis.results import Run
 from analysis.results.records import Recipe, Stage
 from model.training.augment import Augmentation
+from model.training.strategies import Strategy
 from model.training.train import Training, train
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
@@ -74,7 +74,7 @@ def training_of(stage: Stage) -> Training:
     return TypeAdapter(Training).validate_python(given)
 
 
-def train_recipe(recipe: Recipe, run: str | None = None, strategy: tf.distribute.Strategy | None = None) -> Run:
+def train_recipe(recipe: Recipe, run: str | None = None, strategy: Strategy | None = None) -> Run:
     """Train every stage of a recipe in order; stages that are trained already are kept.
 
     Parameters

@@ -3,6 +3,7 @@
 Evaluation is a separate step: ``model.evaluation.evaluate``.
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,8 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
+from keras import ops
+from tensorboard.summary import Writer
 
 from analysis.core import storage
 from analysis.core.errors import UserError
@@ -25,12 +27,13 @@ from analysis.results.publish import record_step
 from analysis.results.records import Data, Recipe, Stage, TrainOptions
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
-from model.training.augment import Augmentation, augment, mix
+from model.training.augment import Augmentation
+from model.training.batches import Batches
 from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
 from model.training.export import export
 from model.training.head import LastLayer, balanced, group_losses, log_losses
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
-from model.training.strategies import fit_together, is_chief
+from model.training.strategies import Strategy, fit_together, is_chief, prefetched
 from model.training.style import predict_style, with_style
 from model.training.temperature import factors, fit_sharpness
 
@@ -120,25 +123,25 @@ class Training:
 
 
 @keras.saving.register_keras_serializable("meanface")
-def known_binary_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def known_binary_crossentropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Binary cross-entropy from logits, averaged over the known targets (not -1); one value per face."""
-    known = tf.cast(tf.not_equal(target, UNKNOWN), logits.dtype)
-    loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target, 0.0), logits)
-    return tf.reduce_sum(loss * known, axis=-1) / tf.maximum(tf.reduce_sum(known, axis=-1), 1.0)
+    known = ops.cast(ops.not_equal(target, UNKNOWN), logits.dtype)
+    loss = ops.binary_crossentropy(ops.maximum(target, 0.0), logits, from_logits=True)
+    return ops.sum(loss * known, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1.0)
 
 
 @keras.saving.register_keras_serializable("meanface")
-def known_crossentropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def known_crossentropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Cross-entropy from logits of a class number, float (n, 1); 0 where it is unknown (-1); one value per face."""
-    known = tf.cast(tf.not_equal(target[:, 0], UNKNOWN), logits.dtype)
-    number = tf.cast(tf.maximum(target[:, 0], 0.0), tf.int32)
-    return known * tf.nn.sparse_softmax_cross_entropy_with_logits(number, logits)
+    known = ops.cast(ops.not_equal(target[:, 0], UNKNOWN), logits.dtype)
+    number = ops.cast(ops.maximum(target[:, 0], 0.0), "int32")
+    return known * ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
 
 
 @keras.saving.register_keras_serializable("meanface")
-def same_side(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def same_side(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """1.0 where logit and target agree on the label; teachers and mixing may have moved the target off 0 and 1."""
-    return tf.cast(tf.equal(target > 0.5, logits > 0.0), logits.dtype)
+    return ops.cast(ops.equal(target > 0.5, logits > 0.0), logits.dtype)
 
 
 @keras.saving.register_keras_serializable("meanface")
@@ -163,9 +166,7 @@ _SETTLING = 30  # batches to re-estimate normalisation on; its moving average sp
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
 
 
-def train(
-    datasets: Sequence[Dataset], run: Run, training: Training, strategy: tf.distribute.Strategy | None = None
-) -> pd.DataFrame:
+def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: Strategy | None = None) -> pd.DataFrame:
     """Train a network and write the model part of a run.
 
     The result is the running mean of the weights after the best epoch: the one at the last of ``sizes`` with the
@@ -201,7 +202,6 @@ def train(
     UserError
         If a data set is not ingested, a split is empty or a teacher is missing.
     """
-    strategy = strategy or tf.distribute.get_strategy()
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
@@ -211,21 +211,23 @@ def train(
     data = {name: fact.fingerprint for name, fact in facts.items()}
     identity = {"configuration": configuration, "data": data, "format": _FORMAT}
     folder = run.folder
-    with strategy.scope():
+    with strategy.scope() if strategy else contextlib.nullcontext():
         network, best, history = _resume(folder / "checkpoint", identity)
         if network is None:
             network = compiled(training, len(train_split))
     kept = keeper(network, training, len(train_split))
-    with tf.summary.create_file_writer(str(folder / "logs")).as_default():
-        for row in fit(network, kept, train_split, validation, training, history, strategy):
-            history.append(row)
-            if training.best(history) == len(history) - 1:
-                best = kept.get_weights()
-            print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
-            for name, value in row.items():
-                tf.summary.scalar(name, value, step=int(row["epoch"]))
-            if is_chief(strategy):
-                _save(folder / "checkpoint", network, best, history, identity)
+    logs = Writer(str(folder / "logs"))
+    for row in fit(network, kept, train_split, validation, training, history, strategy):
+        history.append(row)
+        if training.best(history) == len(history) - 1:
+            best = kept.get_weights()
+        print(f"  validation: loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.4f}", flush=True)
+        for name, value in row.items():
+            logs.add_scalar(name, value, int(row["epoch"]))
+        logs.flush()
+        if is_chief(strategy):
+            _save(folder / "checkpoint", network, best, history, identity)
+    logs.close()
     if not history:
         raise UserError("no epoch was trained: give `--epochs` of 1 or more")
     table = pd.DataFrame(history)
@@ -289,7 +291,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
         },
         loss_weights={"male": 1.0, **dict.fromkeys(heads, training.auxiliary)},
         metrics={"male": [keras.metrics.MeanMetricWrapper(same_side, name="accuracy")]},
-        jit_compile=False,
+        jit_compile=keras.backend.backend() == "jax",  # slower than TensorFlow's and PyTorch's kernels on processors
     )
     return network
 
@@ -331,7 +333,7 @@ def fit(
     validation: Faces,
     training: Training,
     history: list[dict[str, float]],
-    strategy: tf.distribute.Strategy | None = None,
+    strategy: Strategy | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train epoch by epoch from where the history ends; yields one row of history per epoch.
 
@@ -349,7 +351,7 @@ def fit(
         if strategy and strategy.num_replicas_in_sync > 1:
             fitted = fit_together(strategy, network, batches)
         else:
-            epoch_history = network.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
+            epoch_history = network.fit(prefetched(batches), initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
             fitted = {name: values[0] for name, values in epoch_history.history.items()}
         if kept is not network:
             settle(kept, network, batches)
@@ -420,21 +422,19 @@ def _sharpness(network: keras.Model, training: Training, validation: Faces) -> t
     return layer, (float(low), float(high))
 
 
-def settle(kept: keras.Model, network: keras.Model, batches: tf.data.Dataset) -> None:
+def settle(kept: keras.Model, network: keras.Model, batches: Batches) -> None:
     """Copy the running mean of a network's weights into ``kept`` and re-estimate its normalisation statistics.
 
     The statistics of the network in training do not fit the mean of its weights, so they are estimated on some batches
     (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
     """
-    trained = [variable.numpy() for variable in network.trainable_variables]
+    trained = [ops.convert_to_numpy(variable) for variable in network.trainable_variables]
     network.optimizer.take_mean(network.trainable_variables)
     kept.set_weights(network.get_weights())
     for variable, value in zip(network.trainable_variables, trained, strict=True):
         variable.assign(value)
-    pictures = tf.TensorSpec((None, None, None, 3), tf.float32)
-    forward = tf.function(lambda faces: kept(faces, training=True), input_signature=[pictures])
-    for faces, _ in batches.take(_SETTLING):
-        forward(faces)
+    for step in range(min(_SETTLING, len(batches))):
+        kept(batches[step][0], training=True)
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
@@ -458,42 +458,22 @@ def _batches(
     training: Training,
     epoch: int,
     teachers: list[Predictor],
-) -> tf.data.Dataset:
-    """One epoch of augmented batches, determined by seed and epoch. Several workers share the batches out."""
-    height, width = training.architecture.height, training.architecture.width
+) -> Batches:
+    def teach(faces: np.ndarray, male: np.ndarray) -> np.ndarray:
+        taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
+        return (1 - training.teaching) * male + training.teaching * taught
 
-    def batches() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        for step, start in enumerate(range(0, len(rows), training.batch_size)):
-            part = rows[start : start + training.batch_size]
-            faces = augment(
-                pixels[part],
-                [training.seed, epoch, step],
-                height,
-                width,
-                training.size(epoch),
-                training.strength(epoch),
-            )
-            wanted = {name: values[part] for name, values in targets.items()}
-            mixing = training.strength(epoch).mix
-            if mixing:
-                faces, wanted["male"] = mix(faces, wanted["male"], [training.seed, epoch, step, 1], mixing)
-            if teachers:
-                taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
-                wanted["male"] = (1 - training.teaching) * wanted["male"] + training.teaching * taught
-            yield faces, wanted
-
-    signature = (
-        tf.TensorSpec((None, None, None, 3), tf.uint8),
-        {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
+    return Batches(
+        pixels,
+        targets,
+        rows,
+        batch_size=training.batch_size,
+        seed=(training.seed, epoch),
+        window=(training.architecture.height, training.architecture.width),
+        size=training.size(epoch),
+        strength=training.strength(epoch),
+        teach=teach if teachers else None,
     )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    dataset = dataset.map(lambda x, y: (tf.cast(x, tf.float32), y))
-    # With a known length, Keras reads the data set to its end and leaves no generator waiting.
-    steps = -(-len(rows) // training.batch_size)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # nothing to tune, and its thread delays the end of each epoch by ten seconds
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4).with_options(options)
 
 
 def _teacher(run: str) -> Predictor:
