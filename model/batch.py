@@ -124,7 +124,7 @@ def _photos_far_away(folder: Any, left_out: LeftOut) -> Iterator[Photo]:
     store = RemoteFolder(folder)
     entries = store.entries()
     for name in entries.filter(pc.invert(entries["photo"]))["source_path"].to_pylist():
-        left_out.add("file that is no photo", "files that are no photos", name)
+        left_out.add("file that is not a photo", "files that are not photos", name)
     photos = entries.filter(entries["photo"]).sort_by("source_path")
     left_out.update(store.left_out)
     base = f"{str(folder).rstrip('/')}/"

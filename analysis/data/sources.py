@@ -372,7 +372,7 @@ def _left_out(store: Store, entries: pa.Table) -> list[str]:
     others = entries.filter(pc.invert(entries["photo"]))["source_path"].to_pylist()
     for name in others:
         if not is_table(name) and not re.search(LABEL_TABLE, name):
-            store.left_out.add("file that is no photo", "files that are no photos", name)
+            store.left_out.add("file that is not a photo", "files that are not photos", name)
     return store.left_out.lines()
 
 

@@ -3,7 +3,7 @@
 walk = Walk()
 for file in walk.photos(Path("portraits")):
     ...
-walk.left_out.lines()    # ["2 hidden folders (such as .thumbnails)", "1 file that is no photo (such as notes.txt)"]
+walk.left_out.lines()    # ["2 hidden folders (such as .thumbnails)", "1 file that is not a photo (such as notes.txt)"]
 """
 
 import os
@@ -52,7 +52,7 @@ class LeftOut:
         Parameters
         ----------
         one, many
-            What it is, as one of its kind and as several: "file that is no photo", "files that are no photos".
+            What it is, as one of its kind and as several: "file that is not a photo", "files that are not photos".
         name
             Its name, kept as the example if it is the first.
         """
@@ -66,7 +66,7 @@ class LeftOut:
             self._examples.setdefault(what, other._examples[what])
 
     def lines(self) -> list[str]:
-        """One line for each reason, such as "3 files that are no photos (such as notes.txt)"; names are printable."""
+        """One line for each reason, such as "3 files that are not photos (such as notes.txt)"; names are printable."""
         return [
             f"{count:,} {one if count == 1 else many} ({'' if count == 1 else 'such as '}{_shown(name)})"
             for ((one, many), count), name in zip(self.counts.items(), self._examples.values(), strict=True)
@@ -143,7 +143,7 @@ class Walk:
         except OSError:
             self.left_out.add("file that cannot be read", "files that cannot be read", file.name)
             return False
-        self.left_out.add("file that is no photo", "files that are no photos", file.name)
+        self.left_out.add("file that is not a photo", "files that are not photos", file.name)
         return False
 
     def files(self, folder: Path) -> Iterator[File]:

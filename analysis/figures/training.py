@@ -125,15 +125,15 @@ def training_history_reading(history: pd.DataFrame) -> str:
     reason = f"their validation loss is the lowest at full size, {kept['val_loss']:.3f}, with"
     if "val_group_loss" in history:
         reason = (
-            f"there log loss is lowest at full size with groups of validation faces counting alike, "
-            f"{kept['val_group_loss']:.3f}; the worst group has {kept['val_worst_loss']:.3f} "
-            f"({percent(kept['val_worst_accuracy'])} right), all together have {kept['val_loss']:.3f} and"
+            "with equal weight for each group of validation faces, their log loss at full size is the lowest, "
+            f"{kept['val_group_loss']:.3f}; in the worst group it is {kept['val_worst_loss']:.3f} "
+            f"({percent(kept['val_worst_accuracy'])} right), over all faces {kept['val_loss']:.3f}, with"
         )
     elif "val_worst_loss" in history:
         reason = (
-            f"there the group of validation faces that does worst has its lowest log loss at full size, "
-            f"{kept['val_worst_loss']:.3f} ({percent(kept['val_worst_accuracy'])} right); all together have "
-            f"{kept['val_loss']:.3f} and"
+            f"their log loss at full size in the worst group of validation faces is the lowest, "
+            f"{kept['val_worst_loss']:.3f} ({percent(kept['val_worst_accuracy'])} right); over all faces it is "
+            f"{kept['val_loss']:.3f}, with"
         )
     return (
         f"The weights after epoch {int(kept['epoch'])} of {len(history)} are kept (dotted line): {reason} an accuracy "

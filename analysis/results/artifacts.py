@@ -275,7 +275,7 @@ ENGINES = Json(
     "study/engines.json", _STUDY, "How far the compressed averages are from the exact ones.", record=Agreement
 )
 
-METRICS = Json("model/metrics.json", _EVALUATE, "What the model is worth, by source and split.", record=MetricsRecord)
+METRICS = Json("model/metrics.json", _EVALUATE, "Metrics of the model, by source and split.", record=MetricsRecord)
 HISTORY = Table(
     "model/history.parquet",
     _TRAIN,

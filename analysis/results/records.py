@@ -609,7 +609,7 @@ class Ranking(Record):
 
 
 class SplitMetrics(Record):
-    """What the model is worth on one split of one source."""
+    """Metrics of the model on one split of one source."""
 
     images: int
     """Images."""
@@ -657,7 +657,7 @@ class Thresholds(Record):
 
 
 class MetricsRecord(Record):
-    """model/metrics.json: what the model is worth, by source and split."""
+    """model/metrics.json: metrics of the model, by source and split."""
 
     datasets: list[str]
     """Sources; the first is the one that the run studies."""

@@ -207,7 +207,7 @@ def test_hidden_files_and_other_endings_are_passed_over(tmp_path: Path) -> None:
     ]
     assert source.notes == (
         "left out: 2 hidden files (such as __MACOSX/Dataset/Train/Male/._000004.jpg)",
-        "left out: 1 file that is no photo (Dataset/Test/Male/readme.txt)",
+        "left out: 1 file that is not a photo (Dataset/Test/Male/readme.txt)",
     )
 
 

@@ -42,7 +42,7 @@ def test_photos_are_met_in_order_of_their_names_by_ending_or_content(folder: Pat
     put(folder / "notes.txt", b"BMW is a car")
     found, left_out = walked(folder)
     assert found == ["a", "b/c.JPE", "b.jpeg", "z.data"]
-    assert left_out == "1 file that is no photo (notes.txt)"
+    assert left_out == "1 file that is not a photo (notes.txt)"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_pipes_are_not_opened(folder: Path) -> None:
 def test_names_that_are_not_utf_8_or_not_printable_are_shown_escaped(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/b\xe9\n.txt")).write_bytes(b"text")
     (line,) = walked(folder)[1].splitlines()
-    assert line == r"1 file that is no photo (b\xe9\n.txt)"
+    assert line == r"1 file that is not a photo (b\xe9\n.txt)"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])

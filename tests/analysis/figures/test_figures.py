@@ -247,10 +247,14 @@ def test_training_reading_names_the_epoch_that_is_kept(results: Results) -> None
 def test_training_reading_says_when_the_worst_group_chose_the_epoch(results: Results) -> None:
     history = results.history.assign(val_worst_loss=0.4, val_worst_accuracy=0.8)
     reading = figures.training.training_history_reading(history).replace("\u00a0", " ")
-    assert (
-        "the group of validation faces that does worst has its lowest log loss at full size, 0.400 (80.0 %" in reading
-    )
+    worst = "their log loss at full size in the worst group of validation faces is the lowest, 0.400 (80.0 % right); "
+    assert worst + "over all faces it is " in reading
     assert "validation loss is the lowest" not in reading
+    weighed = figures.training.training_history_reading(history.assign(val_group_loss=0.3)).replace("\u00a0", " ")
+    assert "with equal weight for each group of validation faces, their log loss at full size is the lowest, 0.300" in (
+        weighed
+    )
+    assert "in the worst group it is 0.400 (80.0 % right), over all faces " in weighed
 
 
 def test_origin_of_a_training_is_told(results: Results) -> None:
