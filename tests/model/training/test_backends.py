@@ -51,8 +51,8 @@ def trained(backend: str, home: Path, *names: str) -> dict:
 
 
 def test_a_training_on_jax_agrees_with_one_on_tensorflow(demo: Path) -> None:
-    trained("tensorflow", demo, "base")  # backends draw other initial weights: both begin with these
-    one, other = trained("tensorflow", demo, "one", "base"), trained("jax", demo, "other", "base")
+    trained("tensorflow", demo, "backends")  # backends draw other initial weights: both begin with these
+    one, other = trained("tensorflow", demo, "by-tensorflow", "backends"), trained("jax", demo, "by-jax", "backends")
     for name in ("loss", "val_loss", "learning_rate"):
         assert one["history"][0][name] == pytest.approx(other["history"][0][name], rel=0.01)
     np.testing.assert_allclose(one["logits"], other["logits"], atol=0.05)  # 8 bits round what differs a little
