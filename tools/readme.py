@@ -7,7 +7,10 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from analysis.core.words import p_value, percent
+from analysis.figures.peers import data_sets, main_peer, systems
 from analysis.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +42,8 @@ def numbers(results: Results) -> str:
                 f"**{percent(row.accuracy)}** (95 % interval {interval})",
             )
         )
+    if results.has_peers:
+        rows.append(beside(results.peers))
     rows += [
         (
             f"Decided on {metrics.datasets[0]}, the rest being “uncertain”",
@@ -58,6 +63,19 @@ def numbers(results: Results) -> str:
         ),
     ]
     return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+
+
+def beside(peers: pd.DataFrame) -> tuple[str, str]:
+    """This model and the package that finds most faces: accuracy on the faces that each finds, and time of a photo."""
+    first, other = systems(peers)[0], main_peer(peers)
+    whole = data_sets(peers).pivot(index="source", columns="system", values="accuracy")
+    sources = dict.fromkeys(data_sets(peers)["source"])
+    parts = [f"{percent(whole[first][name])} against {percent(whole[other][name])} on {name}" for name in sources]
+    times = peers.groupby("system")["milliseconds"].first()
+    return (
+        f"Beside {other}",
+        f"{'; '.join(parts)}; {times[first]:.1f} ms against {times[other]:.1f} ms for a photo of 250 x 250 on one core",
+    )
 
 
 def main() -> int:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import holoviews as hv
+import hvplot.pandas  # noqa: F401 - gives tables `.hvplot`
+import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.schema import AGE_BANDS, LABELS, MIN_FACES, RACES
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
@@ -13,7 +16,9 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # other features are CelebA's attributes
-_LARGE = 50  # images of a group that is named as the worst: of fewer, chance decides
+LARGE = 50  # images of a group that is named as the worst: of fewer, chance decides
+_UNKNOWN = "race unknown"
+_ORDER = (("row_place", "row"), ("column_place", "column"))
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
 
 
@@ -168,6 +173,147 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
+def cell_accuracy(cells: pd.DataFrame) -> hv.Overlay:
+    """Accuracy of each age, race and label together; the darker a cell, the more of its faces are predicted wrong.
+
+    Parameters
+    ----------
+    cells
+        ``source, age, race, label, images`` and, in [0, 1], ``accuracy, low, high``, whose intervals hold at once. Of
+        several sources the one with most cells is shown.
+
+    Raises
+    ------
+    UserError
+        If no source knows ages or races, or no cell is large enough.
+    """
+    table = _richest(cells)
+    table = in_percent(table.assign(wrong=1 - table["accuracy"]), "accuracy", "low", "high", "wrong")
+    tips = [
+        ("group", "@row, @column"),
+        ("accuracy", "@accuracy{0.0} %"),
+        ("simultaneous 95 % interval", "@low{0.0} % to @high{0.0} %"),
+        ("images", "@images{0,0}"),
+    ]
+    rows, columns = (list(dict.fromkeys(table.sort_values(key)[name])) for key, name in _ORDER)
+    worst = max(table["wrong"].max(), 1)
+    heat = table.hvplot.heatmap(
+        x="column",
+        y="row",
+        C="wrong",
+        hover_cols=["accuracy", "low", "high", "images"],
+        cmap=theme.SEQUENTIAL,
+        clim=(0, worst),
+        colorbar=False,
+        responsive=True,
+        hover_tooltips=tips,
+    )
+    words = table.assign(
+        text=[f"{row.accuracy:.0f}{'*' * row.below}" for row in table.itertuples()],
+        colour=np.where(table["wrong"] > 0.65 * worst, "#ffffff", "#25232E"),
+    )
+    numbers = hv.Labels(words, ["column", "row"], ["text", "colour"]).opts(text_color="colour", text_font_size="13px")
+    return (
+        hv.Overlay([heat, numbers])
+        .redim.values(column=columns, row=rows[::-1])
+        .opts(
+            **theme.chart(
+                "Who is predicted worst?",
+                height=130 + 26 * len(rows),
+                max_width=760,
+                xlabel="Accuracy (%) by race",
+                ylabel="",
+                xrotation=30 if max(map(len, columns)) > 8 else 0,
+                show_legend=False,
+                backend_opts=theme.over_names(rows)["backend_opts"],
+            )
+        )
+    )
+
+
+def cell_accuracy_reading(cells: pd.DataFrame) -> str:
+    """The worst cell, and how many are worse than the data set beyond doubt.
+
+    Parameters
+    ----------
+    cells
+        As in `cell_accuracy`.
+
+    Raises
+    ------
+    UserError
+        If there is no cell.
+    """
+    table = _richest(cells)
+    count = int(table["below"].sum())
+    worst = table.loc[table["accuracy"].idxmin()]
+    said = "none is below the accuracy of all of them together"
+    if count:
+        said = f"{count} {'is' if count == 1 else 'are'} below the accuracy of all of them together (*)"
+    return (
+        f"Of {len(table)} groups of {worst['source']} by age, race and label, each of {MIN_FACES} test images or more, "
+        f"accuracy is lowest for {worst['row']}, {worst['column']}: {percent(worst['accuracy'])} of "
+        f"{worst['images']:,} (interval {percent(worst['low'], 0)} to {percent(worst['high'], 0)}). All intervals hold "
+        f"at once with 95 % confidence; by these, {said}. Smaller groups are left out."
+    )
+
+
+def cell_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of each cell in per cent with its simultaneous interval and number of images, formatted for display.
+
+    Parameters
+    ----------
+    cells
+        As in `cell_accuracy`; all sources are shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: source where there are several, label and age; columns: races.
+
+    Raises
+    ------
+    UserError
+        If there is no cell.
+    """
+    table = _named_cells(cells)
+    words = [f"{interval_text(row.accuracy, row.low, row.high)} of {row.images:,}" for row in table.itertuples()]
+    named = table["source"] + ": " + table["row"] if table["source"].nunique() > 1 else table["row"]
+    table = table.assign(text=words, row=named)
+    rows, columns = (list(dict.fromkeys(table.sort_values(key)[name])) for key, name in _ORDER)
+    shown = table.pivot(index="row", columns="column", values="text")
+    return shown.reindex(index=rows, columns=columns).fillna("–").rename_axis(index=None, columns=None)
+
+
+def _richest(cells: pd.DataFrame) -> pd.DataFrame:
+    table = _named_cells(cells)
+    return table[table["source"] == table["source"].value_counts().index[0]]
+
+
+def _named_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells with ``row`` (label, age), ``column`` (race), their places, and whether they are ``below`` their source."""
+    if cells.empty:
+        raise UserError("this run has no large groups by age or race: evaluate it on a data set that has them")
+    ages = cells["age"].astype(object).where(cells["age"].notna(), "")
+    races = cells["race"].astype(object).where(cells["race"].notna(), _UNKNOWN)
+    labels = cells["label"].astype(object)
+    right = (cells["accuracy"] * cells["images"]).groupby(cells["source"]).transform("sum")
+    whole = right / cells["images"].groupby(cells["source"]).transform("sum")
+    order = [*RACES, *sorted(set(races) - {*RACES, _UNKNOWN}), _UNKNOWN]
+    sources = list(dict.fromkeys(cells["source"]))
+    place = [
+        (sources.index(source), [*AGE_BANDS, ""].index(age), LABELS.index(label))
+        for source, age, label in zip(cells["source"], ages, labels, strict=True)
+    ]
+    return cells.assign(
+        row=labels + ages.map(lambda age: f", {age.replace('-', '–')}" if age else ""),
+        column=races,
+        below=cells["high"] < whole,
+        row_place=place,
+        column_place=races.map(order.index),
+    )
+
+
 def worst_groups(groups: pd.DataFrame) -> str:
     """The group of 50 images or more that this run serves worst, then the worst group of each other feature.
 
@@ -177,9 +323,9 @@ def worst_groups(groups: pd.DataFrame) -> str:
         As in `group_gaps`, with ``accuracy_low, accuracy_high``.
     """
     own = groups[(groups["run"] == groups["run"].iloc[0]) & groups["feature"].isin(PEOPLE)] if len(groups) else groups
-    if not (own["images"] >= _LARGE).any():
-        return f"The run has no groups of {_LARGE} test images or more."
-    ranked = own[own["images"] >= _LARGE].sort_values("accuracy", kind="stable")
+    if not (own["images"] >= LARGE).any():
+        return f"The run has no groups of {LARGE} test images or more."
+    ranked = own[own["images"] >= LARGE].sort_values("accuracy", kind="stable")
     worst = ranked.drop_duplicates("feature")
     every = own.sort_values("accuracy", kind="stable")  # small groups, too: gaps are measured from the best of all
     best = every.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])

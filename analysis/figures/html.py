@@ -55,6 +55,19 @@ def table_html(table: pd.DataFrame) -> HTML:
     return HTML(html.replace("<th></th>", "<td></td>", 1))  # an empty cell is not a heading
 
 
+def where_available(available: bool, make: Callable[[], Any]) -> Any:
+    """Call a function; where the run lacks the results that it draws, say so in one line.
+
+    Parameters
+    ----------
+    available
+        Whether the run has them.
+    make
+        Draws them.
+    """
+    return make() if available else Markdown("*Not part of this run.*")
+
+
 def where_known(make: Callable[[], Any]) -> Any:
     """Call a function; where the run has nothing of the kind, say so in one line.
 

@@ -1,11 +1,16 @@
 """Accuracy on degraded photos."""
 
+from html import escape
+
 import holoviews as hv
 import pandas as pd
+import xarray as xr
+from IPython.display import HTML
 
 from analysis.core.errors import UserError
 from analysis.core.words import extremes, percent
 from analysis.figures import theme
+from analysis.figures.grid import picture_grid
 from analysis.figures.rows import in_percent, points, with_errors
 
 _TITLES = {
@@ -84,6 +89,34 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
             **theme.names_of(names),
         )
     )
+
+
+def degraded_pictures(degraded: xr.Dataset, robustness: pd.DataFrame, degradation: str) -> HTML:
+    """What each severity looks like, on a composite that shows nobody, with the accuracy that is left.
+
+    Parameters
+    ----------
+    degraded
+        ``face`` (picture, y, x, channel), uint8, ``degradation``, ``level`` and ``intact`` (picture).
+    robustness, degradation
+        As in `accuracy_curve`.
+
+    Raises
+    ------
+    UserError
+        If the run has no results for the degradation.
+    """
+    table = _chosen(robustness, degradation)
+    chosen = degraded.isel(picture=(degraded["degradation"] == degradation).to_numpy()).sortby("level")
+    pictures = []
+    for face, level, intact in zip(*(chosen[name].to_numpy() for name in ("face", "level", "intact")), strict=True):
+        name = "intact" if intact else f"{level:g}".replace("-", "−")
+        left = table[table["level"] == level]
+        shares = "<br>".join(
+            f"{escape(row.source)} {percent(row.accuracy)}".replace(" %", "\u00a0%") for row in left.itertuples()
+        )
+        pictures.append((face, f"A composite face, {degradation}: {name}", f"<b>{name}</b><br>{shares}"))
+    return picture_grid(pictures, width=88)
 
 
 def bearable(robustness: pd.DataFrame, degradation: str) -> str:

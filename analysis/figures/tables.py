@@ -6,7 +6,7 @@ import pandas as pd
 from analysis.core.words import extremes, percent
 from analysis.figures.doubts import noise_comparison
 from analysis.figures.metrics import measured, sources
-from analysis.results.records import LabelNoise, MetricsRecord
+from analysis.results.records import EvaluateStep, LabelNoise, MetricsRecord
 
 _LEVEL = 0.05  # percentage points of accuracy; runs that are closer are level
 
@@ -180,3 +180,35 @@ def label_noise_reading(metrics: MetricsRecord, study: LabelNoise) -> str:
         f"estimates a share of wrong labels that is {extremes(rates, 'in')}. A suspected label may be right and the "
         f"model wrong. {noise_comparison(metrics, study)}"
     )
+
+
+def looks_reading(step: EvaluateStep) -> str:
+    """How often the test splits were looked at, by this run and by those that it was trained from.
+
+    Parameters
+    ----------
+    step
+        The step "evaluate" of ``run.json``.
+    """
+    looks = step.looks
+    if looks is None:
+        return "How often the test splits were looked at before was not recorded."
+    parts = []
+    for name, counts in looks.evaluations.items():
+        times = sum(counts.values())
+        runs = ", ".join(f"{run} {count}" for run, count in counts.items())
+        parts.append(f"{name} {times} {'time' if times == 1 else 'times'} ({runs})")
+    text = (
+        "Evaluations of this run, and of the runs that it was trained from, looked at the test splits: "
+        f"{'; '.join(parts)}. Nothing is chosen by them, but whoever goes on from a result that was seen lets it "
+        "choose a little."
+    )
+    if looks.uncounted:
+        text += f" Of {_and(looks.uncounted)} not every evaluation was counted: these numbers are lower bounds."
+    if looks.gone:
+        text += f" Nothing is known of the evaluations of {_and(looks.gone)}."
+    return text
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

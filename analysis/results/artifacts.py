@@ -365,7 +365,6 @@ PAIRED = Table(
     "model/paired.parquet",
     _EVALUATE,
     "This run and each that it was compared with, image by image on the same test images: who gained, who lost.",
-    "where present",
     columns=(
         _text("run", "the run that this one was compared with"),
         _SOURCE,
@@ -382,11 +381,32 @@ PAIRED = Table(
         _number("p_value", "exact sign test of `people_gained` against `people_lost`", _SHARE),
     ),
 )
+PEERS = Table(
+    "model/peers.parquet",
+    "make peers RUN=NAME",
+    "This model beside another package that can be installed, on the same test photos: whole photo in, answer out.",
+    "where present",
+    columns=(
+        _text("system", "meanface, or the other package with its version and how it was asked"),
+        _SOURCE,
+        _text("feature", "all (everybody), or what groups differ in: label, age, race, style, part or an attribute"),
+        _text("group", "all, or value of the feature"),
+        _count("images", "number of photos"),
+        _number("found", "share of photos in which it finds a face", _SHARE),
+        _number("accuracy", "share of these that is answered rightly; missing where it finds none", _SHARE),
+        *_interval("accuracy", _SHARE),
+        _count("shared", "photos in which meanface finds a face, too; missing for meanface"),
+        _number("difference", "accuracy of meanface minus its own on these", "-1 to 1"),
+        *_interval("difference", "-1 to 1", "difference_"),
+        _number("p_value", "exact sign test over people of the difference", _SHARE),
+        _number("milliseconds", "median time of a 250 x 250 photo on one core", "milliseconds"),
+        _text("sha256", "checksum of the serving file that was measured"),
+    ),
+)
 CELLS = Table(
     "model/cells.parquet",
     _EVALUATE,
     "Test accuracy of each age, race and label together, cells of 16 faces or more.",
-    "where present",
     columns=(
         _SOURCE,
         _text("age", "age band in years; missing where the source does not say"),
@@ -403,7 +423,6 @@ MIDDLE = Table(
     "model/middle.parquet",
     _EVALUATE,
     "Images whose probability of male is between 20 and 80 %, and in the thirds of that range.",
-    "where present",
     columns=(
         _SOURCE,
         _SPLIT,
@@ -430,6 +449,18 @@ ROBUSTNESS = Table(
         _IMAGES,
         _ACCURACY,
         *_interval("accuracy", _SHARE),
+    ),
+)
+DEGRADED = Arrays(
+    "model/degraded.zarr.zip",
+    _EVALUATE,
+    "A composite face at each severity of each degradation: what the levels of robustness.parquet look like.",
+    variables=(
+        Variable("face", ("picture", *_FACE), "the composite, made worse", "0 to 255"),
+        Variable("degradation", ("picture",), "how it is made worse"),
+        Variable("level", ("picture",), "how much, in the unit that robustness.parquet gives"),
+        Variable("intact", ("picture",), "whether this level leaves it as it is"),
+        _RGB,
     ),
 )
 LABEL_ISSUES = Table(

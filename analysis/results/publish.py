@@ -128,6 +128,7 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
         artifact.read(source)
     record = artifacts.RUN.read(source)
     _check_one_data(record)
+    _check_one_model(source)
     if not (without_recipe or (record.steps.train and record.steps.train.recipe)):
         raise UserError(
             f"run {run.name!r} cannot be made again, since it or an ancestor has no recipe: train it with "
@@ -170,6 +171,18 @@ def _check_one_data(record: RunRecord) -> None:
                     f"step {key!r} of run {record.run!r} used another version of {name!r} than the steps before: "
                     "run study, train and evaluate again"
                 )
+
+
+def _check_one_model(source: Path) -> None:
+    """Raise UserError if another model than the run's was measured beside the other package."""
+    if not (source / artifacts.PEERS.path).exists():
+        return
+    measured = set(artifacts.PEERS.read(source)["sha256"])
+    if measured != {artifacts.CARD.read(source).sha256}:
+        raise UserError(
+            f"{artifacts.PEERS.path} of run {source.name!r} was measured with another model: run "
+            f"`{artifacts.PEERS.made_by}` again, or delete it"
+        )
 
 
 def description() -> str:

@@ -61,9 +61,11 @@ class Results:
     groups = artifacts.GROUPS
     cross_source = artifacts.CROSS_SOURCE
     paired = artifacts.PAIRED
+    peers = artifacts.PEERS
     cells = artifacts.CELLS
     middle = artifacts.MIDDLE
     robustness = artifacts.ROBUSTNESS
+    degraded = artifacts.DEGRADED
     label_issues = artifacts.LABEL_ISSUES
     explanation = artifacts.EXPLANATION
     ablation = artifacts.ABLATION
@@ -88,6 +90,11 @@ class Results:
     def has_search(self) -> bool:
         """Whether `meanface search` was run."""
         return (self.folder / artifacts.SEARCH_RECORD.path).exists()
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether the model was measured beside another package, with `benchmarks/peers.py`."""
+        return (self.folder / artifacts.PEERS.path).exists()
 
     @property
     def model_folder(self) -> Path:

@@ -10,7 +10,19 @@ import param
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
-from analysis.figures import curves, experiments, explanation, fairness, metrics, robustness, tables, training
+from analysis.figures import (
+    curves,
+    experiments,
+    explanation,
+    fairness,
+    metrics,
+    middle,
+    paired,
+    peers,
+    robustness,
+    tables,
+    training,
+)
 from analysis.results.records import Band, LabelNoise, SplitMetrics
 from dashboard import chrome, parts
 from dashboard.parts import View
@@ -49,6 +61,22 @@ VIEWS: dict[str, tuple[View, ...]] = {
             "cross_source",
             about="Rows: what a run was trained on. Columns: what it was tested on. Cells: accuracy, %.",
         ),
+        View(
+            "Who gained and who lost",
+            paired.paired_table,
+            None,
+            "paired",
+            about="Images that only this run has right, and that only the run it is compared with has right.",
+        ),
+        View("", paired.gains, paired.gains_reading, "paired"),
+        View(
+            "What else can be installed",
+            peers.peers_chart,
+            peers.peers_reading,
+            "peers",
+            about="Another package on the same photos, faces found by each itself.",
+        ),
+        View("", peers.peers_table, None, "peers"),
     ),
     "scores": (
         View(
@@ -57,6 +85,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
             "metrics split source",
             about="Of faces with a score of 0.8, eight in ten should be labelled male.",
         ),
+        View("Between 20 and 80 %", middle.middle_chart, middle.middle_reading, "middle split"),
         View(
             "Scores and the uncertain band",
             metrics.score_distribution,
@@ -70,6 +99,8 @@ VIEWS: dict[str, tuple[View, ...]] = {
     "groups": (
         View("People and sources", fairness.group_gaps, fairness.group_gaps_reading, "groups"),
         View("", fairness.group_table, None, "groups"),
+        View("Age, race and label together", fairness.cell_accuracy, fairness.cell_accuracy_reading, "cells"),
+        View("", fairness.cell_table, None, "cells"),
         View("Attributes", *_ATTRIBUTES, "groups"),
         View(
             "Compared with other runs",
@@ -86,6 +117,12 @@ VIEWS: dict[str, tuple[View, ...]] = {
             robustness.accuracy_curve_reading,
             "robustness degradation",
             about="Accuracy on aligned test faces as their quality is reduced step by step.",
+        ),
+        View(
+            "",
+            robustness.degraded_pictures,
+            None,
+            "degraded robustness degradation",
         ),
     ),
     "explanation": (

@@ -1,4 +1,4 @@
-from . import calibration, cells, cross_source, curves, evaluate, explain, fairness, paired, robustness, scores
+from . import calibration, cells, cross_source, curves, evaluate, explain, fairness, paired, peers, robustness, scores
 from .looks import looks_at_test
 from .middle import middle_scores
 from .robustness import Degradation
@@ -17,6 +17,7 @@ __all__ = [
     "looks_at_test",
     "middle_scores",
     "paired",
+    "peers",
     "robustness",
     "scores",
 ]

@@ -42,7 +42,7 @@ from model.evaluation.fairness import group_metrics
 from model.evaluation.looks import looks_at_test
 from model.evaluation.middle import middle_scores
 from model.evaluation.paired import paired
-from model.evaluation.robustness import robustness
+from model.evaluation.robustness import degraded_faces, example_face, robustness
 from model.evaluation.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 from model.training.examples import seen_data
 
@@ -117,10 +117,11 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         artifacts.LABEL_ISSUES: issues,
     }
     if brief:
-        for left_out in (artifacts.ROBUSTNESS, artifacts.EXPLANATION):
+        for left_out in (artifacts.ROBUSTNESS, artifacts.DEGRADED, artifacts.EXPLANATION):
             (folder / left_out.name).unlink(missing_ok=True)
     else:
         tables[artifacts.ROBUSTNESS] = robustness(trained.predictor, test, images=DEGRADED, seed=seed, progress=True)
+        artifacts.DEGRADED.write(degraded_faces(example_face(), seed=seed), folder)
         explanation = explain(trained.predictor, test, faces=EXPLAINED, masks=MASKS, seed=seed, progress=True)
         artifacts.EXPLANATION.write(explanation, folder)
     for artifact, table in tables.items():

@@ -67,31 +67,64 @@ def _right(scored: pd.DataFrame) -> np.ndarray:
     return ((scored["p_male"] >= 0.5) == (scored["label"] == "male")).to_numpy(bool)
 
 
-def _of_source(scored: pd.DataFrame, ahead: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of one data set: of it all, of its subsets, of its groups."""
-    sources, subsets = parts(scored, [scored["dataset"].iloc[0]])
+def slices(scored: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """What runs are compared on: a data set as a whole, its subsets, and its groups of 20 images or more.
+
+    Parameters
+    ----------
+    scored
+        ``dataset, split, label`` and what `model.evaluation.fairness.features` groups by; images of one data set.
+
+    Returns
+    -------
+    named : pandas.DataFrame
+        ``source, feature, group``; a row a slice.
+    inside : numpy.ndarray
+        bool (n, slice): the images of each.
+    """
+    dataset = scored["dataset"].iloc[0]
+    sources, subsets = parts(scored, [dataset])
     whole = sources | subsets
     grouped = features(scored)
-    sizes = pd.concat([grouped[name].value_counts().rename_axis("group").reset_index().assign(feature=name)
-                       for name in grouped])  # fmt: skip
+    counts = {name: grouped[name].value_counts().sort_index() for name in grouped}
+    sizes = pd.concat([each.rename_axis("group").reset_index().assign(feature=name) for name, each in counts.items()])
     sizes = sizes[sizes["count"] >= SMALLEST]
-    found = pd.DataFrame(
+    named = pd.DataFrame(
         {
-            "source": [*whole, *[scored["dataset"].iloc[0]] * len(sizes)],
+            "source": [*whole, *[dataset] * len(sizes)],
             "feature": [*[EVERYBODY] * len(whole), *sizes["feature"]],
             "group": [*[EVERYBODY] * len(whole), *sizes["group"]],
         }
     )
-    inside = np.column_stack([*whole.values(), members(grouped, sizes["feature"], sizes["group"])])
+    return named, np.column_stack([*whole.values(), members(grouped, sizes["feature"], sizes["group"])])
+
+
+def _of_source(scored: pd.DataFrame, ahead: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of one data set."""
+    found, inside = slices(scored)
     person = person_numbers(scored)
-    counts = pd.DataFrame([_counts(ahead[rows], person[rows]) for rows in inside.T])
-    found = pd.concat([found, counts], axis="columns")
+    found = found.join(pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in inside.T]))
     found["low"], found["high"] = interval(resampled_means(ahead, inside, person, RESAMPLES, rng))
     return found
 
 
-def _counts(ahead: np.ndarray, person: np.ndarray) -> dict[str, float]:
-    by_person = np.bincount(pd.factorize(person)[0], weights=ahead)
+def paired_counts(ahead: np.ndarray, person: np.ndarray) -> dict[str, float]:
+    """Count who gained and who lost.
+
+    Parameters
+    ----------
+    ahead
+        int (n,): 1 where only the first of two answers is right, -1 where only the second is, else 0.
+    person
+        int (n,): who is on each image.
+
+    Returns
+    -------
+    dict
+        ``images, people, gained, lost, people_gained, people_lost, difference, p_value`` as in `paired`; without an
+        image, ``difference`` is missing.
+    """
+    by_person = np.bincount(pd.factorize(person)[0], weights=ahead)  # of none, an empty array
     people_gained, people_lost = int((by_person > 0).sum()), int((by_person < 0).sum())
     return {
         "images": len(ahead),
@@ -100,6 +133,6 @@ def _counts(ahead: np.ndarray, person: np.ndarray) -> dict[str, float]:
         "lost": int((ahead < 0).sum()),
         "people_gained": people_gained,
         "people_lost": people_lost,
-        "difference": float(ahead.mean()),
+        "difference": float(ahead.mean()) if len(ahead) else np.nan,
         "p_value": sign_test(people_gained, people_lost),
     }

@@ -4,15 +4,21 @@ Every degradation has a severity in a unit that a photographer could measure, an
 detection had still found it.
 """
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pandas as pd
+import xarray as xr
 from tqdm import tqdm
 
 from analysis.core.people import accuracy_interval
+from analysis.data.alignment import fit_frame
+from analysis.data.measures import measure_faces
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source
 from model.predict import Predictor
 from model.training.examples import Faces
 
@@ -91,6 +97,57 @@ DEGRADATIONS = {
     "occlusion": Degradation("% of the face covered by grey", (0, 5, 10, 20, 30, 40), 0, _occlusion),
     "brightness": Degradation("photographic stops", (-4, -3, -2, -1, 0, 1, 2), 0, _brightness),
 }
+
+
+def degraded_faces(face: np.ndarray, *, seed: int) -> xr.Dataset:
+    """One face at each severity of each degradation, made worse as `robustness` makes its test images worse.
+
+    Parameters
+    ----------
+    face
+        uint8 (109, 89, 3), RGB; it is published, so it may not be a person's.
+    seed
+        Of each degradation's chance.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``face`` (picture, y, x, channel), uint8, with ``degradation``, ``level`` and ``intact`` of each picture.
+    """
+    pictures = [
+        (name, float(level), level == kind.intact, _degraded(kind, face, level, np.random.default_rng(seed)))
+        for name, kind in DEGRADATIONS.items()
+        for level in kind.levels
+    ]
+    names, levels, intact, faces = (list(column) for column in zip(*pictures, strict=True))
+    return xr.Dataset(
+        {
+            "face": (("picture", "y", "x", "channel"), np.stack(faces)),
+            "degradation": ("picture", names),
+            "level": ("picture", levels),
+            "intact": ("picture", intact),
+        },
+        coords={"channel": ["R", "G", "B"]},
+    )
+
+
+def _degraded(kind: Degradation, face: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    return face if level == kind.intact else kind.apply(face, level, rng)
+
+
+def example_face() -> np.ndarray:
+    """The sharpest of the demo faces, on which degradations show best: a composite of 24 people, nobody's photo.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (109, 89, 3), RGB.
+    """
+    with zipfile.ZipFile(demo_source()) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        faces = np.stack([fit_frame(decode_photo(archive.read(name))) for name in names])
+    sharpness = [measures["sharpness"] for measures in measure_faces(faces)]
+    return np.asarray(faces[int(np.argmax(sharpness))])
 
 
 def robustness(predictor: Predictor, test: Faces, *, images: int, seed: int, progress: bool = False) -> pd.DataFrame:

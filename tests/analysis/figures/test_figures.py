@@ -56,6 +56,10 @@ CHARTS: dict[str, Callable[[Results], Any]] = {
     "scores": lambda r: figures.metrics.score_distribution(r.predictions, "test", r.metrics.band, "synthetic"),
     "people": lambda r: figures.fairness.group_gaps(r.groups),
     "gaps by attribute": lambda r: figures.fairness.group_gaps(r.groups, people=False),
+    "gains": lambda r: figures.paired.gains(r.paired),
+    "cells": lambda r: figures.fairness.cell_accuracy(r.cells),
+    "middle": lambda r: figures.middle.middle_chart(r.middle, "test"),
+    "peers": lambda r: figures.peers.peers_chart(r.peers),
     "faithfulness": lambda r: figures.explanation.faithfulness(r.explanation),
     **{
         f"robust to {name}": lambda r, name=name: figures.robustness.accuracy_curve(r.robustness, name)

@@ -70,6 +70,16 @@ def test_weights_are_published_unless_they_are_large(run: Path, tmp_path: Path) 
     assert not (tmp_path / "results/model/model.keras").exists()
 
 
+def test_a_comparison_with_another_package_is_published_only_of_the_same_model(run: Path, tmp_path: Path) -> None:
+    assert "model/peers.parquet" in publish(Run.open("synthetic"), tmp_path / "results")
+    older = artifacts.PEERS.read(run).assign(sha256="of an earlier model")
+    artifacts.PEERS.write(older, run / "model")
+    with pytest.raises(UserError, match=r"peers\.parquet .*measured with another model.*make peers"):
+        publish(Run.open("synthetic"), tmp_path / "results")
+    (run / "model/peers.parquet").unlink()
+    assert "model/peers.parquet" not in publish(Run.open("synthetic"), tmp_path / "results")
+
+
 def test_a_damaged_run_is_not_published(run: Path, tmp_path: Path) -> None:
     (run / "model/curves.parquet").write_bytes(b"no table")
     with pytest.raises(UserError, match=r"curves\.parquet cannot be read .*meanface evaluate"):

@@ -63,8 +63,14 @@ def test_an_evaluation_writes_all_that_is_published_of_a_model(results: Results)
     # Ablation, search and history are training's.
     tables = ("predictions", "curves", "groups", "cross_source", "robustness", "label_issues")
     tables += ("paired", "cells", "middle")
-    written = ["metrics.json", "model.json", "explanation.zarr.zip", *(f"{name}.parquet" for name in tables)]
-    declared = {each.path: each for each in ARTIFACTS}
+    written = [
+        "metrics.json",
+        "model.json",
+        "explanation.zarr.zip",
+        "degraded.zarr.zip",
+        *(f"{name}.parquet" for name in tables),
+    ]
+    declared = {each.path: each for each in ARTIFACTS if each.published == "always"}
     for name in written:
         declared[f"model/{name}"].read(results.folder)
 
@@ -73,7 +79,11 @@ def test_a_brief_evaluation_is_enough_to_compare_with_but_not_to_be_published(
     results: Results, evaluated: Path, tmp_path: Path
 ) -> None:
     written = {path.name for path in (evaluated / "runs/first/model").iterdir()}
-    assert "metrics.json" in written and not written & {"robustness.parquet", "explanation.zarr.zip"}
+    assert "metrics.json" in written and not written & {
+        "robustness.parquet",
+        "degraded.zarr.zip",
+        "explanation.zarr.zip",
+    }
     assert set(results.cross_source["run"]) == {"first", "second"}
     with pytest.raises(UserError, match="not complete"):
         publish(Run.open("first"), tmp_path / "results")

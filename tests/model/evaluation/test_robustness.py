@@ -1,10 +1,15 @@
 """Degradations do what their units say, to every pixel the same each time; accuracy is told of each."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from model.evaluation.robustness import DEGRADATIONS, robustness
+from analysis.data.alignment import fit_frame
+from analysis.data.photo import decode_photo
+from analysis.data.sources import demo_source
+from model.evaluation.robustness import DEGRADATIONS, degraded_faces, example_face, robustness
 from model.training.examples import Faces
 
 
@@ -68,3 +73,21 @@ def test_every_source_kind_and_level_has_its_row(rng: np.random.Generator) -> No
     dark = found[(found["degradation"] == "brightness") & (found["level"] == -4)].set_index("source")
     assert (dark["accuracy"] < 0.8).all()
     assert (dark["low"] <= dark["accuracy"]).all() and (dark["accuracy"] <= dark["high"]).all()
+
+
+def test_pictures_show_every_level_of_every_kind(face: np.ndarray) -> None:
+    found = degraded_faces(face, seed=3)
+    assert found["face"].dtype == np.uint8 and found["face"].shape[1:] == (109, 89, 3)
+    levels = {(name, level) for name, kind in DEGRADATIONS.items() for level in kind.levels}
+    assert set(zip(found["degradation"].values, found["level"].values, strict=True)) == levels
+    for picture in found["face"].values[found["intact"].values]:
+        np.testing.assert_array_equal(picture, face)
+    noise = found["face"].values[(found["degradation"] == "noise") & (found["level"] == 30)][0]
+    np.testing.assert_array_equal(noise, DEGRADATIONS["noise"].apply(face, 30, np.random.default_rng(3)))
+
+
+def test_the_face_that_is_published_is_one_of_the_composites() -> None:
+    with zipfile.ZipFile(demo_source()) as archive:
+        faces = [fit_frame(decode_photo(archive.read(name))) for name in archive.namelist() if name.endswith(".jpg")]
+    shown = example_face()
+    assert any(np.array_equal(shown, face) for face in faces)

@@ -1,0 +1,100 @@
+"""What can be installed instead, beside this model: answers of several programs to the same photos, compared.
+
+Knows answers and labels; knows nothing of programs. Whole photos are answered, faces found by each program itself, so
+that what it does not find counts, too.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from analysis.core.people import interval, person_numbers, resampled_means
+from model.evaluation.paired import RESAMPLES, paired_counts, slices
+
+COLUMNS = (
+    "system", "source", "feature", "group", "images", "found", "accuracy", "low", "high",
+    "shared", "difference", "difference_low", "difference_high", "p_value",
+)  # fmt: skip
+
+
+def peers(table: pd.DataFrame, answers: Mapping[str, np.ndarray], *, seed: int = 0) -> pd.DataFrame:
+    """Measure each system on each source, subset and group.
+
+    Parameters
+    ----------
+    table
+        ``dataset, split, label`` and what `model.evaluation.fairness.features` groups by; a row a photo.
+    answers
+        System -> its answers, object (n,): "female", "male", or None where it finds no face. The first is compared with
+        each of the others.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``system, source, feature, group`` ("all" for everybody), ``images``; in [0, 1], ``found`` (share of photos in
+        which it finds a face) and ``accuracy`` (share of these that is right) with its 95 % interval ``low``, ``high``
+        (people resampled); of all but the first system, ``shared`` (photos in which both find a face) and on these
+        ``difference`` (accuracy of the first minus its own), with its interval and the ``p_value`` of a sign test over
+        people. Missing where no face is found.
+    """
+    (first, *_), tables = answers, []
+    for dataset in dict.fromkeys(table["dataset"]):
+        own = (table["dataset"] == dataset).to_numpy()
+        part = table[own]
+        named, inside = slices(part)
+        person = person_numbers(part)
+        label = part["label"].to_numpy(object)
+        for system, given in answers.items():
+            measured = _measured(given[own], label, inside, person, np.random.default_rng(seed))
+            compared = pd.DataFrame(index=named.index)
+            if system != first:
+                compared = _compared(
+                    answers[first][own], given[own], label, inside, person, np.random.default_rng(seed)
+                )
+            tables.append(named.join(measured).join(compared).assign(system=system))
+    found = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS))
+    return found.astype({"shared": "Int64"})
+
+
+def _measured(
+    given: np.ndarray, label: np.ndarray, inside: np.ndarray, person: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    face = np.array([answer is not None for answer in given])
+    right = given == label
+    counted = inside & face[:, None]
+    low, high = _interval(right, counted, person, rng)
+    return pd.DataFrame(
+        {
+            "images": inside.sum(axis=0),
+            "found": [face[rows].mean() for rows in inside.T],
+            "accuracy": [right[rows].mean() if rows.any() else np.nan for rows in counted.T],
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def _compared(
+    first: np.ndarray, given: np.ndarray, label: np.ndarray, inside: np.ndarray, person: np.ndarray,
+    rng: np.random.Generator,
+) -> pd.DataFrame:  # fmt: skip
+    both = np.array([one is not None and two is not None for one, two in zip(first, given, strict=True)])
+    ahead = (first == label).astype(np.int8) - (given == label).astype(np.int8)
+    counted = inside & both[:, None]
+    counts = pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in counted.T])
+    low, high = _interval(ahead, counted, person, rng)
+    found = counts[["images", "difference", "p_value"]].rename(columns={"images": "shared"})
+    return found.assign(difference_low=low, difference_high=high).mask(found["shared"] == 0, np.nan)
+
+
+def _interval(
+    values: np.ndarray, inside: np.ndarray, person: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of the mean of each slice; missing where a slice holds no image."""
+    low, high = np.full((2, inside.shape[1]), np.nan)
+    some = inside.any(axis=0)
+    low[some], high[some] = interval(resampled_means(values, inside[:, some], person, RESAMPLES, rng))
+    return low, high
