@@ -1,6 +1,7 @@
 """Fixtures that many tests share: a scratch home, and the demo faces ingested once."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,20 @@ import pytest
 
 # Fixtures that train, evaluate, study, render or start servers for some five seconds or more.
 SLOW_FIXTURES = {"evaluated", "pages", "server", "studied", "trained", "workers"}
+
+HEAVY = {"bokeh", "holoviews", "keras", "panel", "panel_material_ui", "tensorflow"}  # some seconds each
+_collected = pytest.StashKey[set[str]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which of the heavy packages tests have imported merely by being found."""
+    session.config.stash[_collected] = HEAVY & sys.modules.keys()
+
+
+@pytest.fixture
+def imported_by_collecting(pytestconfig: pytest.Config) -> set[str]:
+    """Heavy packages that were imported when the tests were collected."""
+    return pytestconfig.stash[_collected]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
