@@ -108,13 +108,17 @@ def ingest(
     if len(refused) > 20:
         typer.echo(f"  ... and {len(refused) - 20:,} more; the manifest lists them all under `status` and `reason`")
     conflicts = facts.conflicts
-    typer.echo(f"Duplicates: {conflicts.exact} exact and {conflicts.near} near pairs.")
+    typer.echo(f"Duplicates: {conflicts.exact:,} equal files and {conflicts.near:,} near pairs.")
     if conflicts.excluded:
         typer.echo(
             f"Splits shared {conflicts.identities_across_splits} people and "
             f"{conflicts.duplicates_across_splits} pictures: {conflicts.excluded} images are excluded, "
             "test kept before validation before train."
         )
+    if conflicts.copies:
+        typer.echo(f"Copies count once: {conflicts.copies:,} images are left out, the first of each picture stays.")
+    if conflicts.contradicted:
+        typer.echo(f"Copies of one picture have different labels: all {conflicts.contradicted:,} are left out.")
 
 
 @app.command(rich_help_panel="Data")

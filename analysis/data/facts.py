@@ -9,7 +9,7 @@ class Conflicts(Record):
     """Pictures that repeat, and what was in two splits of the source."""
 
     exact: int
-    """Pairs of images whose files are equal."""
+    """Images whose file is equal to that of an earlier one."""
     near: int
     """Pairs of images that show the same picture in different files."""
     identities_across_splits: int
@@ -18,6 +18,10 @@ class Conflicts(Record):
     """Pairs of images of one picture in two splits of the source."""
     excluded: int
     """Images that were left out so that neither is so any more."""
+    copies: int = 0
+    """Images that were left out since an earlier one shows the same picture."""
+    contradicted: int = 0
+    """Images that were left out since copies of their picture have different labels."""
 
 
 class IngestOptions(Record):

@@ -37,10 +37,28 @@ def duplicate_pairs(manifest: pd.DataFrame, faces: Any) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``first``, ``second`` (row numbers, first < second) and ``kind`` ("exact" or "near").
+        ``first``, ``second`` (row numbers, first < second) and ``kind`` ("exact" or "near"). Equal files are paired
+        with the first of them alone, which stands for them among the near duplicates: a picture that is there a
+        thousand times gives 999 pairs.
     """
-    rows = np.flatnonzero(manifest["status"].to_numpy() == "ok")
-    codes = np.array([int(code, 16) for code in manifest["phash"].iloc[rows]], dtype=np.uint64)
+    usable = np.flatnonzero(manifest["status"].to_numpy() == "ok")
+    first = usable[_first_alike(manifest["hash"].iloc[usable])]
+    exact = pd.DataFrame({"first": first, "second": usable, "kind": "exact"})[first != usable]
+    close = _close_codes(manifest["phash"], np.unique(first))
+    near = pd.DataFrame({"first": close[:, 0], "second": close[:, 1], "kind": "near"})
+    near = near[_differences(faces, close) < NEAR_DIFFERENCE]
+    return pd.concat([exact, near]).sort_values(["first", "second"], ignore_index=True)
+
+
+def _first_alike(values: pd.Series) -> np.ndarray:
+    """Place of the first of the values that are equal to each value, int64 (n,)."""
+    codes, _ = pd.factorize(values.to_numpy())
+    return np.unique(codes, return_index=True)[1][codes] if len(codes) else np.empty(0, np.int64)
+
+
+def _close_codes(phash: pd.Series, rows: np.ndarray) -> np.ndarray:
+    """Pairs of rows, int64 (pair, 2), whose perceptual hashes are close."""
+    codes = np.array([int(code, 16) for code in phash.iloc[rows]], dtype=np.uint64)
     pairs = set()
     # Two codes within 3 bits agree in at least one of four 16-bit bands (pigeonhole).
     for band in range(4):
@@ -55,13 +73,7 @@ def duplicate_pairs(manifest: pd.DataFrame, faces: Any) -> pd.DataFrame:
                 near = np.bitwise_count(codes[some, None] ^ codes[None, bucket]) <= NEAR_BITS
                 for i, j in zip(*np.nonzero(np.triu(near, start + 1)), strict=True):
                     pairs.add(tuple(sorted((int(rows[some[i]]), int(rows[bucket[j]])))))
-    hashes = manifest["hash"].to_numpy()
-    close = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    exact = hashes[close[:, 0]] == hashes[close[:, 1]]
-    near = exact.copy()
-    near[~exact] = _differences(faces, close[~exact]) < NEAR_DIFFERENCE
-    table = pd.DataFrame({"first": close[:, 0], "second": close[:, 1], "kind": np.where(exact, "exact", "near")})
-    return table[near].reset_index(drop=True)
+    return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
 
 
 def _differences(faces: Any, pairs: np.ndarray) -> np.ndarray:
@@ -76,25 +88,30 @@ def _differences(faces: Any, pairs: np.ndarray) -> np.ndarray:
     return differences
 
 
-def _groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
-    """Number of the group of each row: rows that share an identity or a picture are in one group."""
-    size = len(manifest)
-    links = [pairs[["first", "second"]].to_numpy(dtype=np.int64).reshape(-1, 2)]
-    if "identity" in manifest and manifest["identity"].notna().any():
-        known = manifest["identity"].dropna()
-        first = known.groupby(known).transform(lambda group: group.index[0])
-        links.append(np.column_stack([known.index, first]).astype(np.int64))
-    edges = np.concatenate(links)
+def _groups(size: int, *links: np.ndarray) -> np.ndarray:
+    """Number of the group of each row: rows that are linked, int (link, 2), at whatever remove are in one group."""
+    edges = np.concatenate([each.reshape(-1, 2) for each in links]).astype(np.int64)
     graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(size, size))
     return connected_components(graph, directed=False)[1]
 
 
+def _people(manifest: pd.DataFrame) -> np.ndarray:
+    """Links, int64 (link, 2), between each image and the first one of the same person."""
+    if "identity" not in manifest or manifest["identity"].isna().all():
+        return np.empty((0, 2), np.int64)
+    known = manifest["identity"].dropna()
+    return np.column_stack([known.index, known.index[_first_alike(known)]]).astype(np.int64)
+
+
 def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tuple[pd.DataFrame, Conflicts]:
-    """Give every image a split that shares no person and no picture with another split.
+    """Give every image a split that shares no person and no picture with another split, and every picture one image.
 
     Where the source has splits of its own they stand, and of a person or picture in two of them only the images in
     the later one (test before validation before train) stay: the others become "excluded", with the reason. Where
     the source has none, people are drawn 70 : 10 : 20 into train, validation and test, stratified by label.
+
+    Of the copies of a picture that are left, exact and near ones, the first counts and the others are "excluded"; all
+    of them are where they have different labels. Near ones of two people, where a source says so, are two pictures.
 
     Parameters
     ----------
@@ -114,44 +131,78 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     """
     manifest = manifest.copy()
     pairs = duplicate_pairs(manifest, faces)
+    links = pairs[["first", "second"]].to_numpy(np.int64)
     manifest["near_duplicate_of"] = pd.Series(pd.NA, index=manifest.index, dtype="string")
     later = pairs.drop_duplicates("second")
     manifest.loc[later["second"], "near_duplicate_of"] = manifest["image_id"].iloc[later["first"]].to_numpy()
-    groups = _groups(manifest, pairs)
+    groups = _groups(len(manifest), links, _people(manifest))
     usable = (manifest["status"] == "ok").to_numpy()
-    exact, near = (int((pairs["kind"] == kind).sum()) for kind in ("exact", "near"))
+    identities = across = excluded = 0
     if manifest["split"].isna().all():
+        # Copies are drawn, too: who learns of copies later finds every image in the split that it had.
         manifest["split"] = _draw_splits(manifest["label"], groups, usable, seed)
-        return manifest, Conflicts(
-            exact=exact, near=near, identities_across_splits=0, duplicates_across_splits=0, excluded=0
-        )
+    else:
+        split = manifest["split"].to_numpy()
+        if "identity" in manifest:
+            spread = manifest[usable & manifest["identity"].notna()].groupby("identity")["split"].nunique()
+            identities = int((spread > 1).sum())
+        across = int((split[links[:, 0]] != split[links[:, 1]]).sum())
+        excluded = _exclude_earlier_splits(manifest, groups, usable)
+    copies, contradicted = _exclude_copies(manifest, links[~_of_two_people(manifest, pairs)])
+    return manifest, Conflicts(
+        exact=int((pairs["kind"] == "exact").sum()),
+        near=int((pairs["kind"] == "near").sum()),
+        identities_across_splits=identities,
+        duplicates_across_splits=across,
+        excluded=excluded,
+        copies=copies,
+        contradicted=contradicted,
+    )
 
-    split = manifest["split"].to_numpy()
-    identities = 0
-    if "identity" in manifest:
-        spread = manifest[usable & manifest["identity"].notna()].groupby("identity")["split"].nunique()
-        identities = int((spread > 1).sum())
+
+def _exclude_earlier_splits(manifest: pd.DataFrame, groups: np.ndarray, usable: np.ndarray) -> int:
+    """Exclude images whose person or picture is in a later split, too; returns how many."""
     rank = manifest["split"].map(SPLITS.index).where(usable, -1)
     highest = rank.groupby(groups).transform("max")
     excluded = (usable & (rank < highest)).to_numpy()
-    manifest.loc[excluded, "status"] = "excluded"
-    manifest.loc[excluded, "reason"] = [
-        f"the same person or picture is also in {SPLITS[int(value)]}" for value in highest[excluded]
-    ]
-    return manifest, Conflicts(
-        exact=exact,
-        near=near,
-        identities_across_splits=identities,
-        duplicates_across_splits=int((split[pairs["first"]] != split[pairs["second"]]).sum()),
-        excluded=int(excluded.sum()),
-    )
+    reasons = [f"the same person or picture is also in {SPLITS[int(value)]}" for value in highest[excluded]]
+    _exclude(manifest, excluded, reasons)
+    return int(excluded.sum())
+
+
+def _of_two_people(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+    """Which near pairs show two people by what the source says, bool (pair,): they are alike, but no copies."""
+    if "identity" not in manifest:
+        return np.zeros(len(pairs), dtype=bool)
+    first, second = (manifest["identity"].iloc[pairs[each]].reset_index(drop=True) for each in ("first", "second"))
+    return ((first != second).fillna(False) & (pairs["kind"] == "near")).to_numpy(dtype=bool)
+
+
+def _exclude_copies(manifest: pd.DataFrame, links: np.ndarray) -> tuple[int, int]:
+    """Exclude all copies of a picture but the first, or all of them where labels differ; returns how many of each."""
+    usable = (manifest["status"] == "ok").to_numpy()
+    pictures = pd.Series(_groups(len(manifest), links), index=manifest.index)
+    contradicted = usable & manifest["label"].where(usable).groupby(pictures).transform("nunique").gt(1).to_numpy()
+    _exclude(manifest, contradicted, ["copies of this picture have different labels"] * int(contradicted.sum()))
+    rest = np.flatnonzero(usable & ~contradicted)
+    first = rest[_first_alike(pictures.iloc[rest])]
+    copies = np.zeros(len(manifest), dtype=bool)
+    copies[rest[first != rest]] = True
+    originals = manifest["image_id"].iloc[first[first != rest]]
+    _exclude(manifest, copies, [f"a copy of {original}" for original in originals])
+    return int(copies.sum()), int(contradicted.sum())
+
+
+def _exclude(manifest: pd.DataFrame, rows: np.ndarray, reasons: list[str]) -> None:
+    manifest.loc[rows, "status"] = "excluded"
+    manifest.loc[rows, "reason"] = reasons
 
 
 def _draw_splits(labels: pd.Series, groups: np.ndarray, usable: np.ndarray, seed: int) -> np.ndarray:
     split = np.full(len(labels), "train", dtype=object)
     rows = np.flatnonzero(usable)
-    if len(np.unique(groups[rows])) < 10:  # too few people for ten folds: all of them train
-        return split
+    if len(np.unique(groups[rows])) < 10 or labels.iloc[rows].value_counts().max() < 10:
+        return split  # too few people for ten folds: all of them train
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - slow to import, and workers do without
 
     folds = StratifiedGroupKFold(n_splits=10, shuffle=True, random_state=seed)

@@ -147,6 +147,71 @@ def test_same_picture_in_two_splits_is_found_exact_or_recompressed(home: Path) -
     assert len(usable) == 6
 
 
+def test_copies_of_a_picture_count_once_whatever_folder_they_lie_in(home: Path) -> None:
+    members = demo_members(12)
+    names = [f"{30 + i}_{i % 2}_0_2017010912345678{i % 10}.jpg.chip.jpg" for i in range(12)]
+    once = dict(zip(names, members.values(), strict=True))
+    folders = ("UTKFace", "crop_part1", "utkface_aligned_cropped/UTKFace")
+    thrice = {f"{folder}/{name}": data for folder in folders for name, data in once.items()}
+    register(write_zip(home / "once.zip", once), "once")
+    register(write_zip(home / "thrice.zip", thrice), "thrice")
+    first, second = ingest("once", progress=False), ingest("thrice", progress=False)
+    assert first.conflicts.copies == 0 and second.conflicts.copies == 24
+    manifests = [Dataset.open(name).manifest.query("status == 'ok'") for name in ("once", "thrice")]
+    columns = ["hash", "label", "age", "race", "brightness"]
+    pd.testing.assert_frame_equal(*(each[columns].reset_index(drop=True) for each in manifests))
+    left_out = Dataset.open("thrice").manifest.query("status == 'excluded'")
+    assert left_out["reason"].iloc[0] == f"a copy of UTKFace/{left_out['source_path'].iloc[0].rpartition('/')[2]}"
+
+
+def test_recompressed_copies_count_once_and_copies_under_both_labels_not_at_all(home: Path) -> None:
+    first, second, *others = demo_members(6).values()
+    again = io.BytesIO()
+    Image.open(io.BytesIO(first)).save(again, "JPEG", quality=60)
+    members = {f"male/{i}.jpg": data for i, data in enumerate([first, again.getvalue(), second, *others])}
+    members["female/2.jpg"] = second
+    register(write_zip(home / "faces.zip", members), "faces")
+    facts = ingest("faces", progress=False)
+    assert (facts.conflicts.copies, facts.conflicts.contradicted) == (1, 2)
+    manifest = Dataset.open("faces").manifest.set_index("source_path")
+    assert manifest["status"].to_dict() == {
+        "female/2.jpg": "excluded",
+        "male/0.jpg": "ok",
+        "male/1.jpg": "excluded",
+        "male/2.jpg": "excluded",
+        **{f"male/{i}.jpg": "ok" for i in range(3, 7)},
+    }
+    assert manifest.loc["male/1.jpg", "reason"] == "a copy of 0.jpg"
+    assert manifest.loc["male/2.jpg", "reason"] == "copies of this picture have different labels"
+
+
+def test_pictures_of_two_people_that_are_alike_are_no_copies() -> None:
+    manifest = synthetic_manifest(people=20, photos=1)
+    manifest.loc[[0, 2, 4], "phash"] = "0" * 16
+    manifest.loc[4, "identity"] = 2
+    resolved, conflicts = resolve_splits(manifest, np.zeros((20, 2, 2, 3), np.uint8))
+    assert (conflicts.near, conflicts.copies) == (3, 1)
+    assert resolved["reason"].dropna().to_dict() == {4: "a copy of 2.jpg"}
+
+
+def test_copies_change_no_split_of_the_images_beside_them() -> None:
+    manifest = synthetic_manifest(people=60, photos=2)
+    faces = np.zeros((140, 4, 4, 3), np.uint8)
+    plain, _ = resolve_splits(manifest, faces[:120], seed=1)
+    assert (plain["status"] == "ok").all() and plain["near_duplicate_of"].isna().all()
+    copies = manifest.iloc[:20].assign(image_id=[f"copy {i}" for i in range(20)])
+    mixed, conflicts = resolve_splits(pd.concat([manifest, copies], ignore_index=True), faces, seed=1)
+    assert conflicts.copies == 20 and mixed["status"].tolist() == ["ok"] * 120 + ["excluded"] * 20
+    assert mixed["split"].iloc[120:].tolist() == mixed["split"].iloc[:20].tolist()
+
+
+def test_a_picture_that_is_there_a_thousand_times_is_compared_once() -> None:
+    manifest = synthetic_manifest(people=3000, photos=1)
+    manifest.loc[:2000, ["hash", "phash"]] = ["0" * 64, "0" * 16]
+    pairs = duplicate_pairs(manifest, np.zeros((3000, 2, 2, 3), np.uint8))
+    assert len(pairs) == 2000 and set(pairs["first"]) == {0} and set(pairs["kind"]) == {"exact"}
+
+
 def synthetic_manifest(people: int, photos: int) -> pd.DataFrame:
     count = people * photos
     identity = np.repeat(np.arange(people), photos)
