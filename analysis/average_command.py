@@ -70,6 +70,8 @@ def average_subsets(
     """
     if output is not None and not output.name.endswith((".png", ".zarr.zip")):
         raise UserError(f"{output} is neither .png nor .zarr.zip: choose one of these endings")
+    if output is not None:
+        storage.check_writable(output)
     table = load_table(dataset, predictions)
     filters = [first] if second is None else [first, second]
     rows = [select(table, filter_) for filter_ in filters]

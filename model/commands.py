@@ -316,7 +316,7 @@ def predict(
     """
     import sys
 
-    from analysis.core import compute
+    from analysis.core import compute, paths
     from analysis.data import decoding
     from model.batch import count_photos, place_of, predict_on, predict_to
     from model.predict import Predictor
@@ -329,6 +329,9 @@ def predict(
         typer.echo(f"left out: {line}", err=True)
     if output:
         check_output(place_of(output), total, excel=excel)
+    if model is None and (others := paths.unpublished_runs()):
+        said = f"of {', '.join(others)}, none is published (`meanface publish RUN`)"
+        typer.echo(f"The model is the one that is shipped: {said}.", err=True)
     predictor = Predictor.load(model, threads=1)
     given: dict[str, Any] = {"crop": crop.value, "excel": excel, "progress": total if total > 20 else None}
     with compute.connected(scheduler), decoding.processes():

@@ -43,12 +43,19 @@ def open_engine(dataset: "Dataset") -> "CompressedEngine":
     Raises
     ------
     UserError
-        If it does not exist or was made from another version of the data set, or if the data set is not ingested.
+        If it does not exist, is damaged or was made from another version of the data set, or if the data set is not
+        ingested.
     """
     folder, name = average_folder(dataset), dataset.name
     if not (folder / "engine.json").exists():
         raise UserError(f"{name!r} has no components: run `meanface study {name}` first")
-    engine = CompressedEngine(folder)
+    try:
+        engine = CompressedEngine(folder)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"the components of {name!r} in {folder} are damaged ({reason}): run `meanface study {name}` again"
+        ) from error
     if engine.facts.fingerprint != dataset.fingerprint:
         raise UserError(f"the components of {name!r} are from an older ingest: run `meanface study {name}` again")
     return engine
@@ -118,6 +125,14 @@ class CompressedEngine:
         self._centre = np.load(folder / "centre.npy")
         self._scale = np.load(folder / "scale.npy")
         self._totals = np.load(folder / "totals.npy")
+        sizes = {
+            "codes.u8": self.facts.images * self.facts.components,
+            "pixels.u8": self.facts.images * self.facts.values,
+            "basis.f32": 4 * self.facts.components * self.facts.values,
+        }
+        for name, size in sizes.items():
+            if (found := (folder / name).stat().st_size) != size:
+                raise ValueError(f"{name} has {found:,} bytes instead of {size:,}")
 
     def average(self, rows: np.ndarray) -> Average:
         """Average the faces of a subset; see `analysis.averages.base.Engine`."""

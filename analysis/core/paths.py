@@ -16,6 +16,7 @@ import fsspec
 from platformdirs import user_data_path
 from upath import UPath
 
+from analysis.core import switch
 from analysis.core.errors import UserError
 
 Location = Path | UPath  # on this machine's disk, or wherever a URL points; both have pathlib's methods
@@ -116,13 +117,34 @@ def run_folder(run: str) -> Path:
 def results_folder() -> Path:
     """The published run: what the report, the explorer and the API read.
 
-    ``MEANFACE_RESULTS`` names another one, for the pages while `analysis.report.render` draws them. A home without
-    a published run of its own falls back on the one that the project ships.
+    ``MEANFACE_RESULTS`` names another one, for the pages while `analysis.report.render` draws them. A home that never
+    had a published run falls back on the one that the project ships.
+
+    Raises
+    ------
+    UserError
+        If the home's own published run has lost its ``run.json``: it is not replaced by another one without a word.
     """
     if named := os.environ.get("MEANFACE_RESULTS"):
         return Path(named)
-    own = home() / "results"
-    return own if (own / "run.json").exists() else PROJECT / "results"
+    own = switch.settled(home() / "results")
+    shipped = PROJECT / "results"
+    if (own / "run.json").exists() or own == shipped:
+        return own
+    if own.is_dir() and any(own.iterdir()):
+        raise UserError(
+            f"{own} has lost its run.json: publish a run again with `meanface publish RUN`, or remove the folder to go "
+            "back to the run that is shipped"
+        )
+    return shipped
+
+
+def unpublished_runs() -> list[str]:
+    """Names of the runs of a home, where the run that is shipped answers in their place since none is published."""
+    runs = home() / "runs"
+    if results_folder() == home() / "results" or "MEANFACE_RESULTS" in os.environ or not runs.is_dir():
+        return []
+    return sorted(each.name for each in runs.iterdir() if (each / "model" / "model.json").exists())
 
 
 def site_folder() -> Path:

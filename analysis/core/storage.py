@@ -36,7 +36,7 @@ _REMEDIES = {
     errno.EPERM: "choose a place that you may write to",
     errno.ENOTDIR: "a file is in the way of a folder: choose another place",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EBUSY: "it is a mount point: choose a folder within it",
+    errno.EBUSY: "it is a mount point: choose a folder within it, or mount one around it",
     errno.EXDEV: "it is part of a container's image: choose another folder, or mount one around it",
 }
 

@@ -52,8 +52,9 @@ def compose(dataset: Dataset, target: Path, *, seed: int = 0) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the data set has no identities, or too few people for a composite.
+        If the data set has no identities, too few people for a composite, or the file cannot be written.
     """
+    storage.check_writable(target)
     manifest = dataset.manifest
     if "identity" not in manifest or manifest["identity"].isna().all():
         raise UserError(f"{dataset.name!r} has no identities: composites need members who are different people")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -21,8 +22,9 @@ from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.core.schema import LABELS
+from analysis.data.cube import Cube, damaged_cube, stored_chunks
 from analysis.data.facts import DatasetFacts
-from analysis.data.sources import Source, open_source
+from analysis.data.sources import Source, fetched_fingerprint, open_source
 
 _COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
 
@@ -61,7 +63,8 @@ class Dataset:
         Raises
         ------
         UserError
-            If the data set has not been ingested, or the file is damaged or of another version.
+            If the data set has not been ingested since it was fetched last, or the file is damaged or of another
+            version.
         """
         path = self.folder / "ingest.json"
         with storage.access(path):
@@ -69,11 +72,17 @@ class Dataset:
                 raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
             text = path.read_bytes()
         try:
-            return DatasetFacts.model_validate_json(text)
+            facts = DatasetFacts.model_validate_json(text)
         except ValidationError as error:
             raise UserError(
                 f"{path} is damaged or of another version: run `meanface ingest {self.name}` again"
             ) from error
+        # Both are checksums of what was fetched: a data set that is fetched under an old name is not the old one.
+        if fetched_fingerprint(self.name) not in (None, facts.fetched or facts.configuration.source):
+            raise UserError(
+                f"{self.name!r} was fetched anew after it was ingested: run `meanface ingest {self.name}` first"
+            )
+        return facts
 
     @property
     def fingerprint(self) -> str:
@@ -93,17 +102,20 @@ class Dataset:
         Raises
         ------
         UserError
-            If the data set has not been ingested, or the manifest is malformed: not Parquet, without one of its
-            columns, with other labels than female and male, an image twice, or not one row per face.
+            If the data set has not been ingested since it was fetched last, or the manifest is malformed: not Parquet,
+            without one of its columns, with other labels than female and male, an image twice, or not one row per face.
         """
         path, again = self.folder / "manifest.parquet", f"run `meanface ingest {self.name}` again"
         with storage.access(path):
             if not path.exists():
                 raise UserError(f"data set {self.name!r} has no manifest: run `meanface ingest {self.name}` first")
-            try:
-                manifest = pd.read_parquet(io.BytesIO(path.read_bytes()))
-            except (pa.ArrowException, ValueError) as error:
-                raise UserError(f"{path} cannot be read: {again}") from error
+            content = path.read_bytes()
+        if (self.folder / "ingest.json").exists():
+            _ = self.facts  # it says so where the data set was fetched anew
+        try:
+            manifest = pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise UserError(f"{path} cannot be read: {again}") from error
         if missing := _COLUMNS - set(manifest.columns):
             raise UserError(f"{path} lacks {', '.join(sorted(missing))}: {again}")
         if unknown := set(manifest["label"].unique()) - set(LABELS):
@@ -112,18 +124,22 @@ class Dataset:
         repeated = manifest["image_id"].duplicated()
         if repeated.any():
             raise UserError(f"{path} lists {manifest['image_id'][repeated].iloc[0]!r} twice: {again}")
-        faces = self._faces_in_cube()
-        if faces is not None and faces != len(manifest):
-            raise UserError(f"{path} has {len(manifest):,} rows, but the cube {faces:,} faces: {again}")
+        cube = self._cube
+        if cube is not None and cube.shape[0] != len(manifest):
+            raise UserError(f"{path} has {len(manifest):,} rows, but the cube {cube.shape[0]:,} faces: {again}")
         return manifest
 
-    def _faces_in_cube(self) -> int | None:
-        """Number of faces in the cube; None where there is no cube."""
-        try:
-            cube = zarr.open_array(storage.zarr_store(self.folder / "faces.zarr"), path="faces", mode="r")
-        except FileNotFoundError:
-            return None
-        return int(cube.shape[0])
+    @cached_property
+    def _cube(self) -> zarr.Array | None:
+        """The cube as it is stored; None where there is none."""
+        path = self.folder / "faces.zarr"
+        with storage.access(path):
+            try:
+                return zarr.open_array(storage.zarr_store(path), path="faces", mode="r")
+            except FileNotFoundError:
+                return None
+            except (ValueError, KeyError, TypeError) as error:
+                raise damaged_cube(path, error) from error
 
     @property
     def usable(self) -> np.ndarray:
@@ -142,10 +158,16 @@ class Dataset:
             If the data set has not been ingested.
         """
         path = self.folder / "faces.zarr"
-        with storage.access(path):
-            if not path.exists():
-                raise UserError(f"data set {self.name!r} has no face cube: run `meanface ingest {self.name}` first")
-            return xr.open_zarr(storage.zarr_store(path), consolidated=False)["faces"]
+        if (cube := self._cube) is None:
+            raise UserError(f"data set {self.name!r} has no face cube: run `meanface ingest {self.name}` first")
+        part, stored = cube.chunks[0], stored_chunks(path)
+        for number, start in enumerate(range(0, cube.shape[0], part)):
+            # A chunk without any face need not be stored.
+            if number not in stored and self.usable[start : start + part].any():
+                raise damaged_cube(path, f"chunk {number} is missing")
+        name = f"faces-{self.fingerprint}"
+        pixels = da.from_array(Cube(cube, path), cube.chunks, name=name, asarray=False)
+        return xr.DataArray(pixels, dims=("image", "y", "x", "channel"), name="faces")
 
     @cached_property
     def source(self) -> Source:

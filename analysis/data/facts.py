@@ -54,6 +54,8 @@ class DatasetFacts(Record):
     """Pictures that repeat, and what was in two splits."""
     configuration: IngestOptions
     """All that the result depends on."""
+    fetched: str | None = None
+    """Checksum of the images and the metadata when the data set was fetched; those in a folder may change later."""
 
     @property
     def seen(self) -> Data:

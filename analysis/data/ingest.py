@@ -15,6 +15,7 @@ import io
 import json
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import cv2
@@ -23,23 +24,26 @@ import pandas as pd
 import pyarrow as pa
 import zarr
 from pyarrow import parquet
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
-from analysis.core import compute, paths, storage
+from analysis.core import compute, paths, storage, switch
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.data import alignment, decoding
+from analysis.data.cube import stored_chunks
 from analysis.data.dataset import Dataset
 from analysis.data.detection import detect_faces
 from analysis.data.facts import Conflicts, DatasetFacts, IngestOptions
 from analysis.data.measures import measure_faces
 from analysis.data.photo import PhotoError, only_photo_errors, read_photo
-from analysis.data.sources import Source, open_source, without_tables
+from analysis.data.sources import Source, fetched_fingerprint, open_source, without_tables
 from analysis.data.splits import resolve_splits
 
 PART = 256  # images per task and per chunk of the cube: 7.4 MB
 _FORMAT = 3  # raised when what a manifest holds changes, so that an older one is made anew
+_LEAST = 10_000  # bytes of a face in the cube, at least: 15 to 25 kB are usual
 _CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle")  # ten times as fast as Zarr's default, 8 % larger
+_CHECKSUM = Crc32cCodec()  # without one, bytes that have changed on the disk become other pixels
 
 
 def ingest(
@@ -71,8 +75,8 @@ def ingest(
     Raises
     ------
     UserError
-        If the data set was not fetched, ``align="source"`` is asked for images that are not aligned, or a bucket
-        cannot be reached.
+        If the data set was not fetched, ``align="source"`` is asked for images that are not aligned, a bucket cannot be
+        reached, or the disk has no room for the faces.
     """
     source = open_source(name)
     if align == "source" and not source.aligned:
@@ -84,6 +88,7 @@ def ingest(
         earlier = _earlier(Dataset(name, folder), source, configuration) if facts_path.exists() else None
         if earlier is not None:
             return earlier
+        storage.check_writable(facts_path, len(source.images) * _LEAST)
 
         digest = hashlib.sha256(json.dumps(configuration.as_json(), sort_keys=True).encode()).hexdigest()[:12]
         work = folder / f".ingest-{digest}"
@@ -99,6 +104,7 @@ def ingest(
             status={str(key): int(value) for key, value in manifest["status"].value_counts().items()},
             conflicts=conflicts,
             configuration=configuration,
+            fetched=fetched_fingerprint(name),
         )
         facts_path.unlink(missing_ok=True)  # where it exists, the two that are replaced now are complete
         storage.put_folder(work / "faces.zarr", folder / "faces.zarr")
@@ -134,6 +140,7 @@ def _ingest_parts(source: Source, work: Location, align: str, progress: bool) ->
         storage.remove(work)  # parts' tables without the cube they belong to: a run was killed as it put the cube away
         _create_cube(cube, len(names))
     parts = [(start, names[start : start + PART]) for start in range(0, len(names), PART)]
+    _drop_damaged_parts(work)
     with _single_threaded_opencv():
         compute.run(
             partial(_ingest_part, without_tables(source), work, align),
@@ -144,6 +151,19 @@ def _ingest_parts(source: Source, work: Location, align: str, progress: bool) ->
         )
     tables = [parquet.read_table(io.BytesIO(_part_path(work, start).read_bytes())) for start, _ in parts]
     return pa.concat_tables(tables, promote_options="permissive").to_pandas(ignore_metadata=True)
+
+
+def _drop_damaged_parts(work: Location) -> None:
+    """Remove the tables of parts that a failing disk left damaged, or without their faces: these are done again."""
+    stored = stored_chunks(work / "faces.zarr")
+    for path in work.glob("part-*.parquet"):
+        try:
+            faces = "ok" in parquet.read_table(io.BytesIO(path.read_bytes()), columns=["status"])["status"].to_pylist()
+        except (pa.ArrowException, OSError, KeyError):
+            path.unlink()
+            continue
+        if faces and int(path.stem.removeprefix("part-")) // PART not in stored:
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -159,15 +179,21 @@ def _single_threaded_opencv() -> Iterator[None]:
 
 def _create_cube(cube: Location, images: int) -> None:
     """Write the description of a cube without faces."""
-    if not paths.is_remote(cube):
-        cube.mkdir(parents=True, exist_ok=True)
+    if isinstance(cube, Path):
+        with storage.replacing(cube) as new:
+            _describe_cube(new, images)
+    else:
+        _describe_cube(cube, images)
+
+
+def _describe_cube(cube: Location, images: int) -> None:
     frame = (alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3)
     zarr.open_group(storage.zarr_store(cube), mode="w", zarr_format=3).create_array(
         "faces",
         shape=(images, *frame),
         chunks=(PART, *frame),
         dtype="uint8",
-        compressors=_CODEC,
+        compressors=(_CODEC, _CHECKSUM),
         dimension_names=("image", "y", "x", "channel"),
     )
 
@@ -193,6 +219,9 @@ def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, li
     with storage.access(target):
         faces = zarr.open_array(storage.zarr_store(work / "faces.zarr"), path="faces", mode="r+")
         faces[start : start + len(names)] = block
+        chunk = work / "faces.zarr" / "faces" / "c" / str(start // PART) / "0" / "0" / "0"
+        if isinstance(chunk, Path) and chunk.exists():
+            switch.flush(chunk)  # before the table that says that it is there
         storage.write_whole(target, table.getvalue())
 
 

@@ -221,6 +221,17 @@ def open_source(name: str) -> Source:
     return source
 
 
+def fetched_fingerprint(name: str) -> str | None:
+    """Fingerprint of a registered data set as it was when it was fetched; None where that is not known."""
+    note = paths.data_folder(name) / "source.json"
+    with storage.access(note):
+        try:
+            fingerprint = json.loads(note.read_text(encoding="utf-8")).get("fingerprint")
+        except (FileNotFoundError, ValueError, AttributeError):
+            return None  # it was ingested elsewhere, or whoever reads the source tells of the damage
+    return str(fingerprint) if fingerprint else None
+
+
 def fetch_kaggle(name: str, dataset: str = KAGGLE_DATASET) -> Location:
     """Download a data set from Kaggle into ``data/NAME/raw`` and register it; an interrupted download is resumed.
 

@@ -58,14 +58,15 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
     Raises
     ------
     UserError
-        If there is no run, Quarto is requested but not installed, or a page fails; the message names the page and has
-        the last line of its error.
+        If there is no run, Quarto is requested but not installed, nothing can be written to ``output``, or a page
+        fails; the message names the page and has the last line of its error.
     """
     if not (results / "run.json").exists():
         raise UserError(f"no published run in {results}: make one with `meanface publish RUN`")
     quarto = shutil.which("quarto")
     if renderer == "quarto" and not quarto:
         raise UserError("Quarto is not installed: get it from quarto.org, or leave out `--renderer quarto`")
+    storage.check_writable(output.resolve() / "index.html")
     fingerprint = _fingerprint(results)
     with tempfile.TemporaryDirectory(prefix="meanface-report-") as scratch:
         project = Path(scratch) / "project"
@@ -88,10 +89,10 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
 def is_stale(results: Path, output: Path) -> bool:
     """Whether the site in ``output`` is missing or was rendered from other results, pages or figures."""
     try:
-        stamp = json.loads((output / _STAMP).read_text("utf-8"))
-    except (OSError, ValueError):  # no site, or not one of ours
+        rendered = json.loads((output / _STAMP).read_text("utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):  # no site, or not one of ours
         return True
-    return stamp.get("fingerprint") != _fingerprint(results)
+    return bool(rendered != _fingerprint(results))
 
 
 def _fingerprint(results: Path) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import hashlib
 import importlib.metadata
 import platform
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.core import paths, storage
+from analysis.core import paths, storage, switch
 from analysis.core.errors import UserError
 from analysis.results import artifacts
 from analysis.results.artifacts import ARTIFACTS, STEPS
@@ -91,7 +92,9 @@ def record_step(run: Run, options: StudyOptions | TrainOptions | EvaluateOptions
 
 
 def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str]:
-    """Make a run the published one, atomically: readers see the old one or the new one.
+    """Make a run the published one in one step: readers see the old one or the new one, whole.
+
+    What a killed process left of an earlier attempt is cleared first; see `analysis.core.switch`.
 
     Parameters
     ----------
@@ -110,8 +113,8 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
     Raises
     ------
     UserError
-        If there is no such run, a part of it is missing or damaged, its parts come from different data, or it has no
-        recipe.
+        If there is no such run, a part of it is missing or damaged, its parts come from different data, it has no
+        recipe, or the target cannot be written.
     """
     source = run.folder
     if not source.is_dir():
@@ -124,8 +127,10 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
         raise UserError(
             f"run {run.name!r} is not complete, {missing[0].path} is missing: run {', then '.join(commands)}"
         )
+    storage.check_writable(target, sum((source / artifact.path).stat().st_size for artifact in kept))
     for artifact in kept:
         artifact.read(source)
+    _check_model(source)
     record = artifacts.RUN.read(source)
     _check_one_data(record)
     _check_one_model(source)
@@ -134,6 +139,7 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
             f"run {run.name!r} cannot be made again, since it or an ancestor has no recipe: train it with "
             "`meanface train --recipe`, or publish it with `--without-recipe`, which its model card then says"
         )
+    switch.clear_leftovers(target.parent, again=True)
     with storage.replacing(target) as new:
         for artifact in kept:
             (new / artifact.path).parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +153,8 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
 def _no_run(run: Run) -> str:
     """Name the runs that there are, or else the command that starts one."""
     folder = run.folder.parent
-    others = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    found = folder.iterdir() if folder.is_dir() else ()
+    others = sorted(path.name for path in found if path.is_dir() and not path.name.startswith("."))
     remedy = (
         f"choose one of {', '.join(others)}" if others else f"start one with `meanface study NAME --run {run.name}`"
     )
@@ -160,6 +167,14 @@ def _is_published(artifact: Artifact, source: Path) -> bool:
         limit = artifact.largest if isinstance(artifact, Binary) else None
         return path.exists() and (limit is None or path.stat().st_size < limit)
     return artifact.published == "always"
+
+
+def _check_model(source: Path) -> None:
+    card = artifacts.CARD.read(source)
+    file = (source / artifacts.CARD.path).with_name(card.file)
+    if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != card.sha256:
+        made_by = artifacts.SERVING_FILE.made_by
+        raise UserError(f"{file} is damaged, or not the file that {artifacts.CARD.name} describes: run `{made_by}`")
 
 
 def _check_one_data(record: RunRecord) -> None:

@@ -102,7 +102,7 @@ class Artifact(ABC, Generic[T]):
         try:
             value = self._load(path)
             self.check(value)
-        except (ValueError, OSError, KeyError) as error:
+        except Exception as error:  # of a damaged file, each library raises what its own depths raise
             raise UserError(f"{path} cannot be read ({_reason(error)}): {self._remedy}") from error
         return value
 
@@ -217,10 +217,10 @@ class Table(Artifact[pd.DataFrame]):
             yield "…", "", "", self.further
 
     def _load(self, path: Path) -> pd.DataFrame:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, page_checksum_verification=True)
 
     def _save(self, value: pd.DataFrame, path: Path) -> None:
-        value.to_parquet(path, index=False)
+        value.to_parquet(path, index=False, write_page_checksum=True)
 
 
 @dataclass(frozen=True)

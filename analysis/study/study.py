@@ -59,8 +59,10 @@ def study(
     Raises
     ------
     UserError
-        If the data set is not ingested, a label has no usable image or a test has too few people.
+        If the data set is not ingested, a label has no usable image, a test has too few people, or the run cannot be
+        written to.
     """
+    storage.check_writable(run.folder / "study")
     manifest, faces = dataset.manifest, dataset.faces
     usable = manifest[dataset.usable]
     for label in LABELS:

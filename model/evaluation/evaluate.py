@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn import metrics
 from tqdm import tqdm
 
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval
 from analysis.core.schema import LABELS, SPLITS
@@ -76,8 +77,9 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
     ------
     UserError
         If the run is not trained, its data set was ingested anew since, splits share an image or a person, a split
-        lacks a label, or a run to compare with has seen the test images.
+        lacks a label, a run to compare with has seen the test images, or the run cannot be written to.
     """
+    storage.check_writable(run.folder / "model")
     trained = TrainedRun.load(run)
     facts = seen_data(trained.datasets)
     for name, fact in facts.items():

@@ -6,6 +6,7 @@ Evaluation is a separate step: ``model.evaluation.evaluate``.
 import contextlib
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -161,6 +162,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
         super().finalize_variable_values(variables)
 
 
+_ROOM = 64 << 20  # bytes that checkpoints and model take at least
 _FORMAT = 2  # version of the checkpoint files
 _SETTLING = 30  # batches to re-estimate normalisation on; its moving average spans about 20
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
@@ -200,8 +202,9 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     Raises
     ------
     UserError
-        If a data set is not ingested, a split is empty or a teacher is missing.
+        If a data set is not ingested, a split is empty, a teacher is missing, or the run cannot be written to.
     """
+    storage.check_writable(run.folder / "model", _ROOM)
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
@@ -533,13 +536,18 @@ def _resume(
     state_path = folder / "state.json"
     if not state_path.exists():
         return None, [], []
-    state = json.loads(state_path.read_text("utf-8"))
-    if {key: state[key] for key in identity} != json.loads(json.dumps(identity)):
-        return None, [], []  # another configuration or other data: start over
+    try:
+        state = json.loads(state_path.read_text("utf-8"))
+        if {key: state[key] for key in identity} != json.loads(json.dumps(identity)):
+            return None, [], []  # another configuration or other data: start over
+        with np.load(folder / "best.npz") as file:
+            best = [file[name] for name in file.files]
+        network = keras.saving.load_model(folder / "network.keras")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        print(f"The checkpoint in {folder} is damaged ({error}): starting over", flush=True)
+        return None, [], []
     print(f"Resuming after epoch {len(state['history'])}", flush=True)
-    with np.load(folder / "best.npz") as file:
-        best = [file[name] for name in file.files]
-    return keras.saving.load_model(folder / "network.keras"), best, state["history"]
+    return network, best, state["history"]
 
 
 def _finish(
@@ -562,4 +570,5 @@ def _finish(
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
     recipe = _recipe(run, training, configuration)
     record_step(run, TrainOptions(**configuration, recipe=recipe, face_temperatures=temperatures), data=facts)
+    (run.folder / "checkpoint" / "state.json").unlink()  # without it the rest is no checkpoint, whenever one is killed
     shutil.rmtree(run.folder / "checkpoint")

@@ -12,7 +12,7 @@ from analysis.data.dataset import Dataset
 def test_a_data_set_is_read_once_however_often_it_is_asked(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
     real = pd.read_parquet
-    monkeypatch.setattr(pd, "read_parquet", lambda *args: (reads.append(1), real(*args))[1])
+    monkeypatch.setattr(pd, "read_parquet", lambda *args, **options: (reads.append(1), real(*args, **options))[1])
     dataset = Dataset.open("demo")
     assert not reads
     assert dataset.manifest is dataset.manifest
