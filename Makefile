@@ -18,7 +18,7 @@ RESOLVE := --universal --python-version 3.11 --fork-strategy fewest --no-annotat
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve report demo test lint lock peers clean
+.PHONY: help setup serve report demo test torture lint lock peers clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -46,6 +46,9 @@ demo: $(ALL) ## run every step on the demo faces, from fetch to report, in runs/
 # A file's tests stay in one process: what its fixtures make is made once.
 test: $(ALL) ## run the tests and print their coverage (ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --cov $(ARGS)
+
+torture: $(ALL) ## run the long tests of reliability: thousands of broken photos
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 -m torture $(ARGS)
 
 lint: $(ALL) ## check format, style, types, the direction of imports, dependencies and spelling
 	$(BIN)/ruff format --check .

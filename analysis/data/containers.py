@@ -29,6 +29,7 @@ _JPEG_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in compressed data 0xff stands before 0 or a restart marker
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:=["']|>)([1-8])""")
+_NO_LENGTH = 0x7FFFFFFF
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _RAW_TAGS = (50706, 50740)  # DNG's version and private data: other cameras' raw files say that they are a preview
@@ -291,12 +292,16 @@ def _boxes_end(data: bytes) -> int:
 
 
 def _strips_end(data: bytes) -> int:
+    tags_begin = int.from_bytes(data[4:8], "little" if data[:2] == b"II" else "big")
+    if tags_begin + 2 > len(data) and data[2:4] in (b"*\0", b"\0*"):
+        return tags_begin + 2
     try:
         tags = Image.Exif()
         tags.load(data)
         starts, lengths = (tags.get(273, tags.get(324, ())), tags.get(279, tags.get(325, ())))
-        ends = np.add(np.ravel(starts), np.ravel(lengths))
-        return int(ends.max(initial=0))
+        starts, lengths = np.ravel(starts).astype(np.int64), np.ravel(lengths).astype(np.int64)
+        lengths[lengths >= _NO_LENGTH] = 0  # written by some where it is not known
+        return int((starts + lengths).max(initial=0))
     except Exception:
         return 0
 
@@ -305,7 +310,7 @@ _ends: dict[str, Callable[[bytes], bool]] = {
     "JPEG": lambda data: data.find(b"\xff\xd9", max(data.rfind(b"\xff\xda"), 0)) >= 0,
     "PNG": lambda data: b"IEND" in data,
     "WEBP": lambda data: int.from_bytes(data[4:8], "little") + 8 <= len(data),
-    "GIF": lambda data: b";" in data[-64:],
+    "GIF": lambda data: data.rstrip(b"\0").endswith(b";"),
     "BMP": lambda data: int.from_bytes(data[2:6], "little") <= len(data),
     "AVIF": lambda data: _boxes_end(data) <= len(data),
     "HEIF": lambda data: _boxes_end(data) <= len(data),

@@ -104,6 +104,8 @@ class Decoders:
             return future.result()
         except TimeoutError:
             raise PhotoError(_TOO_LONG) from None
+        except MemoryError:
+            raise PhotoError("the photo is too large to decode: send a smaller one") from None
         except ProcessExpired as error:
             if hasattr(signal, "SIGPROF") and error.exitcode == -signal.SIGPROF:
                 raise PhotoError(_TOO_LONG) from None

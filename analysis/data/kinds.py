@@ -40,7 +40,7 @@ class Kind:
 
 
 _HEIC = Kind("HEIC", "HEIF", ("heic", "heif", "hif"))
-_ALL = (
+ALL_KINDS = (
     Kind("JPEG", "JPEG", ("jpg", "jpeg", "jpe", "jfif", "jif", "pjpeg", "pjp", "mpo")),
     Kind("PNG", "PNG", ("png", "apng")),
     Kind("WebP", "WEBP", ("webp",)),
@@ -59,13 +59,13 @@ def kinds() -> tuple[Kind, ...]:
 
     heic = importlib.util.find_spec("pillow_heif") is not None
     can = {"HEIF": heic, "AVIF": features.check("avif"), "WEBP": features.check("webp")}
-    return tuple(kind for kind in _ALL if can.get(kind.format, True))
+    return tuple(kind for kind in ALL_KINDS if can.get(kind.format, True))
 
 
 @cache
 def endings() -> tuple[str, ...]:
     """Endings of all kinds, those that cannot be read here included: such a file is named, not passed over."""
-    return tuple(ending for kind in _ALL for ending in kind.endings)
+    return tuple(ending for kind in ALL_KINDS for ending in kind.endings)
 
 
 def names() -> str:
@@ -93,7 +93,7 @@ def kind_of(start: bytes) -> Kind | None:
         None if it is not a photo of a known kind.
     """
     found = _format(bytes(start[:START]))
-    return next((kind for kind in _ALL if kind.format == found), None)
+    return next((kind for kind in ALL_KINDS if kind.format == found), None)
 
 
 def _format(start: bytes) -> str | None:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from analysis.core.errors import UserError
 from analysis.data import containers
-from analysis.data.kinds import Kind, kind_of, kinds, names
+from analysis.data.kinds import ALL_KINDS, Kind, kind_of, kinds, names
 
 MAX_PIXELS = 52_000_000  # phones' "50 megapixels" are 8160 x 6144 or 8192 x 6144
 FULL_PIXELS = 16_000_000  # larger photos are decoded at half their size
@@ -34,6 +34,9 @@ _WEBP_PIXELS = 13_000_000  # of which libwebp holds several copies
 _SCANS = 64  # of a progressive JPEG; encoders write 3 to 14
 _SCANNED = 4e8  # pixels times scans: 8 scans of the largest photo, 2 seconds on a slow machine
 _STRIP = 1_000_000  # pixels that are converted at a time
+
+_CUT_SHORT = "the photo is damaged or cut short: send the complete file"
+_TIFF = next(kind for kind in ALL_KINDS if kind.format == "TIFF")
 
 _log = logging.getLogger(__name__)
 
@@ -151,7 +154,7 @@ def read_photo(data: bytes) -> Photo:
 def _undecodable(data: bytes, kind: Kind) -> PhotoError:
     if containers.is_whole(data, kind):
         return PhotoError(f"this {kind.name} cannot be decoded: save it again as JPEG or PNG, and send that")
-    return PhotoError("the photo is damaged or cut short: send the complete file")
+    return PhotoError(_CUT_SHORT)
 
 
 def _check(kind: str, width: int, height: int, cost: float = 0.0) -> None:
@@ -192,7 +195,7 @@ def _jpeg(data: bytes) -> Photo:
         )
     image = Image.open(io.BytesIO(jpeg.data), formats=("JPEG",))
     if half:
-        image.draft(None, ((jpeg.width + 1) // 2, (jpeg.height + 1) // 2))  # decoded at half its size
+        image.draft(None, (jpeg.width // 2, jpeg.height // 2))  # decoded at half its size
     image.load()
     return _upright(_rgb(image, 1), jpeg.width, jpeg.height, jpeg.orientation)
 
@@ -223,6 +226,8 @@ def _webp(data: bytes) -> Photo:
 def _tiff(data: bytes) -> Photo:
     if containers.is_preview(data):
         raise PhotoError("this is a camera's raw file: save it as JPEG, and send that")
+    if not containers.is_whole(data, _TIFF):  # libtiff would fill in what is missing
+        raise PhotoError(_CUT_SHORT)
     width, height = _vips_size("tiffload_buffer", data)
     _check("TIFF", width, height)
     return _vips("tiffload_buffer", data)

@@ -1,51 +1,267 @@
 """Photos: bytes of any kind become upright RGB pixels, or one clear line about what is wrong with them."""
 
 import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
 
 import numpy as np
+import photos
 import pytest
-from PIL import Image
+from photos import encoded
+from PIL import Image, ImageOps
 
-from analysis.data.photo import PhotoError, decode_photo
+from analysis.data import containers
+from analysis.data.kinds import kind_of
+from analysis.data.photo import FULL_PIXELS, MAX_PIXELS, PhotoError, decode_photo, read_photo
+
+KINDS = photos.every_kind(photos.portrait())
+FACE = np.asarray(photos.portrait())
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_shows_the_same_picture(kind: str) -> None:
+    pixels = decode_photo(KINDS[kind])
+    assert pixels.shape == FACE.shape and pixels.dtype == np.uint8 and pixels.flags.c_contiguous
+    expected = FACE if pixels[..., 0].tobytes() != pixels[..., 1].tobytes() else FACE.mean(axis=2, keepdims=True)
+    assert np.abs(pixels[20:].astype(int) - expected[20:]).mean() < (18 if "cmyk" in kind else 12)
+    assert not np.isclose(pixels.mean(), 255, atol=5)
 
 
-def test_truncated_jpeg_is_refused_and_says_why(rng: np.random.Generator) -> None:
-    data = encoded(Image.fromarray(rng.integers(0, 256, (218, 178, 3)).astype(np.uint8)), "JPEG")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_cut_short_is_said_to_be(kind: str) -> None:
+    data = KINDS[kind]
     with pytest.raises(PhotoError, match="cut short"):
-        decode_photo(data[: len(data) // 2])
+        decode_photo(data[: len(data) // 3])
 
 
-def test_photo_is_turned_upright_by_its_orientation() -> None:
-    image = Image.new("RGB", (40, 20), "red")
-    exif = image.getexif()
-    exif[0x0112] = 6  # turn by 90 degrees to show it upright
-    assert decode_photo(encoded(image, "JPEG", exif=exif)).shape == (40, 20, 3)
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_photo_is_turned_upright_by_its_orientation(orientation: int, kind: str) -> None:
+    image = photos.portrait()
+    block = image.getexif()
+    block[0x0112] = orientation
+    data = encoded(image, kind, exif=block, **({"quality": 95} if kind != "TIFF" else {}))
+    photo = read_photo(data)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    assert photo.pixels.shape == expected.shape
+    assert (photo.height, photo.width) == expected.shape[:2]
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 3
 
 
-def test_transparent_grey_and_deep_photos_become_rgb() -> None:
-    transparent = decode_photo(encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 0))))
-    assert (transparent == 255).all()
-    assert decode_photo(encoded(Image.new("L", (20, 20), 77))).tolist()[0][0] == [77, 77, 77]
+ODD_TAGS = {
+    "rational minus one over zero": {"kind": 10, "count": 1, "value": struct.pack("<ii", -1, 0)},
+    "resolution as text": {"kind": 2, "count": 4, "value": b"72a\0"},
+    "a type that does not exist": {"kind": 99, "count": 1, "value": b"abcd"},
+    "more values than bytes": {"kind": 5, "count": 1 << 28, "value": bytes(8)},
+    "no values": {"kind": 3, "count": 0, "value": b""},
+    "not UTF-8": {"tag": 0x010E, "kind": 2, "count": 4, "value": b"\xff\xfe\xe9\0"},
+    "GPS that points to itself": {"tag": 0x8825, "kind": 4, "count": 1, "value": struct.pack("<I", 8)},
+    "EXIF that points nowhere": {"tag": 0x8769, "kind": 4, "count": 1, "value": b"\xff\xff\xff\xff"},
+    "a note of the camera's": {"tag": 0x927C, "kind": 7, "count": 12, "value": b"Nikon\0\x02\x10\0\0MM"},
+    "NaN": {"kind": 11, "count": 1, "value": struct.pack("<f", float("nan"))},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TAGS)
+def test_an_odd_tag_costs_a_photo_nothing(odd: str) -> None:
+    plain = encoded(photos.portrait().crop((0, 0, 178, 100)), quality=90)
+    pixels = decode_photo(photos.with_exif(plain, photos.exif(6, **ODD_TAGS[odd])))
+    np.testing.assert_array_equal(pixels, np.rot90(decode_photo(plain), -1))
+
+
+@pytest.mark.parametrize(
+    "block", [b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 40]
+)
+def test_exif_that_is_none_costs_a_photo_nothing(block: bytes) -> None:
+    plain = encoded(photos.portrait())
+    np.testing.assert_array_equal(decode_photo(photos.with_exif(plain, block)), decode_photo(plain))
+
+
+def test_orientation_that_makes_no_sense_is_passed_over() -> None:
+    plain = encoded(photos.portrait())
+    for orientation in (0, 9, 65535):
+        np.testing.assert_array_equal(
+            decode_photo(photos.with_exif(plain, photos.exif(orientation))), decode_photo(plain)
+        )
+
+
+def test_metadata_of_a_png_that_is_damaged_costs_it_nothing() -> None:
+    plain = encoded(photos.portrait(), "PNG")
+    text = b"iCCP" + b"name\0\0" + b"no zlib"
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", 12345)
+    np.testing.assert_array_equal(decode_photo(plain[:33] + chunk + plain[33:]), decode_photo(plain))
+
+
+def test_what_follows_a_whole_photo_is_passed_over() -> None:
+    plain = encoded(photos.portrait())
+    np.testing.assert_array_equal(decode_photo(plain + b"motion picture" * 1000), decode_photo(plain))
+
+
+def test_transparent_parts_are_white() -> None:
+    assert (decode_photo(encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 0)), "PNG")) == 255).all()
+    assert (decode_photo(encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 0)), "WEBP", lossless=True)) == 255).all()
+    assert decode_photo(encoded(Image.new("L", (20, 20), 77), "PNG")).tolist()[0][0] == [77, 77, 77]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_deep_grey_keeps_its_brightness(kind: str) -> None:
     deep = Image.fromarray(np.full((20, 20), 32768, np.uint16))
-    assert abs(int(decode_photo(encoded(deep))[0, 0, 0]) - 127) <= 1
-    assert decode_photo(encoded(Image.new("P", (20, 20)), "GIF")).shape == (20, 20, 3)
+    assert abs(int(decode_photo(encoded(deep, kind))[0, 0, 0]) - 127) <= 1
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1.0, 255), (200.0, 200), (65535.0, 255)])
+def test_float_pictures_are_brought_to_eight_bits(most: float, expected: int) -> None:
+    picture = np.full((20, 20), most, np.float32)
+    picture[0, 0] = 0
+    assert abs(int(decode_photo(encoded(Image.fromarray(picture), "TIFF"))[9, 9, 1]) - expected) <= 1
+
+
+def test_float_pictures_with_holes_are_read() -> None:
+    picture = np.full((20, 20), 0.5, np.float32)
+    picture[3, 3], picture[4, 4] = np.nan, np.inf
+    assert decode_photo(encoded(Image.fromarray(picture), "TIFF")).shape == (20, 20, 3)
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"", "empty"),
-        (b"hello", "can be read"),
-        (encoded(Image.new("RGB", (8, 8))), "8 x 8"),
-        (encoded(Image.new("1", (10_000, 6_000))), "megapixels"),
+        (b"hello", "not a photo that can be read: send a JPEG, PNG"),
+        (b"BMW is a car", "not a photo"),
+        (encoded(Image.new("RGB", (8, 8)), "PNG"), "8 x 8"),
+        (encoded(Image.new("1", (10_000, 6_000)), "PNG"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
+        (encoded(Image.new("1", (10_000, 6_000)), "BMP"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
+        (encoded(Image.new("L", (10_000, 6_000)), "JPEG"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
+        (photos.progressive_bomb(7000, 7000, 30), "31 scans and takes too long"),
+        (photos.progressive_bomb(700, 700, 1000), "scans and takes too long"),
+        (encoded(Image.new("RGB", (64, 64)), "TIFF", tiffinfo={254: 1}), "raw file"),
     ],
 )
 def test_what_is_no_usable_photo_is_refused_with_the_reason(data: bytes, why: str) -> None:
     with pytest.raises(PhotoError, match=why):
         decode_photo(data)
+
+
+def test_whole_photo_that_no_decoder_knows_is_not_called_damaged() -> None:
+    data = bytearray(encoded(photos.portrait()))
+    data[data.index(b"\xff\xc0") + 4] = 12  # bits of a colour
+    with pytest.raises(PhotoError, match="this JPEG cannot be decoded: save it again"):
+        decode_photo(bytes(data))
+
+
+def test_kind_without_its_package_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.data.photo.kinds", lambda: ())
+    with pytest.raises(PhotoError, match="HEIC photos cannot be read here: install the package pillow-heif"):
+        decode_photo(KINDS["heic"])
+
+
+@pytest.mark.parametrize("error", [struct.error, TypeError, ZeroDivisionError, zlib.error, KeyError, RecursionError])
+def test_whatever_a_decoder_raises_is_a_photo_error(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error("inner detail")
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(PhotoError) as raised:
+        decode_photo(KINDS["jpeg"])
+    assert "inner detail" not in str(raised.value)
+
+
+def test_photos_of_up_to_16_megapixels_keep_their_size_and_larger_ones_are_halved() -> None:
+    for kind in ("JPEG", "PNG", "GIF", "TIFF"):
+        options = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
+        large = read_photo(encoded(Image.new("L", (4001, 4001), 90), kind, **options))
+        assert (large.width, large.height, large.shrink) == (4001, 4001, 2)
+        assert large.pixels.shape[0] in (2000, 2001)
+        assert (large.pixels == 90).all()
+    full = read_photo(encoded(Image.new("L", (4000, 4000), 90), "JPEG"))
+    assert (full.shrink, full.pixels.shape) == (1, (4000, 4000, 3))
+    assert FULL_PIXELS == 4000 * 4000 and 8160 * 6144 < 8192 * 6144 < MAX_PIXELS
+
+
+def test_plain_photos_are_small_and_of_the_usual_kinds() -> None:
+    assert {kind for kind, data in KINDS.items() if containers.is_plain(data)} == {
+        *(kind for kind in KINDS if kind.startswith(("jpeg", "png"))), "mpo"
+    }  # fmt: skip
+    assert not containers.is_plain(encoded(Image.new("L", (1500, 1500)), "PNG"))
+    assert not containers.is_plain(photos.progressive_bomb(1400, 1400, 60))
+    assert not containers.is_plain(KINDS["jpeg"][:30])
+    assert not containers.is_plain(KINDS["jpeg"] + bytes(5 << 20))
+    assert kind_of(KINDS["mpo"]).name == "JPEG"
+
+
+def test_scans_are_counted() -> None:
+    assert containers.read_jpeg(KINDS["jpeg"]).scans == 1
+    assert containers.read_jpeg(KINDS["jpeg-progressive"]).scans == 10
+    assert containers.read_jpeg(photos.progressive_bomb(64, 64, 40)).scans == 41
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+
+import cv2
+
+from analysis.data.photo import PhotoError
+from model.faces import faces_in_photo
+
+def peak():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1000
+
+cv2.setNumThreads(1)
+data = Path(sys.argv[1]).read_bytes()
+try:
+    faces_in_photo(data)
+    said = ""
+except PhotoError as error:
+    said = str(error)
+print(round(peak()), said)
+"""
+
+
+def large_photos() -> dict[str, bytes]:
+    """Photos of 49 and 50 megapixels, and of as many as a kind may have, in files that an upload may have."""
+    shade = np.add.outer(np.arange(6144) // 24 % 256, np.arange(8160) // 32 % 256).astype(np.uint8)
+    grey = Image.fromarray(shade)
+    colour = Image.merge("RGB", (grey, grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM), grey))
+    smaller = colour.resize((4032, 3024))
+    deflate = {"compression": "tiff_adobe_deflate"}
+    return {
+        "jpeg": encoded(colour, quality=60),
+        "jpeg-cmyk": encoded(colour.convert("CMYK"), quality=40),
+        "jpeg-progressive-24": encoded(colour.resize((6000, 4000)), progressive=True, subsampling=0, quality=60),
+        "png-rgb": encoded(colour, "PNG", compress_level=1),
+        "png-rgba": encoded(Image.merge("RGBA", (*colour.split(), grey)), "PNG", compress_level=1),
+        "png-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "PNG", compress_level=1),
+        "png-palette": encoded(colour.quantize(32), "PNG", compress_level=1),
+        "tiff-float": encoded(Image.fromarray(shade[:7000, :7000].astype(np.float32)), "TIFF", **deflate),
+        "tiff-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "TIFF", **deflate),
+        "gif-animated": encoded(smaller.quantize(32), "GIF", save_all=True, append_images=[smaller.quantize(16)]),
+        "mpo": encoded(smaller, "MPO", save_all=True, append_images=[smaller]),
+        "webp": encoded(colour, "WEBP", method=0, quality=40),
+        "webp-lossless": encoded(colour, "WEBP", lossless=True, method=0, quality=0),
+        "webp-animated": encoded(smaller, "WEBP", save_all=True, append_images=[smaller.rotate(180)], method=0),
+        "avif-12": encoded(smaller, "AVIF", speed=10, quality=50),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own count of memory")
+def test_no_photo_takes_more_than_250_megabytes(tmp_path: Path) -> None:
+    """Of the whole process, Python and the detector included."""
+    taken = {}
+    for kind, data in large_photos().items():
+        assert len(data) < 10 << 20, kind
+        (tmp_path / "photo").write_bytes(data)
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, tmp_path / "photo"], capture_output=True, text=True, check=True
+        )
+        peak, said = done.stdout.strip().split(" ", 1) if " " in done.stdout.strip() else (done.stdout.strip(), "")
+        taken[kind] = (int(peak), said)
+    assert {kind: peak for kind, (peak, _) in taken.items() if peak > 250} == {}
+    refused = {kind for kind, (_, said) in taken.items() if "too large to decode" in said}
+    assert refused <= {"webp-lossless", "webp-animated"}
