@@ -225,7 +225,7 @@ async def _score(scorer: Scorer, upload: Upload, crop: Crop) -> list[FacePredict
     if upload.sent_as != FIELD:
         raise Problem(422, f"left out: send photos in a field named `{FIELD}`, not `{upload.sent_as}`")
     try:
-        return await scorer.score(bytes(upload.data), crop)
+        return await scorer.score(upload.content(), crop)
     except PhotoError as error:  # unreadable, or without a face
         raise Problem(422, str(error)) from None
 

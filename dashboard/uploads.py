@@ -19,7 +19,7 @@ from dashboard.problems import Problem
 MAX_FILE_BYTES = 10 * 2**20
 MAX_FILES = 32
 MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 2**20  # a megabyte for what surrounds the files
-MAX_HELD_BYTES = 200 * 2**20  # of all requests together, while their files arrive and are scored
+MAX_HELD_BYTES = 100 * 2**20  # of all requests together, while their files arrive and are scored
 FIELD = "file"
 
 
@@ -43,6 +43,7 @@ class Upload:
     sent_as: str = FIELD
     data: bytearray = field(default_factory=bytearray, repr=False)
     size: int = 0
+    _given: int = 0
 
     @property
     def too_large(self) -> bool:
@@ -66,10 +67,17 @@ class Upload:
         _held.bytes += len(part)
         self.data += part
 
-    def drop(self) -> None:
-        """Forget what was kept."""
-        _held.bytes -= len(self.data)
+    def content(self) -> bytes:
+        """Bytes of the file, which are kept here no longer, but still counted as held."""
+        content = bytes(self.data)
+        self._given += len(content)
         self.data = bytearray()
+        return content
+
+    def drop(self) -> None:
+        """Forget what was kept, and count it no longer."""
+        _held.bytes -= len(self.data) + self._given
+        self.data, self._given = bytearray(), 0
 
 
 class _Held:

@@ -3,6 +3,7 @@
 Metadata is removed here, so that no decoder fails on an odd tag.
 """
 
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -217,15 +218,53 @@ def is_plain(data: bytes) -> bool:
     """
     if len(data) > PLAIN_BYTES:
         return False
-    kind = kind_of(data)
     try:
-        if kind is not None and kind.format in ("JPEG", "PNG"):
-            photo = read_jpeg(data) if kind.format == "JPEG" else read_png(data)
+        if is_jpeg_or_png(data):
+            photo = read_jpeg(data) if data[:1] == b"\xff" else read_png(data)
             pixels, scans = photo.width * photo.height, getattr(photo, "scans", 1)
             return photo.plain and pixels <= PLAIN_PIXELS and pixels * scans <= _PLAIN_SCANNED
     except (ValueError, IndexError):
         pass
     return False
+
+
+def is_jpeg_or_png(data: bytes) -> bool:
+    """Whether a photo is of the two kinds that cost what their headers say."""
+    kind = kind_of(data)
+    return kind is not None and kind.format in ("JPEG", "PNG")
+
+
+def pixels_of(data: bytes) -> int | None:
+    """Number of pixels of a photo by its header; None where it is not easily told."""
+    kind = kind_of(data)
+    size = _SIZES.get(kind.format) if kind else None
+    try:
+        return None if size is None else math.prod(size(data))
+    except (ValueError, IndexError):
+        return None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    jpeg = read_jpeg(data)
+    return jpeg.width, jpeg.height
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    name = data[12:16]
+    if name == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if name == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+
+
+_SIZES: dict[str, Callable[[bytes], tuple[int, int]]] = {
+    "JPEG": _jpeg_size,
+    "PNG": lambda data: (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")),
+    "GIF": lambda data: (int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")),
+    "WEBP": _webp_size,
+}
 
 
 def read_orientation(exif: bytes) -> int:

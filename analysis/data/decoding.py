@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, concurrent
 
-from analysis.data.containers import is_plain
-from analysis.data.photo import PhotoError
+from analysis.data.containers import is_jpeg_or_png, is_plain, pixels_of
+from analysis.data.photo import FULL_PIXELS, PhotoError
 
 T = TypeVar("T")
 
@@ -33,11 +33,12 @@ SECONDS = 5.0
 PROCESSES = 2
 
 _MEMORY = 300_000_000  # bytes that a decoding process may take: what is read from headers keeps it well below
+_TOGETHER = 200_000_000  # bytes that all of them may take: two photos of 12 megapixels, or one of the costly kinds
 _LARGE_BLOCK = 8 << 20  # bytes from which on memory is given back as soon as it is free
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _PRELOADED = "analysis.data.decoder"
 
-_PATIENCE = 4  # times as long on the clock
+_PATIENCE = 12  # times as long on the clock
 _TOO_LONG = "the photo takes too long to decode: save it again as JPEG or PNG, and send that"
 
 _log = logging.getLogger(__name__)
@@ -51,13 +52,15 @@ class Decoders:
     seconds
         How long the work on one photo may take, in time of the processor: a busy machine costs no photo its score.
     number
-        How many photos are worked on at a time; each may take 200 MB.
+        How many photos are worked on at a time, as long as all together take 200 MB.
     """
 
     def __init__(self, seconds: float = SECONDS, number: int = PROCESSES) -> None:
         self._seconds = seconds
         self._waiting = ThreadPoolExecutor(number, thread_name_prefix="decode")
         self._running: set[Future[Any]] = set()
+        self._taken = 0
+        self._memory = threading.Condition()
         self._starting = threading.Lock()
         self._works: bool | None = None
 
@@ -98,7 +101,25 @@ class Decoders:
         # Its annotations call the context otherwise than its code does.
         options: dict[str, Any] = {"timeout": on_the_clock, "context": _context()}
         in_process = concurrent.process(**options)(_work)
-        future = in_process(self._seconds, work, bytes(data), args)
+        with self._budget(_cost(data)):
+            return self._result(in_process, work, bytes(data), args)
+
+    @contextlib.contextmanager
+    def _budget(self, cost: int) -> Iterator[None]:
+        """Wait until there is memory for a photo; one that takes all there is has it alone."""
+        cost = min(cost, _TOGETHER)
+        with self._memory:
+            self._memory.wait_for(lambda: self._taken + cost <= _TOGETHER)
+            self._taken += cost
+        try:
+            yield
+        finally:
+            with self._memory:
+                self._taken -= cost
+                self._memory.notify_all()
+
+    def _result(self, in_process: Callable[..., Any], work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
+        future = in_process(self._seconds, work, data, args)
         self._running.add(future)
         try:
             return future.result()
@@ -158,6 +179,15 @@ def call(work: Callable[..., T], data: bytes, *args: Any) -> T:
     if _current is None or is_plain(data):
         return work(data, *args)
     return _current.submit(work, data, *args).result()
+
+
+def _cost(data: bytes) -> int:
+    """Bytes of memory that a photo is expected to take until its faces are found."""
+    pixels = pixels_of(data)
+    if pixels is None:
+        return _TOGETHER
+    each = 2 if pixels > FULL_PIXELS else 7 if is_jpeg_or_png(data) else 12
+    return 15_000_000 + each * pixels
 
 
 def _work(seconds: float, work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
