@@ -13,6 +13,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import photos
 import pytest
 from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN, FakePredictor, photo
 from fastapi.testclient import TestClient
@@ -396,3 +397,48 @@ def test_a_jpeg_that_is_cut_short_is_refused_and_says_why(real, portraits):
 def test_a_picture_without_a_face_is_not_guessed(real):
     assert_problem(real.post(PREDICT, files=files(photo(128, size=(200, 200)))), 422, "no face found")
     assert_problem(real.post("/predict", files=files(photo(128, size=(200, 200)))), 422, "no face found")
+
+
+def test_one_photos_trouble_stays_with_that_photo(real, portraits):
+    """Odd EXIF, a bomb, a photo cut short and no photo at all beside one that is fine, in each place."""
+    fine = encoded(portraits["female"], quality=90)
+    others = [
+        photos.progressive_bomb(6000, 6000, 100),
+        encoded(Image.new("1", (10_000, 6_000)), "PNG"),
+        fine[: len(fine) // 2],
+        b"\xff\xd8\xff" + b"\0" * 100,
+        b"RIFF\x1a\0\0\0WEBPVP8L",
+        photos.encoded(portraits["male"], "WEBP")[:-40],
+    ]
+    odd = photos.with_exif(fine, photos.exif(1, kind=10, count=1, value=b"\xff\xff\xff\xff\0\0\0\0"))
+    answer = real.post(PREDICT, files=files(fine, *others, odd))
+    assert answer.status_code == 200
+    first, *failed, last = answer.json()["results"]
+    assert first["error"] is None and len(first["faces"]) == 1
+    assert last["faces"] == first["faces"]
+    assert all(result["error"] and not result["faces"] for result in failed)
+
+
+def test_a_photo_decoded_in_a_process_is_scored_like_one_decoded_here(real, portraits):
+    as_jpeg, as_webp = encoded(portraits["male"], quality=95), encoded(portraits["male"], "WEBP", quality=95)
+    here, there = (result["faces"] for result in real.post(PREDICT, files=files(as_jpeg, as_webp)).json()["results"])
+    assert len(here) == len(there) == 1
+    assert abs(here[0]["p_male"] - there[0]["p_male"]) < 0.05
+
+
+def test_a_file_in_another_field_is_named(client):
+    sent = [("file", ("a.png", FEMALE, "image/png")), ("photo", ("b.png", MALE, "image/png")), ("note", (None, "text"))]
+    first, second = client.post(PREDICT, files=sent).json()["results"]
+    assert first["faces"] and second["file"] == "b.png"
+    assert second["error"] == "left out: send photos in a field named `file`, not `photo`"
+    assert_problem(client.post(PREDICT, files=sent[1:]), 400, "`photo`")
+
+
+def test_uploads_that_are_held_are_bounded_and_given_back(client, monkeypatch):
+    monkeypatch.setattr("dashboard.uploads.MAX_HELD_BYTES", 4 * len(FEMALE))
+    for _ in range(3):
+        assert client.post(PREDICT, files=files(FEMALE, MALE, UNCERTAIN)).status_code == 200
+    answer = client.post(PREDICT, files=files(FEMALE + bytes(8 * len(FEMALE))))
+    assert_problem(answer, 503, "try again")
+    assert answer.headers["retry-after"] == "2"
+    assert client.post(PREDICT, files=files(FEMALE)).status_code == 200
