@@ -147,7 +147,7 @@ class Predictor:
             card = CARD.read_file(folder / CARD.name)
             file = folder / card.file
             content = file.read_bytes() if file.exists() else b""
-            if hashlib.sha256(content).hexdigest() == card.sha256:
+            if content and hashlib.sha256(content).hexdigest() == card.sha256:
                 made = cls(_session(content, threads), card)
                 made._content = content
                 return made
