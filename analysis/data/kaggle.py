@@ -7,6 +7,8 @@ credential reaches the screen.
 import contextlib
 import errno
 import io
+import json
+import os
 import re
 import shutil
 import zipfile
@@ -112,11 +114,63 @@ def _authenticated() -> Any:
         api = KaggleApi()
         # With VERBOSE in the environment, the package prints every request with its credentials.
         api.args = [argument for argument in api.args if argument != "--verbose"]
+        key_file = Path(api.config)
+        # Over a file that is no table of values the package trips, whatever else there is.
+        problem, lacking = _problem_with(key_file)
+        if problem and not (lacking and _places(key_file)):
+            raise UserError(f"{key_file} {problem}: {CREDENTIALS}")
         try:
             api.authenticate()
         except SystemExit:
-            raise UserError(f"Kaggle asks for credentials: {CREDENTIALS}") from None
+            place = next(iter(_places(key_file)), None)
+            said = f"Kaggle refuses the token in {place}, it is wrong or has expired" if place else None
+            raise UserError(f"{said or 'Kaggle asks for credentials'}: {CREDENTIALS}") from None
     return api
+
+
+def _refused(key_file: Path) -> UserError:
+    place = next(iter(_places(key_file)), None)
+    return UserError(f"Kaggle refuses the credentials{f' in {place}' if place else ''} (401): {CREDENTIALS}")
+
+
+def _places(key_file: Path) -> list[str]:
+    """Where credentials lie, the first of them being those that the package takes; nothing of what they are."""
+    home = Path("~/.kaggle").expanduser()
+    found = []
+    if token := os.environ.get("KAGGLE_API_TOKEN"):
+        named = len(token) < 256 and Path(token).exists()  # a name may not be longer
+        found.append(f"the file that KAGGLE_API_TOKEN names, {token}" if named else "KAGGLE_API_TOKEN")
+    found += [str(home / name) for name in ("access_token", "access_token.txt") if (home / name).is_file()]
+    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
+        found.append("KAGGLE_USERNAME and KAGGLE_KEY")
+    elif key_file.exists() and not any(_problem_with(key_file)):
+        found.append(str(key_file))
+    return found + [str(home / "credentials.json")] * (home / "credentials.json").is_file()
+
+
+def _problem_with(key_file: Path) -> tuple[str | None, bool]:
+    """What is wrong with a kaggle.json, without a word of what is in it, and whether it only lacks something."""
+    if not key_file.exists():
+        return None, False
+    if key_file.is_dir():
+        return "is a folder, where Kaggle's file with user name and key belongs", False
+    try:
+        facts = json.loads(key_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})", False
+    except ValueError:
+        return "is damaged or cut short" if key_file.stat().st_size else "is empty", False
+    if not isinstance(facts, dict):
+        return f"holds a {'list' if isinstance(facts, list) else 'single value'}, where user name and key belong", False
+    missing = [name for name in ("username", "key") if not facts.get(name)]
+    return (f"lacks {' and '.join(missing)}", True) if missing else (None, False)
+
+
+def _key_file() -> Path:
+    """Where the package looks for its kaggle.json, once it is imported."""
+    from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415 - see `_authenticated`
+
+    return Path(KaggleApi.config)
 
 
 @contextlib.contextmanager
@@ -129,7 +183,7 @@ def _errors_explained(dataset: str) -> Iterator[None]:
         status = error.response.status_code if error.response is not None else None
         raise UserError(
             {
-                401: f"Kaggle refuses the credentials (401): {CREDENTIALS}",
+                401: str(_refused(_key_file())),
                 403: f"Kaggle refuses access to {dataset} (403): sign in, open "
                 f"https://www.kaggle.com/datasets/{dataset} and accept its terms, {again}",
                 404: f"Kaggle has no data set {dataset} (404): check its name, owner/data-set",

@@ -248,7 +248,7 @@ def test_a_refusal_is_one_line_without_secrets(
 
 def test_a_token_alone_is_enough_and_a_wrong_one_is_refused(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "wrong")
-    with pytest.raises(UserError, match="asks for credentials"):
+    with pytest.raises(UserError, match="refuses the token in KAGGLE_API_TOKEN, it is wrong or has expired"):
         fetch_kaggle("celeba")
     monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
     fetch_kaggle("celeba")
@@ -261,6 +261,67 @@ def test_the_key_file_is_enough(kaggle: Kaggle, tmp_path: Path) -> None:
     file.chmod(0o600)
     fetch_kaggle("celeba")
     assert (paths.data_folder("celeba") / "source.json").exists()
+
+
+@pytest.mark.parametrize("place", ["KAGGLE_API_TOKEN names", "access_token", "access_token.txt"])
+def test_a_token_that_is_refused_is_named_by_its_place_alone(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    folder = tmp_path / "person" / ".kaggle"
+    file = folder / (place if "names" not in place else "elsewhere")
+    file.write_text("wr0ng-token")
+    if "names" in place:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", str(file))
+    with pytest.raises(UserError, match=f"refuses the token in .*{place}") as error:
+        fetch_kaggle("celeba")
+    assert str(file) in str(error.value) and "wr0ng" not in str(error.value)
+
+
+def test_a_key_that_is_refused_is_named_by_its_place(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaggle.refuse = 401
+    file = tmp_path / "person" / ".kaggle" / "kaggle.json"
+    file.write_text(json.dumps({"username": "someone", "key": SECRET}))
+    with pytest.raises(UserError, match=rf"refuses the credentials in {file} \(401\)") as error:
+        fetch_kaggle("celeba")
+    assert SECRET not in str(error.value)
+    monkeypatch.setenv("KAGGLE_USERNAME", "another")
+    monkeypatch.setenv("KAGGLE_KEY", SECRET)
+    with pytest.raises(UserError, match=r"refuses the credentials in KAGGLE_USERNAME and KAGGLE_KEY \(401\)"):
+        fetch_kaggle("celeba")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "is a folder, where Kaggle's file"),
+        ("[1, 2]", "holds a list, where user name and key belong"),
+        ('"text"', "holds a single value"),
+        ('{"username": "someone", "ke', "is damaged or cut short"),
+        ("", "is empty"),
+        ("{}", "lacks username and key"),
+        ('{"username": "someone"}', "lacks key"),
+    ],
+)
+def test_what_lies_in_the_place_of_the_key_file_is_told(
+    kaggle: Kaggle, tmp_path: Path, content: str | None, says: str
+) -> None:
+    file = tmp_path / "person" / ".kaggle" / "kaggle.json"
+    file.mkdir() if content is None else file.write_text(content)
+    with pytest.raises(UserError, match=rf"kaggle\.json {says}.*Create New Token") as error:
+        fetch_kaggle("celeba")
+    assert "\n" not in str(error.value)
+    assert kaggle.credentials == []
+
+
+def test_a_token_works_beside_a_key_file_that_lacks_its_key(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
+    (tmp_path / "person" / ".kaggle" / "kaggle.json").write_text('{"username": "someone"}')
+    fetch_kaggle("celeba")
+    assert kaggle.credentials[-1] == f"Bearer {SECRET}"
 
 
 @pytest.mark.usefixtures("key")
