@@ -103,7 +103,7 @@ def on_one_core() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def shown(table: pd.DataFrame) -> str:
     """Accuracy and found share of each system side by side, in per cent, and ratios to the first."""
     table = table[table["feature"].isin(["all", "label", "style"])]
     names = list(dict.fromkeys(table["system"]))
@@ -112,9 +112,11 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     order = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
     columns: dict[tuple[str, str], pd.Series] = {}
     for name in names:
-        columns |= {(name, what): 100 * wide[what, name] for what in ("found", "accuracy")}
-        columns[name, "ratio"] = wide["accuracy", name] / wide["accuracy", names[0]]
-    return pd.DataFrame(columns).reindex(order)
+        for what in ("found", "accuracy"):
+            columns[name, what] = (100 * wide[what, name]).map("{:.1f}".format)
+        if name != names[0]:
+            columns[name, "ratio"] = (wide["accuracy", name] / wide["accuracy", names[0]]).map("{:.3f}".format)
+    return pd.DataFrame(columns).reindex(order).replace("nan", "-").to_string()
 
 
 def main() -> None:
@@ -146,7 +148,7 @@ def main() -> None:
     found = peers(table, answers)
     found = found.assign(milliseconds=found["system"].map(times), sha256=trained.predictor.card.sha256)
     artifacts.PEERS.check(found)
-    print(shown(found).to_string(float_format=lambda value: f"{value:.3f}" if value < 2 else f"{value:.1f}"))
+    print(shown(found))
     first = next(iter(times.values()))
     for name, each in times.items():
         print(f"{name:<34}{each:7.2f} ms of a 250 x 250 photo on one core  {each / first:.2f}")

@@ -1,6 +1,5 @@
 """The evidence of the synthetic run: paired comparisons, cells, and scores in the middle."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def write_evidence(folder: Path, scored: pd.DataFrame) -> None:
     artifacts.PAIRED.write(_paired(), folder)
     artifacts.CELLS.write(_cells(), folder)
     artifacts.MIDDLE.write(_middle(scored), folder)
-    artifacts.PEERS.write(_peers(), folder)
+    artifacts.PEERS.write(_peers(artifacts.CARD.read_file(folder / artifacts.CARD.name).sha256), folder)
     artifacts.DEGRADED.write(_degraded(artifacts.ROBUSTNESS.read_file(folder / artifacts.ROBUSTNESS.name)), folder)
 
 
@@ -61,7 +60,7 @@ def _cells() -> pd.DataFrame:
     return table.assign(accuracy=accuracy, low=accuracy - 0.2, high=np.minimum(accuracy + 0.2, 1.0))
 
 
-def _peers() -> pd.DataFrame:
+def _peers(sha256: str) -> pd.DataFrame:
     """Two others: one that hardly finds a face of "synthetic", and one that does and is a little worse."""
     rows = []
     for system, found, accuracy, milliseconds in (
@@ -93,7 +92,7 @@ def _peers() -> pd.DataFrame:
                     "difference_high": np.nan if own else 0.99 - accuracy,
                     "p_value": np.nan if own else 0.04,
                     "milliseconds": milliseconds,
-                    "sha256": hashlib.sha256(b"").hexdigest(),
+                    "sha256": sha256,
                 }
             )
     return pd.DataFrame(rows).astype({"shared": "Int64"})

@@ -73,7 +73,7 @@ def beside(peers: pd.DataFrame) -> tuple[str, str]:
     parts = [f"{percent(whole[first][name])} against {percent(whole[other][name])} on {name}" for name in sources]
     times = peers.groupby("system")["milliseconds"].first()
     return (
-        f"Beside {other}",
+        f"Against {other}, on the faces that each finds",
         f"{'; '.join(parts)}; {times[first]:.1f} ms against {times[other]:.1f} ms for a photo of 250 x 250 on one core",
     )
 

@@ -393,7 +393,7 @@ PEERS = Table(
         _text("group", "all, or value of the feature"),
         _count("images", "number of photos"),
         _number("found", "share of photos in which it finds a face", _SHARE),
-        _number("accuracy", "share of these that is answered rightly; missing where it finds none", _SHARE),
+        _number("accuracy", "share of these that is answered rightly; missing where it finds fewer than 20", _SHARE),
         *_interval("accuracy", _SHARE),
         _count("shared", "photos in which meanface finds a face, too; missing for meanface"),
         _number("difference", "accuracy of meanface minus its own on these", "-1 to 1"),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.people import interval, person_numbers, resampled_means
+from model.evaluation.fairness import SMALLEST
 from model.evaluation.paired import RESAMPLES, paired_counts, slices
 
 COLUMNS = (
@@ -38,7 +39,7 @@ def peers(table: pd.DataFrame, answers: Mapping[str, np.ndarray], *, seed: int =
         which it finds a face) and ``accuracy`` (share of these that is right) with its 95 % interval ``low``, ``high``
         (people resampled); of all but the first system, ``shared`` (photos in which both find a face) and on these
         ``difference`` (accuracy of the first minus its own), with its interval and the ``p_value`` of a sign test over
-        people. Missing where no face is found.
+        people. Missing where fewer than 20 faces are found: these would be the easy ones.
     """
     (first, *_), tables = answers, []
     for dataset in dict.fromkeys(table["dataset"]):
@@ -64,7 +65,7 @@ def _measured(
 ) -> pd.DataFrame:
     face = np.array([answer is not None for answer in given])
     right = given == label
-    counted = inside & face[:, None]
+    counted = _enough(inside & face[:, None])
     low, high = _interval(right, counted, person, rng)
     return pd.DataFrame(
         {
@@ -83,11 +84,17 @@ def _compared(
 ) -> pd.DataFrame:  # fmt: skip
     both = np.array([one is not None and two is not None for one, two in zip(first, given, strict=True)])
     ahead = (first == label).astype(np.int8) - (given == label).astype(np.int8)
-    counted = inside & both[:, None]
+    counted = _enough(inside & both[:, None])
     counts = pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in counted.T])
     low, high = _interval(ahead, counted, person, rng)
     found = counts[["images", "difference", "p_value"]].rename(columns={"images": "shared"})
-    return found.assign(difference_low=low, difference_high=high).mask(found["shared"] == 0, np.nan)
+    found = found.assign(difference_low=low, difference_high=high).mask(found["shared"] == 0, np.nan)
+    return found.assign(shared=(inside & both[:, None]).sum(axis=0))
+
+
+def _enough(inside: np.ndarray) -> np.ndarray:
+    """The same slices, without an image where they have too few to measure on."""
+    return inside & (inside.sum(axis=0) >= SMALLEST)
 
 
 def _interval(
@@ -96,5 +103,6 @@ def _interval(
     """95 % interval of the mean of each slice; missing where a slice holds no image."""
     low, high = np.full((2, inside.shape[1]), np.nan)
     some = inside.any(axis=0)
-    low[some], high[some] = interval(resampled_means(values, inside[:, some], person, RESAMPLES, rng))
+    if some.any():
+        low[some], high[some] = interval(resampled_means(values, inside[:, some], person, RESAMPLES, rng))
     return low, high

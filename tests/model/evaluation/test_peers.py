@@ -43,9 +43,18 @@ def test_a_program_that_finds_no_face_has_no_accuracy() -> None:
     found = peers(table, {"ours": first, "theirs": answers(table, wrong=range(0), unseen=range(60, 100))})
     black = found.query("system == 'theirs' and group == 'Black'").iloc[0]
     assert (black["images"], black["found"]) == (40, 0)
-    assert black[["accuracy", "low", "high", "shared", "difference", "p_value"]].isna().all()
+    assert black[["accuracy", "low", "high", "difference", "p_value"]].isna().all() and black["shared"] == 0
     assert set(found["group"]) == {"all", "female", "male", "White", "Black"}
     PEERS.check(found.assign(milliseconds=1.0, sha256="a"))
+
+
+def test_accuracy_on_a_handful_of_found_faces_is_not_told() -> None:
+    table = photos(100)
+    first = answers(table, wrong=range(5), unseen=range(0))
+    found = peers(table, {"ours": first, "theirs": answers(table, wrong=range(0), unseen=range(19, 100))})
+    row = found.query("system == 'theirs' and feature == 'all'").iloc[0]
+    assert (row["found"], row["shared"]) == (0.19, 19)
+    assert row[["accuracy", "low", "high", "difference", "difference_low", "p_value"]].isna().all()
 
 
 def test_each_source_has_its_rows() -> None:
