@@ -1,10 +1,11 @@
 """The REST API: photos in, perceived gender out.
 
-``/api/v1`` is the API; ``POST /predict`` stays for clients that know two answers only, and ``/healthz`` says whether
-the model is loaded.
+``/api/v1`` is the API; ``POST /predict`` stays for clients that know two answers only. ``/livez`` says whether the
+server is up, ``/readyz`` whether it can predict.
 """
 
 import math
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,6 +15,7 @@ from analysis.data.detection import SMALLEST
 from analysis.data.kinds import names
 from analysis.data.photo import MAX_PIXELS
 from analysis.results.records import Band, Card
+from dashboard.admission import Admission
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
@@ -28,6 +30,10 @@ Photos are scored in memory and dropped: nothing of them is stored, logged or ca
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
 {SMALLEST} pixels and up is found, in photos on their side or upside down, too. Errors are RFC 9457 problem details.
 """
+
+_OF_A_PHOTO = (413, 422)  # statuses that concern one photo, the one that came closest to being scored last
+PREDICTING = ("/api/v1/predict", "/predict")
+PATHS = (*PREDICTING, "/api/v1/model", "/healthz", "/livez", "/readyz")
 
 Label = Literal["female", "male", "uncertain"]
 
@@ -124,19 +130,25 @@ class Health(BaseModel):
     run: str = Field(description="Name of the run that is served.", examples=["celeba"])
 
 
+class Alive(BaseModel):
+    """The server is up."""
+
+    status: Literal["ok"]
+
+
 def _form(many: bool) -> dict[str, Any]:
     """Describe the multipart body, which is read as a stream and therefore not declared as a parameter."""
     photo: dict[str, Any] = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     description = "a photo"
     if many:
-        photo = {"type": "array", "items": photo, "maxItems": MAX_FILES}
+        photo = {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_FILES}
         description = f"one photo, or up to {MAX_FILES}"
     schema = {"type": "object", "required": [FIELD], "properties": {FIELD: {**photo, "description": description}}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-def router(scorer: Scorer) -> APIRouter:
-    """Make the API's routes over a scorer."""
+def router(scorer: Scorer, admission: Admission) -> APIRouter:
+    """Make the API's routes over a scorer, whose photos are counted and bounded by an admission."""
     routes = APIRouter()
 
     @routes.post(
@@ -144,7 +156,7 @@ def router(scorer: Scorer) -> APIRouter:
         tags=["prediction"],
         summary="Perceived gender of every face in one or more photos",
         response_description="At least one photo was scored.",
-        responses=documented(400, 413, 415, 422, 503),
+        responses=documented(400, 401, 408, 413, 415, 422, 429, 503),
         openapi_extra=_form(many=True),
     )
     async def predict(
@@ -166,14 +178,17 @@ def router(scorer: Scorer) -> APIRouter:
         """
         response.headers.update(NO_STORE)
         model = ModelSummary.model_validate(_predictor_card(scorer))
-        results, failures = [], []
+        results: list[FileResult] = []
+        failures: list[Problem] = []
         async for upload in read_uploads(request):
             try:
-                faces = await _score(scorer, upload, crop)
+                faces = await admission.photo(partial(_score, scorer, upload, crop), first=not results)
                 results.append(
                     FileResult(file=upload.name, error=None, faces=[Face.model_validate(face) for face in faces])
                 )
             except Problem as failure:
+                if failure.status not in _OF_A_PHOTO:
+                    raise  # the request as a whole
                 failures.append(failure)
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
         if len(failures) == len(results):
@@ -189,7 +204,7 @@ def router(scorer: Scorer) -> APIRouter:
         "/predict",
         tags=["legacy"],
         summary="Perceived gender of the largest face in one photo",
-        responses=documented(400, 413, 415, 422, 503),
+        responses=documented(400, 401, 408, 413, 415, 422, 429, 503),
         openapi_extra=_form(many=False),
     )
     async def predict_one(request: Request, response: Response) -> Gender:
@@ -199,7 +214,10 @@ def router(scorer: Scorer) -> APIRouter:
         """
         response.headers.update(NO_STORE)
         _predictor_card(scorer)
-        answers = [await _score(scorer, upload, "detect") async for upload in _only_one(request)]
+        answers = [
+            await admission.photo(partial(_score, scorer, upload, "detect"), first=True)
+            async for upload in _only_one(request)
+        ]
         return Gender(gender="male" if answers[0][0].p_male >= 0.5 else "female")
 
     @routes.get("/healthz", tags=["service"], summary="Whether the model is loaded", responses=documented(503))
@@ -207,6 +225,17 @@ def router(scorer: Scorer) -> APIRouter:
         """Answer 200 once photos can be scored, 503 before."""
         response.headers.update(NO_STORE)
         return Health(status="ok", run=_predictor_card(scorer).run)
+
+    @routes.get("/readyz", tags=["service"], summary="Whether photos can be scored", responses=documented(503))
+    async def readyz(response: Response) -> Health:
+        """Answer 200 once photos can be scored, 503 before: whether to send requests here. The same as `/healthz`."""
+        return await healthz(response)
+
+    @routes.get("/livez", tags=["service"], summary="Whether the server is up")
+    async def livez(response: Response) -> Alive:
+        """Answer 200 as long as the server answers at all: whether to start it again."""
+        response.headers.update(NO_STORE)
+        return Alive(status="ok")
 
     return routes
 
@@ -241,6 +270,6 @@ async def _only_one(request: Request) -> Any:
 
 def _no_photo_scored(failures: list[Problem], results: list[FileResult]) -> Problem:
     """Take the status of the photo that came closest to being scored."""
-    status = max(failures, key=lambda failure: (413, 422).index(failure.status)).status
+    status = max(failures, key=lambda failure: _OF_A_PHOTO.index(failure.status)).status
     detail = failures[0].detail if len(failures) == 1 else f"none of the {len(failures)} photos could be scored"
     return Problem(status, detail, results=[result.model_dump() for result in results])

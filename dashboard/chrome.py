@@ -4,7 +4,8 @@ What is in a page is made of `parts`; what sessions share (the run and the score
 page.
 """
 
-from dataclasses import dataclass
+import posixpath
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 from analysis.results import Results
 from dashboard import parts
 from dashboard.scoring import Scorer
+from dashboard.settings import Settings
 
 NAVIGATION = (
     ("/explore", "Data"),
@@ -81,10 +83,13 @@ class Shared:
         The published run; each of its files is read once.
     scorer
         The loaded model and the threads it works in.
+    settings
+        What the operator sets.
     """
 
     results: Results
     scorer: Scorer
+    settings: Settings = field(default_factory=Settings.read)
 
 
 class ExplorerPage(pn.viewable.Viewer):
@@ -146,9 +151,9 @@ class ExplorerPage(pn.viewable.Viewer):
 
 
 @cache
-def _template() -> Template:
+def _template(theme_css: str) -> Template:
     shell = Path(__file__).with_name("shell.html").read_text(encoding="utf-8")
-    names = {"base": BASE_TEMPLATE.name, "theme_css": parts.THEME_CSS}
+    names = {"base": BASE_TEMPLATE.name, "theme_css": theme_css}
     return BASE_TEMPLATE.environment.from_string(shell, globals=names)
 
 
@@ -156,7 +161,7 @@ def framed(page: ExplorerPage) -> pmui.Page:
     """Put a page into the frame."""
     return pmui.Page(
         title="meanface",
-        site_url="/explore",
+        site_url=relative("/explore", page.path),
         favicon=_ICON,
         meta=Meta(
             title=f"{page.title} - meanface",
@@ -164,7 +169,7 @@ def framed(page: ExplorerPage) -> pmui.Page:
             icon=_ICON,
             apple_touch_icon=_ICON,
         ),
-        template=_template(),
+        template=_template(parts.theme_css()),
         theme_config=THEME,
         app_bar_width=CONTENT_WIDTH,
         sx={"&.mui-dark .MuiAppBar-root": {"backgroundColor": "#241b52", "backgroundImage": "none"}},
@@ -172,12 +177,26 @@ def framed(page: ExplorerPage) -> pmui.Page:
     )
 
 
+def relative(path: str, current: str) -> str:
+    """Write an address of this server relative to that of a page, so that it holds below any prefix.
+
+    Parameters
+    ----------
+    path
+        The address, such as "/explore/faces".
+    current
+        The page's own address.
+    """
+    folder, name = posixpath.split(path)
+    return posixpath.join(posixpath.relpath(folder, posixpath.dirname(current)), name)
+
+
 def navigation(current: str) -> str:
     """Make the links to all pages, the current one marked: a row, or a menu that opens where the window is narrow."""
 
     def link(path: str, title: str) -> str:
         mark = ' aria-current="page"' if path == current else ""
-        return f'<a href="{path}"{mark}>{title}</a>'
+        return f'<a href="{relative(path, current)}"{mark}>{title}</a>'
 
     here = "".join(link(path, title) for path, title in NAVIGATION)
     away = "".join(link(path, title) for path, title in BEYOND)

@@ -1,22 +1,35 @@
-"""The ``meanface serve`` command; the app that it runs is made by `server`."""
+"""The commands that serve: ``meanface serve``, ``config`` and ``key``. The app is made by `server`.
 
+The options of `serve` and `config` are those of `settings.Settings`.
+"""
+
+import inspect
+from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
 from analysis.command_options import ResultsFolder
+from dashboard.settings import Settings, environment_names, hash_key, option, source
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from dashboard.settings import Settings
-
 app = typer.Typer()
 
 
-def check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int, *, host_from: str = "--host", port_from: str = "--port") -> None:
     """Refuse an address that the server cannot listen on, before anything slow is done.
+
+    Parameters
+    ----------
+    host, port
+        The address.
+    host_from, port_from
+        Where each was set, for the message.
 
     Raises
     ------
@@ -32,75 +45,143 @@ def check_free(host: str, port: int) -> None:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+    except (OSError, UnicodeError):
+        raise UserError(
+            f"cannot listen on {host!r}, which is no address of this machine and comes from {host_from}: "
+            "give one with --host, such as 127.0.0.1 or 0.0.0.0"
+        ) from None
+    try:
         with socket.socket(family, kind, protocol) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise UserError(f"port {port} is in use: choose another with --port or PORT") from None
+            raise UserError(f"port {port}, from {port_from}, is in use: choose another with --port or PORT") from None
         raise UserError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}): check --host and --port"
+            f"cannot listen on {host}:{port} ({error.strerror or error}), set by {host_from} and {port_from}: "
+            "check --host and --port"
         ) from None
 
 
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting; it is called with those that were given."""
+    own = [each for each in inspect.signature(command).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field))
+        for name, field in Settings.model_fields.items()
+    ]
+
+    def with_given(**values: Any) -> None:
+        given = {name: _plain(value) for name, value in values.items() if value not in (None, [])}
+        command(**{**dict.fromkeys(each.name for each in own), **given})
+
+    with_given.__doc__ = command.__doc__
+    with_given.__name__ = command.__name__
+    with_given.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+    with_given.__annotations__ = {each.name: each.annotation for each in [*own, *options]}
+    return with_given
+
+
+def _annotation(name: str, field: FieldInfo) -> Any:
+    shown = " ".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+    variables = " or ".join(environment_names(name))
+    help_text = f"{field.description} [{variables}{f'; default: {shown}' if shown else ''}]"
+    kind: Any = field.annotation
+    bounds: dict[str, Any] = {}
+    if get_origin(kind) is Literal:
+        kind = _choices(name, get_args(kind))
+    elif get_origin(kind) is tuple:
+        kind = list[str]
+    elif kind is int:
+        bounds = {"min": _bound(field, "ge"), "max": _bound(field, "le")}
+    return Annotated[kind | None, typer.Option(option(name), help=help_text, show_default=False, **bounds)]
+
+
+def _choices(name: str, values: tuple[str, ...]) -> Any:
+    return Enum(name, {value: value for value in values})
+
+
+def _bound(field: FieldInfo, which: str) -> Any:
+    return next((getattr(each, which) for each in field.metadata if hasattr(each, which)), None)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else tuple(value) if isinstance(value, list) else value
+
+
 @app.command(rich_help_panel="Serve")
+@_with_settings
 def serve(
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="Address to listen on, 0.0.0.0 for any of this machine; default: HOST of the environment or 127.0.0.1."
-        ),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="Port to listen on; default: PORT of the environment or 5006."),
-    ] = None,
     results: ResultsFolder = None,
     site: Annotated[Path | None, typer.Option(help="Folder of the rendered report; default: _site/.")] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Host (or host:port) of a proxy through which the explorer is reached, if the proxy does not pass on "
-            "the Host header; repeatable; default: ALLOW_ORIGIN of the environment, separated by spaces."
-        ),
-    ] = None,
+    **given: Any,
 ) -> None:
     """Serve the report, the explorer and the API in one process.
+
+    Each option may be given by the variable of the environment that stands behind it.
 
     Example: `meanface serve --port 8000`.
     """
     from analysis.core import paths
     from analysis.core.errors import UserError
     from analysis.results import published
-    from dashboard.settings import Settings
 
-    settings = Settings.read(host=host, port=port, allow_origin=allow_origin or None)
-    check_free(settings.host, settings.port)
+    settings = Settings.read(**given)
+    check_free(
+        settings.host,
+        settings.port,
+        host_from=source("host", given.get("host")),
+        port_from=source("port", given.get("port")),
+    )
     run = published(results)
     folder = site or paths.site_folder()
     _render_if_stale(run.folder, folder)
     typer.echo("Starting ...")
 
+    from dashboard.gateway.telemetry import configure_logging
     from dashboard.server import create_app
     from model.predict import Predictor
 
+    configure_logging(settings.log_level, settings.log_format)
     try:
         predictor = Predictor.load(run.model_folder, threads=1)
     except UserError as error:
         typer.echo(f"meanface: serving without a model, {error}", err=True)
         predictor = None
-    served = create_app(
-        run.folder,
-        folder,
-        predictor,
-        allowed_origins=settings.allow_origin,
-        decode_seconds=settings.decode_seconds,
-        decode_processes=settings.decode_processes,
-    )
+    served = create_app(run.folder, folder, predictor, settings)
     named = f"[{settings.host}]" if ":" in settings.host else {"0.0.0.0": "localhost"}.get(settings.host, settings.host)
-    base = f"http://{named}:{settings.port}"
+    base = f"http://{named}:{settings.port}{settings.root_path}"
     typer.echo(f"Report    {base}/\nExplorer  {base}/explore\nAPI       {base}/api/docs\nCtrl-C stops.")
     _run(served, settings)
+
+
+@app.command(rich_help_panel="Serve")
+@_with_settings
+def config(**given: Any) -> None:
+    """Print the settings with which `serve` would start, and where each comes from.
+
+    Takes the options of `serve`. Example: `PORT=8080 meanface config`.
+    """
+    settings = Settings.read(**given)
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if name == "api_key":
+            value = tuple(key.partition(":")[0] for key in value)
+        shown = " ".join(value) if isinstance(value, tuple) else str(value)
+        typer.echo(f"{option(name):<20} {shown or '-':<28} {source(name, given.get(name))}")
+
+
+@app.command(rich_help_panel="Serve")
+def key(name: Annotated[str, typer.Argument(metavar="NAME", help="Whom the key is for.")]) -> None:
+    """Make an API key. The server is told its hash alone; the key itself is shown once.
+
+    Example: `meanface key newsroom`.
+    """
+    import secrets
+
+    made = secrets.token_urlsafe(32)
+    hashed = Settings.read(api_key=(f"{name}:{hash_key(made)}",)).api_key[0]
+    typer.echo(f"Key, for {name} alone: {made}\nFor the server:  --api-key {hashed}")
 
 
 def _render_if_stale(results: Path, site: Path) -> None:
@@ -111,19 +192,13 @@ def _render_if_stale(results: Path, site: Path) -> None:
         render(results, site)
 
 
-def _run(app: "FastAPI", settings: "Settings") -> None:
+def _run(app: "FastAPI", settings: Settings) -> None:
     """Serve until Ctrl-C or SIGTERM, and end without a traceback."""
     import contextlib
 
     import uvicorn
 
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        proxy_headers=True,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    from dashboard.server import configure
+
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        uvicorn.Server(configure(app, settings)).run()

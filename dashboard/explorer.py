@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import parts
-from dashboard.chrome import ExplorerPage, Shared
+from dashboard.chrome import ExplorerPage, Shared, relative
 from dashboard.pages import PAGES
 
 # Panel serves the files of the components that are known when applications are added: load them before that.
@@ -29,6 +29,10 @@ def _application(page: type[ExplorerPage], shared: Shared) -> Callable[[], pmui.
         except Exception:  # Panel would show its visitor the stack trace
             _log.exception("a page of the explorer failed")
             message = "This page failed; the server's log says why. The other pages may work."
-            return pmui.Page(title="meanface", site_url="/explore", main=[parts.notice(message, severity="error")])
+            return pmui.Page(
+                title="meanface",
+                site_url=relative("/explore", page.path),
+                main=[parts.notice(message, severity="error")],
+            )
 
     return serve

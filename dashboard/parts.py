@@ -28,7 +28,7 @@ from analysis.figures.theme import THEME as FIGURE_THEME
 
 _THEME = Path(__file__).with_name("theme.css")
 # Named after its content: browsers keep it for good, and ask for the next version by another name.
-THEME_CSS = f"/explore/theme.css?{hashlib.sha256(_THEME.read_bytes()).hexdigest()[:8]}"
+_THEME_CSS = f"explore/theme.css?{hashlib.sha256(_THEME.read_bytes()).hexdigest()[:8]}"
 
 # A document has one Bokeh theme, which its design sets: that of the report's figures.
 for _theme in (MuiDefaultTheme, MuiDarkTheme):
@@ -42,14 +42,21 @@ _PAUSE = 0.01  # seconds before a figure is drawn, in which the server answers o
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # one figure at a time
 
 
+def theme_css() -> str:
+    """Write the address of the explorer's type, relative to the session's page, as Panel writes those of its files."""
+    return f"{pn.state.rel_path}/{_THEME_CSS}" if pn.state.rel_path else _THEME_CSS
+
+
 def text(markdown: str) -> pn.pane.Markdown:
     """Set Markdown in the explorer's type."""
-    return pn.pane.Markdown(markdown, stylesheets=[THEME_CSS], sizing_mode="stretch_width", margin=0)
+    return pn.pane.Markdown(markdown, stylesheets=[theme_css()], sizing_mode="stretch_width", margin=0)
 
 
 def html(markup: str, css_class: str) -> pn.pane.HTML:
     """Set HTML in the explorer's type; rules of theme.css for ``css_class`` apply to it."""
-    return pn.pane.HTML(markup, stylesheets=[THEME_CSS], css_classes=[css_class], sizing_mode="stretch_width", margin=0)
+    return pn.pane.HTML(
+        markup, stylesheets=[theme_css()], css_classes=[css_class], sizing_mode="stretch_width", margin=0
+    )
 
 
 def facts(numbers: dict[str, str | tuple[str, str]]) -> pn.pane.HTML:

@@ -5,16 +5,17 @@ others, which may take 200 MB each, in processes of `analysis.data.decoding`. Th
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import joblib
 import numpy as np
 
 from analysis.core.errors import UserError
 from analysis.data.containers import is_plain
-from analysis.data.decoding import PROCESSES, SECONDS, Decoders
+from analysis.data.decoding import Decoders
+from analysis.data.limits import PROCESSES, SECONDS
 from model.faces import Crop, FaceCrop
 from model.predict import FacePrediction, Predictor
 
@@ -43,7 +44,7 @@ class Scorer:
         self._load = load
         self._predictor: Predictor | None = None
         self._reason = "the model is still loading: try again in a moment"
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="score")
+        self._pool = ThreadPoolExecutor(joblib.cpu_count(), thread_name_prefix="score")
         self._decoders = Decoders(decode_seconds, decode_processes)
 
     def load(self) -> None:

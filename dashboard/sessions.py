@@ -1,33 +1,62 @@
-"""Ends explorer sessions when their browser leaves, so that no uploaded photo outlives its visitor.
+"""Sessions of the explorer: as many as there is room for, each only as long as its page is open.
 
-Closes two gaps of bokeh-fastapi: a closed websocket is never reported to its session, which then stays in memory for as
-long as the server runs; and a message that cannot be read is logged with its content. Neither has a public hook, so a
-private method is wrapped; a test opens and closes a session through it.
+Closes gaps of bokeh-fastapi and Panel. A closed websocket is never reported to its session, which would then stay in
+memory for as long as the server runs, and with it an uploaded photo. A message that cannot be read is logged with its
+content. An address may choose the session to join, so that whoever sends a link could see what is uploaded there, and
+the place that a page loads its scripts from. There is no public hook for any of it: a private method is wrapped and
+addresses are cleaned, and tests go through both.
 """
 
+import asyncio
 import logging
+from collections.abc import Collection, Iterator
+from urllib.parse import parse_qsl, urlencode
 
+from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
+from bokeh.util.token import get_session_id
+from bokeh_fastapi import BokehFastAPI
 from bokeh_fastapi.handler import WSHandler
+from starlette.datastructures import MutableHeaders
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.admission import Admission, address
+from dashboard.gateway.headers import HEAD
+from dashboard.gateway.proxies import route_path
+from dashboard.problems import NO_STORE, Problem, busy
+
+UNSEEN_SECONDS = 300  # that a page may take until it opens its session, as long as there is room
+CHECK_SECONDS = 5
+_LEFT_SECONDS = 15  # that a browser has to come back, when its network failed
+_CROWDED_SECONDS = 15  # that a page has until it opens its session, when others want its room
+_CONNECTIONS = 4  # of one session: a browser may come back before its old one is given up
+_WAITING = 32  # pages that wait to be made
 _LOG = "bokeh_fastapi.handler"
 
 
 def install() -> None:
-    """Close the gaps, once per process."""
+    """Close the gaps of bokeh-fastapi, once per process."""
     if getattr(WSHandler, "_meanface", False):
         return
     receive = WSHandler._receive_loop
 
     async def receive_then_leave(self: WSHandler) -> None:
+        session = self.connection.session
         try:
             await receive(self)
         finally:
-            if self.connection is not None:
-                self.application.client_lost(self.connection)
+            self.application.client_lost(self.connection)
+            asyncio.get_running_loop().call_later(_LEFT_SECONDS, _expire, session)
 
     WSHandler._receive_loop = receive_then_leave
     WSHandler._meanface = True
     logging.getLogger(_LOG).addFilter(_without_content)
+
+
+def _expire(session: ServerSession) -> None:
+    if not session.destroyed and session.connection_count == 0:
+        session.request_expiration()
 
 
 def _without_content(record: logging.LogRecord) -> bool:
@@ -35,3 +64,121 @@ def _without_content(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.ERROR and record.args:
         record.msg, record.args, record.exc_info = str(record.msg).split(":")[0], (), None
     return True
+
+
+class Sessions:
+    """ASGI middleware in front of the explorer's pages: makes one at a time, and only while there is room.
+
+    Parameters
+    ----------
+    app
+        The app behind it, whose state has the ``explorer``.
+    explorer
+        The explorer's applications.
+    admission
+        Limits of rates.
+    most
+        Sessions that may be open at a time.
+    """
+
+    def __init__(self, app: ASGIApp, explorer: BokehFastAPI, admission: Admission, most: int) -> None:
+        self._app = app
+        self._contexts: dict[str, ApplicationContext] = explorer._applications
+        self._admission = admission
+        self._most = most
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make a page, open its session, or pass the request on."""
+        path = route_path(scope) if scope["type"] in ("http", "websocket") else ""
+        context = self._contexts.get(path.removesuffix("/ws") if scope["type"] == "websocket" else path)
+        if context is None:
+            await self._app(scope, receive, send)
+            return
+        # Panel's addresses are relative to the page; it takes a prefix for a part of the page's own address.
+        scope = {
+            **scope,
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": _harmless(scope.get("query_string", b"")),
+        }
+        if scope["type"] == "websocket":
+            await self._join(context, scope, receive, send)
+        elif scope["method"] == "GET":
+            await self._open(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _join(self, context: ApplicationContext, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a page open its session, if there is one; Bokeh would make another, which does not fit the page."""
+        try:
+            session = context.get_session(get_session_id(scope["subprotocols"][1]))
+        except Exception:  # of whatever a client sends instead of its page's token
+            session = None
+        if session is None or session.connection_count >= _CONNECTIONS:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._app(scope, receive, send)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make a page and its session."""
+        if scope.get(HEAD):  # nobody will open a session
+            await HTMLResponse(headers=NO_STORE)(scope, receive, send)
+            return
+
+        async def send_uncached(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(NO_STORE)  # the page holds the key of its session
+            await send(message)
+
+        try:
+            self._admission.check_rate("open", address(scope))
+            if self._waiting >= _WAITING:
+                raise self._admission.refused("sessions", busy("too many pages are being opened: try again soon", 5))
+            self._waiting += 1
+            try:
+                async with self._turn:  # making a page takes the whole process: others are served between two
+                    await asyncio.sleep(0)
+                    await self._make_room()
+                    await self._app(scope, receive, send_uncached)
+            finally:
+                self._waiting -= 1
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+
+    async def _make_room(self) -> None:
+        """Make room for one more session: those that no browser has opened are given up, the oldest first."""
+        if sum(1 for _ in self._open_sessions()) < self._most:
+            return
+        idle = [
+            (session.milliseconds_since_last_unsubscribe, session, context)
+            for context, session in self._open_sessions()
+            if session.connection_count == 0
+        ]
+        unseen, session, context = max(idle, key=lambda each: each[0], default=(0, None, None))
+        if session is None or context is None or unseen < 1000 * _CROWDED_SECONDS:
+            raise self._admission.refused(
+                "sessions", busy(f"{self._most} pages of the explorer are open, which is all: try again soon", 15)
+            )
+        session.request_expiration()
+        await context._cleanup_sessions(1000 * UNSEEN_SECONDS)
+
+    def _open_sessions(self) -> Iterator[tuple[ApplicationContext, ServerSession]]:
+        for context in self._contexts.values():
+            for session in context.sessions:
+                yield context, session
+
+
+def count(contexts: Collection[ApplicationContext]) -> int:
+    """Count the sessions of applications."""
+    return sum(len(list(context.sessions)) for context in contexts)
+
+
+def _harmless(query: bytes) -> bytes:
+    """Drop what an address may tell Bokeh: the session to join, and where to load scripts from."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in pairs if not name.lower().replace("_", "-").startswith("bokeh-")]
+    return query if len(kept) == len(pairs) else urlencode(kept).encode()

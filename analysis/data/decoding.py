@@ -25,12 +25,10 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, concurrent
 
 from analysis.data.containers import is_jpeg_or_png, is_plain, pixels_of
+from analysis.data.limits import PROCESSES, SECONDS
 from analysis.data.photo import FULL_PIXELS, PhotoError
 
 T = TypeVar("T")
-
-SECONDS = 5.0
-PROCESSES = 2
 
 _MEMORY = 300_000_000  # bytes that a decoding process may take: what is read from headers keeps it well below
 _TOGETHER = 200_000_000  # bytes that all of them may take: two photos of 12 megapixels, or one of the costly kinds

@@ -11,11 +11,13 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 
 from analysis.core import paths
 from dashboard import chrome, parts
+from dashboard.admission import Admission
 from dashboard.api import DESCRIPTION, router
+from dashboard.gateway.telemetry import Metrics
 
 EXAMPLES = paths.PROJECT / "site" / "examples"
 _LANGUAGES = {
@@ -45,15 +47,16 @@ class ApiPage(chrome.ExplorerPage):
 
     path = "/explore/api"
     title = "API"
-    lead = (
-        "The same model for programs. The [API's documentation](/api/docs) has every field and lets you try each call."
-    )
+    lead = "The same model for programs. The [documentation](../api/docs) has every field and lets you try each call."
     in_url = ("example",)
 
     def endpoints(self) -> list[tuple[str, str, str]]:
         """List the API's routes: method, path and what it returns."""
-        routes = [route for route in router(self.shared.scorer).routes if isinstance(route, APIRoute)]
+        routes = [route for route in self._router().routes if isinstance(route, APIRoute)]
         return [(min(route.methods or ()), route.path, route.summary or "") for route in routes]
+
+    def _router(self) -> APIRouter:
+        return router(self.shared.scorer, Admission(self.shared.settings, Metrics()))  # to be read, not called
 
     def _endpoints(self) -> Any:
         return parts.table(pd.DataFrame(self.endpoints(), columns=["Method", "Path", "Returns"]).set_index("Path"))

@@ -1,5 +1,6 @@
 """The app over a synthetic run and a predictor without a network."""
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -46,6 +47,19 @@ def client(app):
         yield opened
 
 
+@pytest.fixture
+def make_client(results, site):
+    """Function that opens the app with settings of its own, for a client of this machine."""
+    from dashboard.server import create_app
+    from dashboard.settings import Settings
+
+    def make(predictor=None, **settings):
+        app = create_app(results.folder, site, predictor or FakePredictor(), Settings(**settings))
+        return TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+
+    return make
+
+
 @dataclass
 class Live:
     """A server that listens on a port of its own."""
@@ -61,11 +75,26 @@ class Live:
 @pytest.fixture(scope="session")
 def live(results, site):
     """The app behind a real uvicorn: sockets, chunks and threads as in service."""
-    from dashboard.server import create_app
+    with serving(results, site) as server:
+        yield server
 
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(results.folder, site, FakePredictor()), port=0, log_level="warning", log_config=None)
-    )
+
+@pytest.fixture
+def serve(results, site):
+    """Function that serves the app with settings of its own for the time of a test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda predictor=None, **settings: stack.enter_context(serving(results, site, predictor, **settings))
+
+
+@contextlib.contextmanager
+def serving(results, site, predictor=None, **settings):
+    from dashboard.server import configure, create_app
+    from dashboard.settings import Settings
+
+    chosen = Settings(**{"allow_host": "*", **settings})
+    config = configure(create_app(results.folder, site, predictor or FakePredictor(), chosen), chosen)
+    config.port = 0
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)
     thread.start()
     until = time.monotonic() + 60

@@ -297,13 +297,14 @@ def test_openapi_describes_the_form_and_the_problems(client):
     predict = document["paths"][PREDICT]["post"]
     form = predict["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"]["file"]["items"]["format"] == "binary"
-    for status in ("400", "413", "415", "422", "503"):
+    assert (form["properties"]["file"]["minItems"], form["properties"]["file"]["maxItems"]) == (1, MAX_FILES)
+    for status in ("400", "401", "408", "413", "415", "422", "429", "503"):
         assert PROBLEM in predict["responses"][status]["content"]
     card = document["components"]["schemas"]["ModelCard"]
     assert set(card["example"]) == set(card["properties"])
     assert all("description" in field or "$ref" in field for field in card["properties"].values())
     assert "perceived" in document["info"]["description"].lower()
-    assert set(document["paths"]) == {PREDICT, "/api/v1/model", "/predict", "/healthz"}
+    assert set(document["paths"]) == {PREDICT, "/api/v1/model", "/predict", "/healthz", "/livez", "/readyz"}
 
 
 def test_documentation_loads_nothing_from_elsewhere(client):

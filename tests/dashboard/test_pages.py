@@ -84,9 +84,9 @@ def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():
     from dashboard import chrome
 
     links = chrome.navigation("/explore/faces")
-    assert '<a href="/explore/faces" aria-current="page">Faces</a>' in links
+    assert '<a href="./faces" aria-current="page">Faces</a>' in links
     assert links.count("aria-current") == 2  # once in the row, once in the menu of narrow windows
-    assert 'href="/"' in links and 'href="/api/docs"' in links
+    assert 'href="../"' in links and 'href="../api/docs"' in links
 
 
 def test_attributes_are_those_of_the_scope(shared):

@@ -1,0 +1,119 @@
+"""Headers that tell browsers what an answer may do, and answers to HEAD.
+
+Of scripts, a page runs those of this server and those that are written in the page itself, by their hashes: none that
+something else puts into it. Two liberties remain because Panel and Bokeh cannot do without: they evaluate code
+('unsafe-eval') and load modules that they make in the page (blob:), and they set styles in place.
+"""
+
+import base64
+import hashlib
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEAD = "meanface.head"  # in a scope: the request is a HEAD that the app answers as if it were a GET
+
+_OF_ALL = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_OF_PAGES = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-eval' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'self'",
+}
+_INLINE = re.compile(rb"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+
+
+def page_policy(page: bytes) -> str:
+    """Write the Content-Security-Policy of a page, which lets the scripts that it holds run."""
+    hashes = dict.fromkeys(base64.b64encode(hashlib.sha256(script).digest()) for script in _INLINE.findall(page))
+    scripts = " ".join([_OF_PAGES["script-src"], *(f"'sha256-{each.decode()}'" for each in hashes)])
+    return "; ".join(f"{name} {value}" for name, value in {**_OF_PAGES, "script-src": scripts}.items())
+
+
+class PagePolicy:
+    """ASGI middleware that gives each page its own Content-Security-Policy."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a page once it is whole, with its policy."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        page = bytearray()
+
+        async def send_whole(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message
+            elif start is None:
+                await send(message)
+            else:
+                page.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    MutableHeaders(scope=start)["Content-Security-Policy"] = page_policy(bytes(page))
+                    await send(start)
+                    await send({"type": "http.response.body", "body": bytes(page)})
+
+        await self._app(scope, receive, send_whole)
+
+
+def _is_page(start: Message) -> bool:
+    # "Not modified" has no page: the browser keeps the policy that came with it. A part of a page is not shown.
+    return start["status"] not in (206, 304) and Headers(raw=start["headers"]).get("content-type", "").startswith(
+        "text/html"
+    )
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds to every answer the headers that it lacks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and add to its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] != 304:
+                headers = MutableHeaders(scope=message)
+                for name, value in _OF_ALL.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class HeadAsGet:
+    """ASGI middleware that lets whatever answers GET answer HEAD, too: the same without a body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a HEAD on as a GET."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET", HEAD: True}, receive, send_head)
