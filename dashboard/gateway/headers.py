@@ -2,12 +2,15 @@
 
 Of scripts, a page runs those of this server and those that are written in the page itself, by their hashes: none that
 something else puts into it. Two liberties remain because Panel and Bokeh cannot do without: they evaluate code
-('unsafe-eval') and load modules that they make in the page (blob:), and they set styles in place.
+('unsafe-eval') and load modules that they make in the page (blob:), and they set styles in place. es-module-shims, with
+which Panel loads those modules, writes scripts of its own to learn what the browser can do: it is told a nonce for them,
+another one in each answer.
 """
 
 import base64
 import hashlib
 import re
+import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,20 +29,35 @@ _OF_PAGES = {
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "font-src": "'self' data:",
+    "connect-src": "'self' blob:",
     "worker-src": "'self' blob:",
     "object-src": "'none'",
     "base-uri": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'self'",
 }
+_SHIMS = b'<script type="esms-options"'  # es-module-shims takes the nonce from the first script that has one
 _INLINE = re.compile(rb"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 
 
-def page_policy(page: bytes) -> str:
-    """Write the Content-Security-Policy of a page, which lets the scripts that it holds run."""
+def with_policy(page: bytes) -> tuple[bytes, str]:
+    """Write the Content-Security-Policy of a page, which lets the scripts that it holds run.
+
+    Returns
+    -------
+    page : bytes
+        The page, with a nonce where es-module-shims looks for one.
+    policy : str
+        Value of the header.
+    """
     hashes = dict.fromkeys(base64.b64encode(hashlib.sha256(script).digest()) for script in _INLINE.findall(page))
-    scripts = " ".join([_OF_PAGES["script-src"], *(f"'sha256-{each.decode()}'" for each in hashes)])
-    return "; ".join(f"{name} {value}" for name, value in {**_OF_PAGES, "script-src": scripts}.items())
+    allowed = [f"'sha256-{each.decode()}'" for each in hashes]
+    if _SHIMS in page:
+        nonce = secrets.token_urlsafe(16)
+        page = page.replace(_SHIMS, _SHIMS + f' nonce="{nonce}"'.encode(), 1)
+        allowed.append(f"'nonce-{nonce}'")
+    scripts = " ".join([_OF_PAGES["script-src"], *allowed])
+    return page, "; ".join(f"{name} {value}" for name, value in {**_OF_PAGES, "script-src": scripts}.items())
 
 
 class PagePolicy:
@@ -65,9 +83,13 @@ class PagePolicy:
             else:
                 page.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    MutableHeaders(scope=start)["Content-Security-Policy"] = page_policy(bytes(page))
+                    body, policy = with_policy(bytes(page))
+                    headers = MutableHeaders(scope=start)
+                    headers["Content-Security-Policy"] = policy
+                    if "content-length" in headers:
+                        headers["Content-Length"] = str(len(body))
                     await send(start)
-                    await send({"type": "http.response.body", "body": bytes(page)})
+                    await send({"type": "http.response.body", "body": body})
 
         await self._app(scope, receive, send_whole)
 

@@ -12,7 +12,6 @@ import pytest
 from fakes import FEMALE, MALE, FakePredictor
 from starlette.websockets import WebSocketDisconnect
 
-from dashboard import sessions
 from dashboard.admission import address
 from dashboard.settings import hash_key
 
@@ -169,7 +168,7 @@ def test_only_so_many_pages_are_open_and_one_that_was_left_makes_room(make_clien
         assert "2 pages" in refused.json()["detail"] and int(refused.headers["retry-after"]) > 0
         with opened.websocket_connect("/explore/api/ws", subprotocols=["bokeh", given[1]], headers=dict(OWN)) as line:
             assert "ACK" in line.receive_text()
-            monkeypatch.setattr(sessions, "_CROWDED_SECONDS", 0)
+            monkeypatch.setattr("dashboard.sessions._CROWDED_SECONDS", 0)
             assert opened.get("/explore/predict").status_code == 200  # the first page was never opened
             assert "meanface_sessions 2.0" in opened.get("/metrics").text
         with (
@@ -191,7 +190,7 @@ def test_a_page_that_is_slow_to_open_its_session_finds_it(make_client):
 
 
 def test_a_session_that_was_left_is_given_up_soon(make_client, monkeypatch):
-    monkeypatch.setattr(sessions, "_LEFT_SECONDS", 0)
+    monkeypatch.setattr("dashboard.sessions._LEFT_SECONDS", 0)
     with make_client(allow_host="*") as opened:
         given = token(opened.get("/explore/api"))
         with opened.websocket_connect("/explore/api/ws", subprotocols=["bokeh", given], headers=dict(OWN)) as line:
@@ -205,7 +204,7 @@ def test_a_session_that_was_left_is_given_up_soon(make_client, monkeypatch):
 
 
 def test_too_many_pages_at_a_time_are_refused(make_client, monkeypatch):
-    monkeypatch.setattr(sessions, "_WAITING", 0)
+    monkeypatch.setattr("dashboard.sessions._WAITING", 0)
     refused = make_client(allow_host="*").get("/explore")
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "5"

@@ -15,7 +15,7 @@ import pytest
 from fakes import FEMALE, FakePredictor
 from starlette.websockets import WebSocketDisconnect
 
-from dashboard.gateway.headers import page_policy
+from dashboard.gateway.headers import with_policy
 from dashboard.gateway.hosts import host_name
 from dashboard.gateway.telemetry import configure_logging
 
@@ -218,8 +218,17 @@ def test_a_page_runs_its_own_scripts_and_no_others(client):
     for script in scripts:
         assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy["script-src"]
     assert policy["default-src"] == "'self'" and policy["object-src"] == "'none'"
-    assert "'sha256-" not in page_policy(b'<script src="x.js"></script>')
+    assert "'sha256-" not in with_policy(b'<script src="x.js"></script>')[1]
     assert "default-src 'none'" in client.get("/api/v1/model").headers["content-security-policy"]
+
+
+def test_the_loader_of_modules_is_told_a_nonce_that_no_other_answer_has(client):
+    pages = [client.get("/explore") for _ in range(2)]
+    nonces = [re.search(r'<script type="esms-options" nonce="([^"]+)">', page.text)[1] for page in pages]
+    assert nonces[0] != nonces[1]
+    for page, nonce in zip(pages, nonces, strict=True):
+        assert f"'nonce-{nonce}'" in page.headers["content-security-policy"]
+    assert "nonce" not in client.get("/").headers["content-security-policy"]
 
 
 def test_a_page_that_was_not_modified_keeps_its_policy(client):

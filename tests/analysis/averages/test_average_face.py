@@ -216,12 +216,14 @@ def test_command_tells_counts_and_writes_a_picture_and_numbers(demo: Path, quick
     assert found["difference"].shape == (109, 89, 3)
 
 
-def test_faces_that_are_cut_short_are_not_averaged(quick: CompressedEngine, tmp_path: Path) -> None:
+def test_faces_that_are_cut_short_while_the_engine_is_open_are_not_averaged(
+    quick: CompressedEngine, tmp_path: Path
+) -> None:
     folder = tmp_path / "average"
     shutil.copytree(quick.folder, folder)
+    cut = CompressedEngine(folder)
     with (folder / "pixels.u8").open("r+b") as file:
         file.truncate(quick.facts.values * quick.facts.images - 1)
-    cut = CompressedEngine(folder)
     rows = np.zeros(quick.facts.images, bool)
     rows[:20] = True
     assert cut.average(rows).count == 20

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic import write_results
+from synthetic import SERVING_FILE, write_results
 from typer.testing import CliRunner
 
 from analysis.commands import app
@@ -113,7 +113,7 @@ def test_parts_from_different_data_are_not_published_together(home: Path) -> Non
 def write_complete_run(home: Path, name: str) -> Path:
     run = home / "runs" / name
     write_results(run)
-    (run / "model/model.onnx").write_bytes(b"weights")
+    (run / "model/model.onnx").write_bytes(SERVING_FILE)
     return run
 
 
