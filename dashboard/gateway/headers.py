@@ -2,9 +2,9 @@
 
 Of scripts, a page runs those of this server and those that are written in the page itself, by their hashes: none that
 something else puts into it. Two liberties remain because Panel and Bokeh cannot do without: they evaluate code
-('unsafe-eval') and load modules that they make in the page (blob:), and they set styles in place. es-module-shims, with
-which Panel loads those modules, writes scripts of its own to learn what the browser can do: it is told a nonce for them,
-another one in each answer.
+('unsafe-eval') and load modules that they make in the page (blob:), and they set styles in place. es-module-shims,
+with which Panel loads those modules, writes scripts of its own to learn what the browser can do: it is told a nonce
+for them, another one in each answer.
 """
 
 import base64
