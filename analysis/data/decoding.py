@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, concurrent
 
+from analysis.core.memory import give_back
 from analysis.data.containers import is_jpeg_or_png, is_plain, pixels_of
 from analysis.data.limits import PROCESSES, SECONDS
 from analysis.data.photo import FULL_PIXELS, PhotoError
@@ -115,6 +116,7 @@ class Decoders:
             with self._memory:
                 self._taken -= cost
                 self._memory.notify_all()
+            give_back()  # what was sent on leaves holes in this process's memory
 
     def _result(self, in_process: Callable[..., Any], work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
         future = in_process(self._seconds, work, data, args)

@@ -172,7 +172,9 @@ def _find(photo: _Photo, way: int, border: float, *, small: bool = True) -> list
     finer = [_FINEST]
     while finer[-1] > _STEP * scale:
         finer.append(finer[-1] / _STEP)
-    return _together(faces + [face for scale in finer for face in _search_tiles(photo, scale, way)])
+    small_ones = [face for scale in finer for face in _search_tiles(photo, scale, way)]
+    _local.__dict__.pop("tile", None)  # it holds 30 MB, of which the searches that follow have need
+    return _together(faces + small_ones)
 
 
 def _search(photo: _Photo, scale: float, way: int, border: float) -> list[Face]:

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from analysis.core.errors import UserError
+from analysis.core.memory import give_back
 from analysis.data import containers
 from analysis.data.kinds import ALL_KINDS, Kind, kind_of, kinds, names
 
@@ -34,6 +35,7 @@ _WEBP_PIXELS = 13_000_000  # of which libwebp holds several copies
 _SCANS = 64  # of a progressive JPEG; encoders write 3 to 14
 _SCANNED = 4e8  # pixels times scans: 8 scans of the largest photo, 2 seconds on a slow machine
 _STRIP = 1_000_000  # pixels that are converted at a time
+_LEAVES_HOLES = 4_000_000  # pixels: decoding a larger photo leaves free memory that is worth a millisecond
 
 _CUT_SHORT = "the photo is damaged or cut short: send the complete file"
 _TIFF = next(kind for kind in ALL_KINDS if kind.format == "TIFF")
@@ -141,7 +143,10 @@ def read_photo(data: bytes) -> Photo:
     if kind not in kinds():
         raise PhotoError(f"{kind.name} photos cannot be read here: install the package pillow-heif, or send a JPEG")
     try:
-        return _DECODERS[kind.format](bytes(data))
+        photo = _DECODERS[kind.format](bytes(data))
+        if photo.width * photo.height > _LEAVES_HOLES:
+            give_back()  # before faces are searched for, which takes as much again
+        return photo
     except PhotoError:
         raise
     except MemoryError:
