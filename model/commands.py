@@ -85,7 +85,7 @@ def train(
     balance: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=1.0, help="Draw all faces alike (0), or all groups of source, label, style and age (1)."
+            min=0.0, max=1.0, help="Show all faces (0) or all groups of source, label, style and age (1) equally often."
         ),
     ] = None,
     precision: Annotated[
@@ -172,7 +172,7 @@ def _given(context: typer.Context) -> set[str]:
 
 @contextlib.contextmanager
 def _training_installed() -> Iterator[None]:
-    """Say what to install where TensorFlow, or what else training needs, is missing."""
+    """Say what to install if TensorFlow, or another package that training needs, is missing."""
     import os
 
     from analysis.core.errors import UserError

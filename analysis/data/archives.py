@@ -1,7 +1,7 @@
 """Stores: the files in a zip or tar archive, in a folder, or in a bucket.
 
 A store can be sent to another process: only its location is sent, and the directory of an archive is read once per
-process. Names have slashes, whatever the archive was written with. Bytes of a name that are not UTF-8 are written as
+process. Names have slashes, even if the archive uses backslashes. Bytes of a name that are not UTF-8 are written as
 ``\\xe9``.
 """
 
@@ -37,7 +37,7 @@ _BLOCK, _BLOCKS = 4 << 20, 16
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}  # that zipfile unpacks
 _OTHER_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 97: "WavPack", 98: "PPMd"}
 ARCHIVE = r"(?i)\.(?:zip|tar|tgz|tbz2?|txz|tzst|tar\.(?:gz|bz2|xz|zst|lz4))$"  # of RE2; names of archives
-# What is known to be no photo by its name, and need not be opened to see that.
+# Files that are not photos by their names, and need not be opened to find out.
 _NO_PHOTO = re.compile(rf"{ARCHIVE}|\.(?:csv|tsv|txt|md|json|xml|html?|parquet|mat|npy|npz|pdf|py|ya?ml|log|db)$", re.I)
 
 _Entry = tuple[str, int, str, bool]  # name, size, token, and whether it is a photo
@@ -101,7 +101,7 @@ class Zip:
         self.left_out = LeftOut()
         self._lock = threading.Lock()
         self._archive: zipfile.ZipFile | None = None
-        self._renamed: dict[str, zipfile.ZipInfo] = {}  # names that are written otherwise in the archive, and links
+        self._renamed: dict[str, zipfile.ZipInfo] = {}  # entries that have another name in the archive, and links
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _of_process, (Zip, self.path, mark(self.path))
@@ -184,7 +184,7 @@ def _is_link(info: zipfile.ZipInfo) -> bool:
 
 
 def _renamed(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Entries of an archive by the names that they go by here, where these are not their own."""
+    """Entries of an archive that have another name here than in the archive, by that name."""
     renamed = {info.filename.replace("\\", "/"): info for info in archive.infolist() if "\\" in info.filename}
     for info in filter(_is_link, archive.infolist()):
         name = info.filename.replace("\\", "/")
@@ -245,7 +245,7 @@ class Tar:
                 members[name] = (member.offset_data, member.size, f"{int(member.mtime)}-{member.size}")
             elif not member.isdir():
                 self.left_out.add("pipe, socket or device", "pipes, sockets or devices", name)
-        # tarfile takes a damaged header, or none, for the end.
+        # tarfile treats a damaged or missing header as the end.
         tar.fileobj.seek(tar.offset)
         if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError(f"it breaks off after {len(members):,} files")
@@ -410,9 +410,9 @@ def is_photo(name: str, opened: Callable[[], IO[bytes]], *, remote: bool = False
     name
         Its name.
     opened
-        Called without arguments, opens the file.
+        Opens the file; called without arguments.
     remote
-        Whether opening takes a question over a network: then only a file without an ending is looked into.
+        Whether opening needs a request over a network: then only a file without an ending is opened.
     """
     if has_photo_ending(name):
         return True
@@ -443,7 +443,7 @@ def _entries(path: Location, files: Iterable[_Entry]) -> pa.Table:
 
 
 def _seekable(path: Location) -> Any:
-    """What zipfile reads from: the path itself, or a file that asks a service for the ranges it needs."""
+    """Input of zipfile: the path itself, or a file that requests the ranges it needs from a service."""
     if isinstance(path, Path):
         return path
     return path.fs.open(
@@ -461,15 +461,15 @@ def mark(path: Location) -> str:
 
 @lru_cache(maxsize=4)
 def _of_process(kind: type[Zip] | type[Tar], path: Location, mark: str) -> Zip | Tar:
-    """Return the one archive that all tasks of this process read; ``mark`` tells it from a file that it replaced."""
+    """Return the archive that all tasks of this process share; ``mark`` distinguishes it from a file it replaced."""
     return kind(path)
 
 
 def matching(entries: pa.Table, pattern: str) -> pa.Table:
-    """Those of a store's entries whose path a pattern of RE2 fits."""
+    """Entries of a store whose path matches a pattern of RE2."""
     return entries.filter(pc.match_substring_regex(entries["source_path"], pattern))
 
 
 def names_matching(entries: pa.Table, pattern: str) -> list[str]:
-    """Paths that a pattern of RE2 fits, sorted."""
+    """Paths that match a pattern of RE2, sorted."""
     return sorted(matching(entries, pattern)["source_path"].to_pylist())

@@ -1,7 +1,7 @@
 """CelebA's tables of attributes, people and splits: where they are, what they contain, and how images are joined.
 
-They are also read as other programs write them: with commas, semicolons, tabs or spaces, in UTF-8 or UTF-16, with or
-without the count line, a header, an index, leading zeros or ``.jpg``.
+Copies that other programs have written are read as well: with commas, semicolons, tabs or spaces, in UTF-8 or UTF-16,
+with or without the count line, a header, an index, leading zeros or ``.jpg``.
 """
 
 import re
@@ -25,7 +25,7 @@ from analysis.data import texts
 from analysis.data.archives import Store, Tar, Zip, names_matching, open_store
 from analysis.data.label_table import SPLITS as SPLIT_NAMES
 
-# Names that a download, a copy or an export leaves: list_attr_celeba (1).txt, list_attr_celeba.csv.txt, Copy of ...
+# Names after a download, a copy or an export: list_attr_celeba (1).txt, list_attr_celeba.csv.txt, Copy of ...
 _TABLES = {
     "attributes": r"(?i)(?:^|/)[^/]*list_attr[^/]*\.(?:csv|txt|tsv)$",
     "partition": r"(?i)(?:^|/)[^/]*list_eval_partition[^/]*\.(?:csv|txt|tsv)$",
@@ -42,7 +42,7 @@ _SHOWN = 6  # names of columns that a message lists
 
 
 def is_table(name: str) -> bool:
-    """Whether a file is named as one of CelebA's tables is."""
+    """Whether a file has the name of one of CelebA's tables."""
     return _table_of(name) is not None
 
 
@@ -51,7 +51,7 @@ def _table_of(name: str) -> str | None:
 
 
 def _tables_in(entries: pa.Table) -> dict[str, str]:
-    """Path of each of CelebA's tables among ``entries``; of several the one with the shortest name."""
+    """Path of each of CelebA's tables among ``entries``; the one with the shortest name if there are several."""
     matches = {table: names_matching(entries, pattern) for table, pattern in _TABLES.items()}
     return {table: min(names, key=_strangeness) for table, names in matches.items() if names}
 
@@ -67,7 +67,7 @@ def _archive(path: Location) -> Zip | Tar | None:
 
 
 def containers(given: Sequence[Location]) -> list[Location]:
-    """Files and archives of metadata among what the user named; raises where there is none."""
+    """Files and archives of metadata in the paths that the user gave; raises if there are none."""
     tables: list[Location] = []
     for path in given:
         if not path.exists():
@@ -80,13 +80,13 @@ def containers(given: Sequence[Location]) -> list[Location]:
             here = [path] if _table_of(path.name) or _table_of_content(path) else []
         if not here:
             expected = "list_attr_celeba.csv, list_eval_partition.csv or identity_CelebA.txt"
-            raise UserError(f"{path} is not a table of CelebA's: expected {expected}")
+            raise UserError(f"{path} is not one of CelebA's tables: expected {expected}")
         tables += here
     return tables
 
 
 def _table_of_content(path: Location) -> str | None:
-    """Which table a file is that is named otherwise, by its columns."""
+    """Which table a file with another name is, by its columns."""
     with storage.access(path), path.open("rb") as file:
         start = texts.as_utf8(str(path), file.read(1 << 16))
     table = _Text(str(path), start[: start.rfind(b"\n") + 1])
@@ -99,7 +99,7 @@ def _table_of_content(path: Location) -> str | None:
 
 
 def tables_inside(store: Store, entries: pa.Table) -> list[Location]:
-    """Files of metadata within the source itself, or zips of them; its archive, where that holds them."""
+    """Files of metadata within the source itself, or zips of them; its archive if that contains them."""
     names = _tables_in(entries).values()
     if isinstance(store, Zip | Tar):
         return [store.path] if names else []
@@ -109,7 +109,7 @@ def tables_inside(store: Store, entries: pa.Table) -> list[Location]:
 
 
 def tables_beside(source: Location) -> list[Location]:
-    """Files and zips of metadata in the folder that a source lies in."""
+    """Files and zips of metadata in the folder that contains a source."""
     around = source.parent
     names = sorted((path.name for path in around.iterdir() if path.name != source.name), key=_strangeness)
     by_table = {_table_of(name): around / name for name in reversed(names) if (around / name).is_file()}
@@ -118,7 +118,7 @@ def tables_beside(source: Location) -> list[Location]:
 
 
 def _metadata_zips(named: Iterable[Location]) -> list[Location]:
-    """Those of some files that are zips with tables of CelebA's in them."""
+    """The files that are zips with CelebA's tables in them."""
     return [path for path in named if _is_zip(path) and _tables_in(Zip(path).entries())]
 
 
@@ -149,14 +149,14 @@ def read_tables(containers: Sequence[Location]) -> dict[str, tuple[str, bytes]]:
 
 
 class _Text:
-    """A table as text, cut into names of columns and rows.
+    """A table as text, split into names of columns and rows.
 
     Attributes
     ----------
     separator
-        What separates columns.
+        Separator of columns.
     names
-        Names of the columns, as many as a row has; None without a header.
+        Names of the columns, one per value of a row; None without a header.
     body
         The rows, UTF-8, without spaces around the separators.
     """
@@ -202,13 +202,13 @@ def _cut_line(text: bytes) -> tuple[str, bytes]:
 
 
 def _is_row(fields: list[str]) -> bool:
-    """Whether a line is no header: it begins with an image's number, or all that follows is numbers."""
+    """Whether a line is a row and not a header: it begins with an image's number, or only numbers follow."""
     numbers = [bool(re.fullmatch(r"[+-]?\d+(?:\.0*)?", field)) for field in fields]
     return len(fields) > 1 and (all(numbers[1:]) or numbers[0] or bool(re.fullmatch(r"\d+\.\w+", fields[0])))
 
 
 def _plain(name: str) -> str:
-    """A column's name by its letters and digits alone."""
+    """Letters and digits of a column's name."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -247,7 +247,7 @@ def _parse(table: str, where: str, content: bytes) -> pa.Table:
 
 
 def _own_names(table: str, text: _Text) -> list[str] | None:
-    """CelebA's name of each column, "" of those that are no part of a table; None if one is missing."""
+    """CelebA's name of each column, "" for columns that do not belong to the table; None if one is missing."""
     if table == "attributes":
         known = {_plain(name): name for name in ("Male", *CELEBA_ATTRIBUTES)}
         own = [known.get(_plain(name), "") for name in text.names or ()]
@@ -260,7 +260,7 @@ def _own_names(table: str, text: _Text) -> list[str] | None:
     own = [""] * text.columns
     at = _id_column(text.names or ()) or 0
     others = [i for i in range(len(own)) if i != at]
-    if text.names:  # an index that a program has written in front has no name
+    if text.names:  # an index that a program added in front has no name
         others = [i for i in others if i < len(text.names) and _plain(text.names[i])]
     if len(others) != 1:
         return None
@@ -269,13 +269,13 @@ def _own_names(table: str, text: _Text) -> list[str] | None:
 
 
 def _keys(names: pa.ChunkedArray | pd.Series) -> pa.ChunkedArray | pa.Array:
-    """What images and metadata are joined by: the file's name without folders, ending and leading zeros."""
+    """Keys that join images and metadata: names of files without folders, ending and leading zeros."""
     keys = pa.array(names, type=pa.string()) if isinstance(names, pd.Series) else names.cast(pa.string())
     return pc.ascii_ltrim(pc.replace_substring_regex(keys, r"^(?:.*[/\\])?\s+|^.*[/\\]|\.[^.]*$", ""), "0")
 
 
 def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Row of each wanted image in a table, -1 where there is none."""
+    """Row of each image in a table, -1 if it has none."""
     if not len(ids):
         raise UserError(f"the metadata in {where} has no rows: expected one for each image")
     known = _keys(ids)
@@ -288,7 +288,7 @@ def _lookup(where: str, ids: pa.ChunkedArray, wanted: pd.Series) -> np.ndarray[A
 
 
 def _codes(where: str, name: str, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Whole numbers of a column, which a program may have written as 1.0 or true."""
+    """Whole numbers of a column, including those that a program wrote as 1.0 or true."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int64())
     if pa.types.is_floating(column.type) and pc.all(pc.equal(column, pc.round(column))).as_py():
@@ -316,7 +316,7 @@ def join_tables(
 
     for table in [images] if metadata is None else [images, metadata]:
         _add_identity(table, contents)
-        if table is metadata or (kind == "celeba" and images["split"].isna().all()):  # folders of splits win
+        if table is metadata or (kind == "celeba" and images["split"].isna().all()):  # folders go first
             _add_split(table, contents)
 
     if "identity" in contents:
@@ -350,14 +350,14 @@ def join_tables(
 
 
 def celeba_columns(ids: pd.Series, contents: dict[str, tuple[str, bytes]]) -> pd.DataFrame:
-    """Columns of the tables for images that are named: attributes (nullable booleans) and ``celeba_identity`` (Int64).
+    """Columns of the tables for given images: attributes (nullable booleans) and ``celeba_identity`` (Int64).
 
     Parameters
     ----------
     ids
-        File name of CelebA's image for each row, <NA> where there is none.
+        File name of CelebA's image for each row, <NA> if it has none.
     contents
-        As from `read_tables`; what they lack is left out.
+        Result of `read_tables`; columns that are missing there are omitted.
     """
     columns = pd.DataFrame({"image_id": ids.fillna("")})
     if "attributes" in contents:
@@ -390,7 +390,7 @@ def _add_split(table: pd.DataFrame, contents: dict[str, tuple[str, bytes]]) -> N
 
 
 def _split_codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Codes of splits that a table names: train, val and so on."""
+    """Codes of splits that a table writes as words: train, val and so on."""
     if not pa.types.is_string(column.type):
         return column
     codes = pd.Series(column.to_pandas()).str.strip().str.lower().map(SPLIT_NAMES).map(SPLITS.index, na_action="ignore")

@@ -1,4 +1,4 @@
-"""Finds every face in a photo, small ones and those that lie on their side included.
+"""Detection of every face in a photo, including small ones and those on their side or upside down.
 
 Faces are detected by YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
 Research 2023) through OpenCV. This module decides at which sizes and in which directions YuNet searches, and which of
@@ -20,39 +20,39 @@ SMALLEST = 40  # pixels: faces from this width on are found, see benchmarks/dete
 
 # YuNet finds faces between roughly 10 and 300 pixels; photos are brought to sizes where faces fall in that range.
 _LONG_SIDE = 640
-_SHORT_SIDE = 128  # smaller pictures are enlarged, such as thumbnails
-_SHRINK = 0.5  # at most: faces of 30 pixels and up stay well in range, and half a photo takes a quarter of the time
+_SHORT_SIDE = 128  # smaller pictures, such as thumbnails, are enlarged
+_SHRINK = 0.5  # at most: faces of 30 pixels and more stay well in range, and half a photo takes a quarter of the time
 _BORDER = 0.25  # of each side, for tight crops whose face fills the picture
 _SCORE = 0.6
 _LEAST = 4.0  # pixels of a side
 _OVERLAP = 0.3  # intersection over union above which two candidates are one face
 
 # Photos that are searched at less than half their size are searched again at larger sizes, tile by tile: a face of 40
-# pixels has 24 there. Few are missed at this low score, and what is no face does not stand up to the second look.
+# pixels has 24 there. Few are missed at this low score, and the second look rejects what is not a face.
 _FINEST = 0.6
 _STEP = 4.0  # from one size to the next
 _TILE = 640  # at most: a tile takes 30 MB
 _SHARED = 96  # pixels that tiles share; larger faces are left to the smaller size, smaller ones lie whole in a tile
-_ALONE = 0.8  # a score that is believed without the second look
+_ALONE = 0.8  # score above which the second look is skipped
 _SMALL_SCORE = 0.45
 _SMALL_CONFIRMED = 0.8
-_FLAT = 2.0  # standard deviation of a tile in which there is nothing to see, of 255
-_INSIDE = 0.7  # share of a small face that lies in one four times as large: an eye or a button, not a face
+_FLAT = 2.0  # standard deviation of an empty tile, in 8-bit steps
+_INSIDE = 0.7  # share of a candidate inside one four times as large: an eye or a button, not a face
 
-# Landmarks are measured twice, the second time on a small canvas with the face in the middle: where a face lies on
-# YuNet's grid moves its landmarks by several per cent of its width, and on the canvas all faces lie alike.
+# Landmarks are measured twice, the second time on a small canvas with the face in the middle: the
+# position of a face on YuNet's grid moves its landmarks by several per cent of its width; on the canvas it is the same.
 _CANVAS = 64
 _CANVAS_EYES = 24.0  # pixels between the eyes
 _CANVAS_SCORE = 0.5
 
-# YuNet finds most faces that lie on their side or upside down, too, and then gives landmarks as if they were upright,
-# eyes where the chin is. It is less sure of them: of 440 upright portraits 4 in 100 are below this score on the photo
-# or on the canvas, of the same portraits turned by a quarter or a half all but 1 in 300. Those are looked at on a
-# canvas in all four directions, where the right one scored highest for 1,200 of 1,207.
+# YuNet finds most faces on their side or upside down as well, but places landmarks as if they were upright, with the
+# eyes at the chin. It is less sure of them: of 440 upright portraits 4 in 100 are below this score on the photo
+# or on the canvas, of the same portraits turned by a quarter or a half all but 1 in 300. Such faces are tried on
+# a canvas in all four directions; the right one scored highest for 1,200 of 1,207.
 _SURE = 0.9
-_CLEARER = 0.02  # by which another direction has to score higher
-_AROUND = 1.6  # of the face's longer side: what the canvas shows
-_TURNED_SCORE = 0.75  # where nothing stands upright: three more directions to be wrong in
+_CLEARER = 0.02  # by which another direction must score higher
+_AROUND = 1.6  # side of the canvas, as a multiple of the face's longer side
+_TURNED_SCORE = 0.75  # score needed if no face is upright: three more directions allow more errors
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Face:
 def detect_faces(image: np.ndarray) -> list[Face]:
     """Find every face in a photo.
 
-    The photo is searched at reduced size, and large ones at larger sizes as well. One in which nothing is found is
-    searched once more with a border around it, since a face that fills its picture is found only with some room to
-    spare, and then turned by a quarter, a half and three quarters.
+    The photo is searched at reduced size, and a large photo at larger sizes as well. If nothing is found, it is
+    searched again with a border around it, because a face that fills the picture is found only with some space around
+    it, and then turned by a quarter, a half and three quarters.
 
     Parameters
     ----------
@@ -93,18 +93,18 @@ def detect_faces(image: np.ndarray) -> list[Face]:
     Returns
     -------
     list of Face
-        Largest box first; empty where there is no face.
+        Largest box first; empty if there is no face.
     """
     photo = _Photo(image)
     faces = _find(photo, 0, 0.0) or _find(photo, 0, _BORDER)
     way = _way(faces) if faces else _standing(photo)
-    if way:  # the photo lies on its side or upside down: what YuNet missed there is found now
+    if way:  # the photo is on its side or upside down: faces that YuNet missed are found now
         faces = max(_find(photo, way, 0.0) or _find(photo, way, _BORDER), faces, key=len)
     return sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
 
 
 class _Photo:
-    """A photo and its smaller sizes, each of which is made once.
+    """A photo and its smaller sizes, which are made once.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class _Photo:
         self._scaled: dict[float, np.ndarray] = {}
 
     def scaled(self, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """The photo scaled, and by what it was, exactly: across and down."""
+        """The scaled photo, and the exact scale across and down."""
         height, width = self.pixels.shape[:2]
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = self._scaled.get(scale)
@@ -130,7 +130,7 @@ class _Photo:
 
 
 def _standing(photo: _Photo) -> int:
-    """Quarter turns clockwise that bring faces into a photo in which none stands upright; 0 if there are none."""
+    """Quarter turns clockwise after which faces are found in a photo without an upright face; 0 if never."""
     for border in (0.0, _BORDER):
         scores = [
             sum(face.score for face in _find(photo, way, border, small=False) if face.score >= _TURNED_SCORE)
@@ -142,7 +142,7 @@ def _standing(photo: _Photo) -> int:
 
 
 def _way(faces: list[Face]) -> int:
-    """Quarter turns clockwise that bring most faces upright."""
+    """Quarter turns clockwise that make most faces upright."""
     votes = [sum(face.score for face in faces if face.turned == 90 * way) for way in range(4)]
     return int(np.argmax(votes))
 
@@ -189,12 +189,12 @@ def _search(photo: _Photo, scale: float, way: int, border: float) -> list[Face]:
     return [
         _in_photo(face, ratio, photo.pixels)
         for face, confirmed in measured
-        if confirmed or face.score >= _ALONE or not large  # a large photo has many places to be wrong about
+        if confirmed or face.score >= _ALONE or not large  # a large photo has many places for false detections
     ]
 
 
 def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
-    """Detect small faces in the photo scaled by ``scale`` and turned; each is measured, and confirmed, in the photo."""
+    """Detect small faces in the photo scaled by ``scale`` and turned; measure and confirm each in the photo."""
     scaled, ratio = photo.scaled(scale)
     turned = _rotated(scaled, way)
     (tops, tall), (lefts, wide) = (_tiles(length) for length in turned.shape[:2])
@@ -205,7 +205,7 @@ def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
             continue
         rows = _candidates(tile, _SMALL_SCORE, "tile")
         (x, y), (right, bottom) = rows[:, :2].T, (rows[:, :2] + rows[:, 2:4]).T
-        cut = (left > 0) & (x < 1) | (top > 0) & (y < 1)  # by an edge of the tile that is none of the photo
+        cut = (left > 0) & (x < 1) | (top > 0) & (y < 1)  # at an edge of the tile that is not an edge of the photo
         cut |= (left < lefts[-1]) & (right > wide - 1) | (top < tops[-1]) & (bottom > tall - 1)
         found.append(_moved(rows[~cut & (rows[:, 2:4].max(axis=1) <= _SHARED)], left, top))
     rows = _turned_back(_blended(np.concatenate([np.empty((0, 15)), *found])), way, *scaled.shape[:2])
@@ -216,7 +216,7 @@ def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
 
 
 def _tiles(length: int) -> tuple[list[int], int]:
-    """Where tiles begin along a side, and their length, all alike; neighbours share `_SHARED` pixels or a few more."""
+    """Starts of the tiles along a side, and their common length; neighbours share `_SHARED` pixels or a few more."""
     number = max(1, math.ceil((length - _SHARED) / (_TILE - _SHARED)))
     tile = math.ceil((length + (number - 1) * _SHARED) / number)
     return [round(place * (length - tile) / max(number - 1, 1)) for place in range(number)], tile
@@ -235,7 +235,7 @@ def _moved(rows: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def _turned_back(rows: np.ndarray, way: int, height: int, width: int) -> np.ndarray:
-    """Candidates of a turned picture as they lie in the picture before that, which has the given height and width."""
+    """Candidates of a turned picture in the coordinates of the original, which has the given height and width."""
     rows = rows.astype(np.float64)
     for turn in range(way, 0, -1):
         before = height if turn % 2 else width  # of the picture with one turn less
@@ -268,7 +268,7 @@ def _candidates(image: np.ndarray, score: float, kind: str = "photo") -> np.ndar
     _, rows = detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if rows is None:
         return np.empty((0, 15), np.float32)
-    # On strips of a few pixels it gives faces without a width, or not even numbers.
+    # On strips of a few pixels it returns faces without a width, or NaN.
     possible = np.isfinite(rows).all(axis=1) & (rows[:, 2:4].min(axis=1) >= _LEAST)
     return rows[possible & (np.ptp(rows[:, 4:14:2], axis=1) >= 1) & (np.ptp(rows[:, 5:14:2], axis=1) >= 1)]
 
@@ -276,7 +276,8 @@ def _candidates(image: np.ndarray, score: float, kind: str = "photo") -> np.ndar
 def _blended(rows: np.ndarray) -> np.ndarray:
     """One row per face: the mean of all candidates that overlap with its best one, weighted by squared score.
 
-    Bazarevsky et al., "BlazeFace", CVPR workshop 2019: steadier than the best candidate alone. The score is the best.
+    Bazarevsky et al., "BlazeFace", CVPR workshop 2019: more stable than the best candidate alone. The score is the best
+    one.
     """
     faces = []
     rows = rows[np.argsort(-rows[:, 14], kind="stable")]
@@ -291,13 +292,13 @@ def _blended(rows: np.ndarray) -> np.ndarray:
 
 
 def _shared_area(one: np.ndarray, many: np.ndarray) -> np.ndarray:
-    """Pixels that a box, float (4 or more), has in common with each of others, float (n, 4 or more)."""
+    """Pixels that a box, float (4 or more), shares with each of ``others``, float (n, 4 or more)."""
     corner, end = many[:, :2], many[:, :2] + many[:, 2:4]
     return np.clip(np.minimum(one[:2] + one[2:4], end) - np.maximum(one[:2], corner), 0, None).prod(axis=1)
 
 
 def _together(faces: list[Face]) -> list[Face]:
-    """Faces found at several sizes, each once."""
+    """Faces found at several sizes, without repeats."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         boxes = np.array([other.box for other in kept], dtype=np.float64).reshape(-1, 4)
@@ -310,7 +311,7 @@ def _together(faces: list[Face]) -> list[Face]:
 
 
 def _is_part(face: Face, others: list[Face]) -> bool:
-    """Whether a box lies within one that is several times as large."""
+    """Whether a box is inside one that is several times as large."""
     boxes = np.array([other.box for other in others], dtype=np.float64)
     area = face.box[2] * face.box[3]
     shared = _shared_area(np.array(face.box, dtype=np.float64), boxes)
@@ -318,7 +319,7 @@ def _is_part(face: Face, others: list[Face]) -> bool:
 
 
 def _measured(image: np.ndarray, row: np.ndarray, way: int) -> tuple[Face, float]:
-    """Measure a candidate's landmarks anew, and find out which way its face is turned.
+    """Measure a candidate's landmarks again, and determine which way its face is turned.
 
     Parameters
     ----------
@@ -348,19 +349,19 @@ def _measured(image: np.ndarray, row: np.ndarray, way: int) -> tuple[Face, float
 
 
 def _refined(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
-    """Landmarks float32 (5, 2) measured anew with the face in the middle of a canvas, and the confidence there."""
+    """Landmarks float32 (5, 2) measured with the face in the middle of a canvas, and the confidence there."""
     middle = (_CANVAS - 1) / 2
     target = (FRAME_LANDMARKS - FRAME_LANDMARKS.mean(axis=0)) * (_CANVAS_EYES / np.ptp(FRAME_LANDMARKS[:2, 0])) + middle
     canvas, matrix = warp(image, landmarks, target, (_CANVAS, _CANVAS))
     for row in _blended(_candidates(canvas, _CANVAS_SCORE, "canvas")):
         measured = row[4:14].reshape(5, 2)
-        if np.abs(measured.mean(axis=0) - middle).max() < _CANVAS / 4:  # else it is the next face
+        if np.abs(measured.mean(axis=0) - middle).max() < _CANVAS / 4:  # otherwise it is a neighbouring face
             return _from_canvas(measured, matrix).astype(np.float32), float(row[14])
     return landmarks.astype(np.float32), 0.0
 
 
 def _from_all_sides(image: np.ndarray, box: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """How sure YuNet is of a face, and its landmarks (5, 2), for each number of quarter turns clockwise."""
+    """YuNet's confidence in a face and its landmarks (5, 2) after each number of quarter turns clockwise."""
     middle = box[:2] + box[2:4] / 2 - 0.5
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
     size = (_CANVAS, _CANVAS)
@@ -384,7 +385,7 @@ def _from_canvas(landmarks: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _in_photo(face: Face, ratio: np.ndarray, photo: np.ndarray) -> Face:
-    """A face of the scaled photo as it lies in the photo; ``ratio`` is by what it was scaled, across and down."""
+    """A face of the scaled photo in coordinates of the photo; ``ratio`` is the scale across and down."""
     height, width = photo.shape[:2]
     box = np.array(face.box)
     corner, end = box[:2] / ratio, (box[:2] + box[2:4]) / ratio

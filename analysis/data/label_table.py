@@ -1,8 +1,8 @@
 """A table of labels beside the images: the general layout, for data sets that are neither CelebA nor UTKFace.
 
 ``labels.csv`` or ``labels.parquet`` has one row per image: ``file`` (path relative to the table) and ``label``, and
-optionally ``split``, ``identity``, ``age`` and ``race``. Every further column is kept under its own name; of these
-``celeba_id`` names CelebA's image that a picture was cut from, and leads to that image's attributes.
+optionally ``split``, ``identity``, ``age`` and ``race``. Every further column is kept under its own name; of these,
+``celeba_id`` is the image of CelebA from which a picture was cut, and adds that image's attributes.
 """
 
 import io
@@ -33,7 +33,7 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
-# Columns that ingest and evaluation write themselves; every other column of a manifest was in the source.
+# Columns that ingest and evaluation write; every other column of a manifest comes from the source.
 RESERVED = {
     *("image_id", "dataset", "source_path", "bytes", "token", "celeba_identity"),
     *("width", "height", "brightness", "contrast", "sharpness", "hash", "phash", "near_duplicate_of"),
@@ -45,15 +45,15 @@ _CODED = "; write codes out as words, since data sets disagree about which label
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table of labels, checked.
+    """A checked table of labels.
 
     Attributes
     ----------
     rows
         One row per image: ``source_path`` (path inside the source), ``label`` ("female" or "male"), ``split``
         ("train", "validation", "test" or <NA>), ``identity`` (Int64), ``age`` (Int64, years), ``race`` (string), then
-        the further columns: boolean where all values are 0 and 1, -1 and 1 or true and false, float64 where all are
-        numbers, else string. What is empty is <NA>.
+        the further columns: boolean if all values are 0 and 1, -1 and 1 or true and false, float64 if all are
+        numbers, else string. Empty cells are <NA>.
     further
         Names of the further columns.
     """
@@ -63,7 +63,7 @@ class LabelTable:
 
 
 def has_labels(path: str, content: bytes) -> bool:
-    """Whether a file is a table with the two columns that are needed."""
+    """Whether a file is a table with the two necessary columns."""
     try:
         return {"file", "label"} <= set(_read(path, content).columns)
     except UserError:
@@ -76,7 +76,7 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     Parameters
     ----------
     path
-        Path of the table inside the source; the files that it names are relative to its folder.
+        Path of the table inside the source; paths in it are relative to its folder.
     content
         The file's bytes: Parquet, or text separated by commas, semicolons, tabs or bars, in UTF-8 or UTF-16.
 
@@ -87,8 +87,8 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     Raises
     ------
     UserError
-        If the table cannot be read, lacks a column, names a file twice, or a value is not one of those expected; the
-        message names the row and what is accepted.
+        If the table cannot be read, lacks a column, names a file twice, or has an unexpected value; the message
+        names the row and the accepted values.
     """
     table = _read(path, content)
     if missing := {"file", "label"} - set(table.columns):
@@ -99,7 +99,7 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
     if taken := sorted(RESERVED & set(table.columns)):
         raise UserError(f"{path} has a column {taken[0]!r}, a name that meanface uses itself: rename the column")
     folder = posixpath.dirname(path)
-    # A backslash is Windows' slash, but not where it stands for a byte of a name that is no UTF-8.
+    # A backslash is Windows' slash, unless it is part of an escaped byte of a name that is not UTF-8.
     files = table["file"].str.strip().str.replace(r"\\(?!x[89a-f][0-9a-f])", "/", regex=True)
     paths = pd.Series([posixpath.normpath(posixpath.join(folder, name)) for name in files], dtype="str")
     if (twice := paths.duplicated()).any():
@@ -122,7 +122,7 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
 
 
 def _read(path: str, content: bytes) -> pd.DataFrame:
-    """All columns as text, names in lower case where they are known ones."""
+    """All columns as text, known names in lower case."""
     try:
         if path.lower().endswith(".parquet"):
             table = pd.read_parquet(io.BytesIO(content)).astype("string").fillna("")
@@ -132,7 +132,7 @@ def _read(path: str, content: bytes) -> pd.DataFrame:
             if first.lower().startswith(b"sep="):  # which Excel writes
                 text, first = rest, rest.partition(b"\n")[0]
             separator = texts.separator(first.decode())
-            # Without a header: pandas would rename a column that stands twice.
+            # Without a header: pandas would rename a column that occurs twice.
             lines = pd.read_csv(io.BytesIO(text), sep=separator, dtype="string", keep_default_na=False, header=None)
             table = lines.iloc[1:].reset_index(drop=True).set_axis(lines.iloc[0].tolist(), axis=1)
     except (ValueError, OSError) as error:  # UnicodeDecodeError, Arrow's and pandas' parser errors are ValueErrors
@@ -145,7 +145,7 @@ def _read(path: str, content: bytes) -> pd.DataFrame:
 
 
 def _text(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column without spaces around its values; <NA> where it is empty or missing."""
+    """A column without spaces around its values; <NA> if it is empty or missing."""
     if column not in table:
         return pd.Series(pd.NA, index=table.index, dtype="string")
     text = table[column].astype("string").str.strip()
@@ -178,7 +178,7 @@ def _is_code(text: str) -> bool:
 
 
 def _identities(table: pd.DataFrame) -> pd.Series:
-    """Number of each person: the table's own where all are whole numbers, else their place in the alphabet."""
+    """Number of each person: the table's own if all are whole numbers, else their place in the alphabet."""
     names = _text(table, "identity")
     known = names.dropna()
     if known.str.fullmatch(r"\d{1,18}").all():
@@ -208,5 +208,5 @@ def _further(text: pd.Series) -> pd.Series:
 
 
 def celeba_ids(rows: pd.DataFrame, further: Sequence[str]) -> pd.Series | None:
-    """CelebA's image of each row, string with <NA>; None where the table does not tell."""
+    """CelebA's image of each row, string with <NA>; None if the table does not have it."""
     return rows["celeba_id"].astype("string") if "celeba_id" in further else None

@@ -2,10 +2,10 @@
 
 The layouts, below any other folders:
 
-- *folders*: ``male/`` and ``female/`` (or man/woman, men/women, m/f, in any case), on their own or with ``train/``,
+- *folders*: ``male/`` and ``female/`` (or man/woman, men/women, m/f, in any case), alone or with ``train/``,
   ``val/`` and ``test/`` (or training, valid, validation, dev, testing) above or within them;
-- *kaggle*: the same where files are named as CelebA's are, ``NNNNNN.jpg``, and have splits: CelebA's frame and tables;
-- *celeba*: ``NNNNNN.jpg`` in one folder, or in one for each split, where CelebA's attribute file gives the label;
+- *kaggle*: the same with CelebA's file names, ``NNNNNN.jpg``, and with splits: CelebA's frame and tables;
+- *celeba*: ``NNNNNN.jpg`` in one folder, or in one for each split, with labels from CelebA's attribute file;
 - *utkface*: ``AGE_GENDER_RACE_DATE.jpg`` or ``....jpg.chip.jpg``, where GENDER 0 is male and 1 is female.
 
 A source that nearly has a layout, such as a folder ``femle`` beside ``male``, is refused with a message that says what
@@ -29,7 +29,7 @@ from analysis.data.label_table import LABELS, SPLITS
 
 Kind = Literal["kaggle", "folders", "celeba", "utkface", "table"]
 
-UTKFACE_LABELS = ("male", "female")  # by code: the other way round than CelebA's Male
+UTKFACE_LABELS = ("male", "female")  # by code: the opposite of CelebA's Male
 
 EXPECTED = (
     "expected folders male and female (or men and women, m and f), with or without train, validation and test; "
@@ -41,13 +41,13 @@ EXPECTED = (
 _UTKFACE = r"(?:^|/)(?P<age>\d{1,3})_(?P<label>[01])_(?P<race>[0-4])_\d{8,}[^/\d][^/]*$"
 _NUMBER = r"(?:^|/)\d{6}\.[^/.]+$"
 _OLDEST = 116  # years, in UTKFace
-_ALIKE = 0.75  # of difflib's ratio: names that are closer to a known one are taken for a slip
+_ALIKE = 0.75  # of difflib's ratio: names closer to a known one count as typing errors
 _SHOWN = 4  # folders that a message lists
 
 
 @dataclass(frozen=True)
 class Place:
-    """What the folders that an image lies in say of it: "female", "male" or None, and a split or None."""
+    """Label ("female", "male" or None) and split (or None) of an image, from the names of its folders."""
 
     label: str | None
     split: str | None
@@ -68,7 +68,7 @@ def recognise(paths: pa.ChunkedArray, where: str, *, tables: bool = False) -> Ki
     Raises
     ------
     UserError
-        If they follow none, or nearly follow one; the message says what was seen and what is expected.
+        If they follow no layout, or nearly follow one; the message says what was found and what is expected.
     """
     images = len(paths)
     folders = Counter(_folders(paths).to_pylist())
@@ -86,22 +86,21 @@ def recognise(paths: pa.ChunkedArray, where: str, *, tables: bool = False) -> Ki
         _check_celeba(folders, where)
         return "celeba"
     raise UserError(
-        f"{where} has no layout that is known here: it holds {_listed(folders)}, such as "
-        f"{quoted(paths[0].as_py())}; {EXPECTED}"
+        f"{where} has no known layout: it holds {_listed(folders)}, such as {quoted(paths[0].as_py())}; {EXPECTED}"
     )
 
 
 def columns(files: pa.Table, kind: Kind, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """What the paths of images say of them.
+    """Labels, splits, identities and so on from the paths of images.
 
     Parameters
     ----------
     files
         ``source_path``, ``bytes`` and ``token`` of all images, sorted.
     kind
-        As from `recognise`.
+        Result of `recognise`.
     where
-        What to call the place in messages.
+        Name of the source in messages.
 
     Returns
     -------
@@ -109,7 +108,7 @@ def columns(files: pa.Table, kind: Kind, where: str) -> tuple[pd.DataFrame, list
         One row per image that follows the layout: ``image_id``, ``label``, ``split``, ``identity``, ``age``, ``race``,
         ``source_path``, ``bytes``, ``token``.
     kept_out : list of str
-        Paths of the others.
+        Paths of the other images.
     """
     paths = files["source_path"]
     unknown = pd.Series([pd.NA] * len(paths), dtype="string")
@@ -159,10 +158,10 @@ def _folders(paths: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _places(folders: Counter[str], where: str) -> dict[str, Place]:
-    """What each folder says of the images in it.
+    """Label and split of the images in each folder.
 
-    A split is the split folder nearest to them. One that is the same for all images and does not touch the folder of
-    the label is only the name of something further up, such as ``test/faces/male``.
+    The split is the nearest folder named like one. A name that is the same for all images and not next to the folder
+    of the label says nothing about the split, as in ``test/faces/male``.
     """
     children = _children(folders)
     places = {}
@@ -182,7 +181,7 @@ def _places(folders: Counter[str], where: str) -> dict[str, Place]:
 
 
 def _children(folders: Counter[str]) -> dict[str, set[str]]:
-    """Names of the folders in each folder, of those that hold images at any depth."""
+    """Names of the folders in each folder; only folders that hold images, at any depth."""
     children: dict[str, set[str]] = {}
     for folder in folders:
         path = PurePosixPath(folder)
@@ -193,13 +192,13 @@ def _children(folders: Counter[str]) -> dict[str, set[str]]:
 
 
 def _words(folder: str, children: dict[str, set[str]]) -> tuple[dict[int, str], dict[int, str]]:
-    """Labels and splits among the names of the folders on a path, by their depth."""
+    """Labels and splits among the names of the folders of a path, by depth."""
     labels, splits = {}, {}
     path = PurePosixPath(folder)
     for depth, name in enumerate(path.parts):
         word = _word(name)
         parent = str(PurePosixPath(*path.parts[:depth]))
-        # Single letters are labels only by themselves: folders a, b, c ... are not.
+        # Single letters are labels only without other letters beside them: folders a, b, c ... are not labels.
         if word in LABELS and (len(word) > 1 or {_word(child) for child in children[parent]} <= {"m", "f"}):
             labels[depth] = LABELS[word]
         elif word in SPLITS:
@@ -212,7 +211,7 @@ def _word(name: str) -> str:
 
 
 def _check_labels(labelled: set[str], children: dict[str, set[str]], folders: Counter[str], where: str) -> None:
-    """Refuse a folder of one label beside others that are no label: the other label is written in a way not known."""
+    """Refuse a folder of one label beside folders that are not labels: the name of the other label is unknown."""
     for inner in {_label_folder(folder) for folder in labelled}:
         beside = children[str(inner.parent)]
         known = {name: LABELS[_word(name)] for name in beside if _word(name) in LABELS}
@@ -233,7 +232,7 @@ def _label_folder(folder: str) -> PurePosixPath:
 
 
 def _check_splits(places: dict[str, Place], folders: Counter[str], where: str) -> None:
-    """Refuse a source of which only a part lies in splits."""
+    """Refuse a source of which only a part is in splits."""
     without = [folder for folder, place in places.items() if place.split is None]
     if without and len(without) < len(places):
         images = sum(folders[folder] for folder in without)
@@ -245,7 +244,7 @@ def _check_splits(places: dict[str, Place], folders: Counter[str], where: str) -
 
 
 def _check_celeba(folders: Counter[str], where: str) -> None:
-    """Refuse folders that look like a near miss of split and label folders, whose files CelebA's table would label."""
+    """Refuse folders that resemble folders of splits and labels if CelebA's table would label their files."""
     for parent, names in _children(folders).items():
         beside = sorted(names)
         in_split = any(_word(part) in SPLITS for part in PurePosixPath(parent).parts)

@@ -11,7 +11,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",  # begins as UTF-16's does, and so comes before it
+    codecs.BOM_UTF32_LE: "utf-32-le",  # begins like UTF-16's, so it must be checked first
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
@@ -21,19 +21,19 @@ _MARKS = {
 def as_utf8(where: str, content: bytes) -> bytes:
     """Bring a table into UTF-8 without a mark, with line breaks of one character.
 
-    What is no UTF-8 in a table of eight-bit characters becomes ``\\xe9``, as in the names of files that it may list.
+    Bytes that are not UTF-8 in a table of eight-bit characters become ``\\xe9``, as in the names of files.
 
     Parameters
     ----------
     where
-        What to call the file in messages.
+        Name of the file in messages.
     content
-        Its bytes, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+        Bytes of the file, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises
     ------
     UserError
-        If it is something else saved as a table, such as a web page, or broken off within a character.
+        If it is not a table, such as a web page saved under the name, or ends within a character.
     """
     if mistake := contents.mistaken(content[: contents.START]):
         raise UserError(f"{printable(where)} {mistake}")
@@ -54,7 +54,7 @@ def as_utf8(where: str, content: bytes) -> bytes:
         except UnicodeDecodeError:
             content = content.decode("utf-8", "backslashreplace").encode()
     if re.search(rb"[\0-\x08\x0e-\x1f]", content[: contents.START]):
-        raise UserError(f"{printable(where)} cannot be read, it is no text: expected a table")
+        raise UserError(f"{printable(where)} cannot be read, it is not text: expected a table")
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
@@ -69,6 +69,6 @@ def _guessed(content: bytes) -> str:
 
 
 def separator(line: str) -> str:
-    """What separates the columns of a line: the most frequent of comma, semicolon, tab and bar, else spaces."""
+    """Separator of the columns of a line: the most frequent of comma, semicolon, tab and bar, else spaces."""
     most = max(",;\t|", key=line.count)
     return most if most in line else " "

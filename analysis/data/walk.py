@@ -1,4 +1,4 @@
-"""Lists the files below folders, each once, follows links once, and counts what is left out, such as hidden files. ::
+"""Lists the files below folders without repeats, follows links once, and counts what is left out. ::
 
 walk = Walk()
 for file in walk.photos(Path("portraits")):
@@ -18,23 +18,23 @@ from pyarrow import compute as pc
 from analysis.core.words import printable
 from analysis.data.kinds import START, has_photo_ending, kind_of
 
-# What programs put beside people's photos: previews of a NAS, halves of files that macOS packs, bins.
+# Files that programs put beside people's photos: previews of a NAS, resource forks of macOS, bins.
 _HIDDEN = {
     "__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "trash",
     "system volume information", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
 }  # fmt: skip
 
-_CHUNK = 1 << 16  # names that are handled at a time
-_EXAMPLE = 200  # characters of a name that is shown
+_CHUNK = 1 << 16  # names per batch
+_EXAMPLE = 200  # largest number of characters of a name in messages
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or any of its folders is hidden: begins with a dot, or is a bin, a preview or a resource fork.
+    """Whether a file or one of its folders is hidden: it begins with a dot, or is a bin, a preview or a resource fork.
 
     Parameters
     ----------
     name
-        A name, or a path with slashes, such as a zip's entry; of a path that somebody gave, only what lies below it.
+        A name, or a path with slashes, such as an entry of a zip; of a path that a user gave, only the part below it.
     """
     return any((part[:1] == "." and part not in (".", "..")) or part.lower() in _HIDDEN for part in name.split("/"))
 
@@ -47,12 +47,12 @@ class LeftOut:
         self._examples: dict[tuple[str, str], str] = {}
 
     def add(self, one: str, many: str, name: str) -> None:
-        """Count something that is left out.
+        """Count an item that is left out.
 
         Parameters
         ----------
         one, many
-            What it is, as one of its kind and as several: "file that is not a photo", "files that are not photos".
+            Its kind in singular and plural: "file that is not a photo", "files that are not photos".
         name
             Its name, kept as the example if it is the first.
         """
@@ -60,7 +60,7 @@ class LeftOut:
         self._examples.setdefault((one, many), name)
 
     def update(self, other: "LeftOut") -> None:
-        """Count what another place left out, too."""
+        """Add the counts of another place."""
         for what, number in other.counts.items():
             self.counts[what] = self.counts.get(what, 0) + number
             self._examples.setdefault(what, other._examples[what])
@@ -85,7 +85,7 @@ class File:
     Attributes
     ----------
     path
-        Where it can be opened.
+        Path with which it can be opened.
     name
         Its path below the folder that was walked, with slashes.
     bytes
@@ -103,13 +103,13 @@ class File:
 class Walk:
     """Lists folders in order of names, each folder once however many links lead to it.
 
-    A link to what is walked anyway is left out; one that leads elsewhere is followed, but not upwards. Memory grows
-    with the number of folders and of links, and by some 30 bytes for each file of one folder.
+    A link to something that is listed anyway is left out; one that leads elsewhere is followed, but not upwards. Memory
+    grows with the number of folders and of links, and by some 30 bytes for each file of one folder.
 
     Attributes
     ----------
     left_out
-        What was left out until now, of all folders.
+        What was left out so far, in all folders.
     """
 
     def __init__(self, left_out: LeftOut | None = None) -> None:
@@ -189,7 +189,7 @@ class Walk:
                     self.left_out.add("folder that cannot be read", "folders that cannot be read", name)
 
     def _seen(self, facts: os.stat_result) -> bool:
-        """Whether a folder was met before; from now on it was."""
+        """Whether a folder was met before; also records it as met."""
         identity = facts.st_dev, facts.st_ino
         if identity in self._folders:
             return True
@@ -197,7 +197,7 @@ class Walk:
         return False
 
     def _facts(self, path: str, own: str, name: str) -> os.stat_result | None:
-        """What the system says of a file or folder; None, with the reason counted, if it is left out."""
+        """Facts about a file or folder from the system; None, with the reason counted, if it is left out."""
         if is_hidden(own) or _is_hidden_on_windows(path):
             what = "folder" if os.path.isdir(path) else "file"  # noqa: PTH112
             self.left_out.add(f"hidden {what}", f"hidden {what}s", name)
@@ -206,7 +206,7 @@ class Walk:
             facts, target = os.lstat(path), ""
             if stat.S_ISLNK(facts.st_mode):
                 facts, target = os.stat(path), os.path.realpath(path)  # noqa: PTH116
-        except OSError:  # it has gone, may not be looked at, or is a link to nowhere or to itself
+        except OSError:  # it is gone, unreadable, or a link to nowhere or to itself
             self.left_out.add("link to nowhere", "links to nowhere", name)
             return None
         if any(root.startswith(target.rstrip(os.sep) + os.sep) for root in self._roots if target):
@@ -223,7 +223,7 @@ class Walk:
         return facts
 
     def _is_in_a_root(self, target: str) -> bool:
-        """Whether a path is a folder that is walked, or lies in one and not in a hidden part of it."""
+        """Whether a path is one of the listed folders, or inside one and not in a hidden part of it."""
         path = PurePath(target)
         root = next((parent for parent in (path, *path.parents) if str(parent) in self._roots), None)
         return root is not None and not is_hidden(path.relative_to(root).as_posix())

@@ -1,7 +1,7 @@
 """Reads a run: the stored results that the site, the explorer and the API show.
 
-A run is a folder, ``runs/RUN`` or the published ``results``; `analysis.results.artifacts` declares its files and what
-is in each. Nothing here knows how they were computed or how they are drawn.
+A run is a folder, ``runs/RUN`` or the published ``results``; `analysis.results.artifacts` declares its files and their
+content. This module is independent of how they are computed and drawn.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from analysis.results.records import MetricsRecord
 class Results:
     """One run's stored results, each read and checked on first use.
 
-    Each attribute is named like the file that `analysis.results.artifacts` declares, and holds what is in it: a table
-    as a data frame, arrays as an xarray data set, a JSON file as its record of `analysis.results.records`.
+    Each attribute has the name of a file that `analysis.results.artifacts` declares, and holds its content: a table as
+    a data frame, arrays as an xarray data set, a JSON file as a record of `analysis.results.records`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Results:
     Raises
     ------
     UserError
-        By an attribute, if its file is missing, damaged or of another version.
+        When an attribute is read, if its file is missing, damaged or of another version.
     """
 
     folder: Path
@@ -104,7 +104,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Run:
-    """A run: where its steps write, and the results that they have written so far.
+    """A run: the folder of its steps, and the results that they have written so far.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Run:
 
     @classmethod
     def open(cls, name: str) -> "Run":
-        """Open ``runs/NAME``, which may be empty yet."""
+        """Open ``runs/NAME``, which can still be empty."""
         return cls(name, paths.run_folder(name))
 
     @classmethod
@@ -136,7 +136,7 @@ class Run:
 
     @cached_property
     def results(self) -> Results:
-        """What the run's steps have stored."""
+        """Results that the run's steps have stored."""
         return Results(self.folder)
 
 

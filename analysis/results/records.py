@@ -1,8 +1,8 @@
-"""The JSON files of a run, each a typed record: what a field is called, its type and its meaning stand here, once.
+"""The JSON files of a run as typed records: the single definition of the name, type and meaning of each field.
 
-A record checks itself when it is made or read, and cannot be changed; ``record.changed(field=...)`` gives another one.
-Written, it has the fields that were given, in the order of the class. Shares and probabilities are in [0, 1], effects
-in standard deviations, intervals are 95 % ones as (low, high).
+A record is checked when it is made or read, and cannot be changed; ``record.changed(field=...)`` returns a changed
+copy. The file has the fields that were given, in the order of the class. Shares and probabilities are in [0, 1],
+effects in standard deviations, intervals are 95 % intervals as (low, high).
 """
 
 from typing import Any, Literal, Self
@@ -32,7 +32,7 @@ class Record(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def changed(self, **fields: Any) -> Self:
-        """Return a copy with other values, checked like the first ones."""
+        """Return a copy with other values, which are checked as well."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self).model_validate(given | fields)
 
@@ -53,15 +53,15 @@ class Data(Record):
     """A data set that a run used."""
 
     fingerprint: str
-    """Checksum of what was ingested."""
+    """Checksum of the ingested data."""
     images: int
     """Images in its manifest."""
 
 
 class Step(Record):
-    """What a step was made from: the data and code that it saw. Its options come from the other base."""
+    """Data and code of a step. Its options come from the other base class."""
 
-    model_config = ConfigDict(extra="allow")  # a run of another version may have been given other options
+    model_config = ConfigDict(extra="allow")  # a run of another version may have other options
 
     data: dict[str, str]
     """Data set -> fingerprint."""
@@ -70,7 +70,7 @@ class Step(Record):
 
 
 class Options(Record):
-    """All that a step's result depends on besides data and code."""
+    """Everything that a step's result depends on besides data and code."""
 
     seed: int = 0
     """Random seed."""
@@ -91,7 +91,7 @@ class Stage(Record):
     """One training of a recipe."""
 
     run: str
-    """Run that it makes."""
+    """Run that it trains."""
     datasets: list[str] = Field(min_length=1)
     """Data sets that it trains on."""
     training: dict[str, Any] = {}
@@ -99,55 +99,55 @@ class Stage(Record):
 
 
 class Recipe(Record):
-    """All that a trained run is made from besides data: its training, after those of its ancestors."""
+    """Everything that a trained run depends on besides data: its training, after those of its ancestors."""
 
     stages: list[Stage] = Field(min_length=1)
-    """Trainings; the last one makes the run."""
+    """Trainings; the last one is that of the run."""
 
 
 class TrainOptions(Options):
-    """Options of `meanface train`; all others are listed as they were given."""
+    """Options of `meanface train`; options without a field of their own are listed as they were given."""
 
     model_config = ConfigDict(extra="allow")  # a training has many options; its own class declares them
 
     datasets: list[str]
-    """Data sets that were trained on; the first is the one that the run studies."""
+    """Data sets used for training; the first is the one that the run studies."""
     epochs: int
     """Passes over the train split."""
     start: list[str] = []
-    """Runs whose weights training began with; random weights if empty."""
+    """Runs whose weights training started from; random weights if empty."""
     teachers: list[str] = []
-    """Runs whose probabilities were learned from beside the labels."""
+    """Runs whose probabilities were training targets beside the labels."""
     architecture: dict[str, Any] = {}
     """Sizes of the network."""
     face_temperatures: tuple[float, float] | None = None
     """5th and 95th percentile of the temperatures of validation faces; see `model.training.temperature`."""
     recipe: Recipe | None = None
-    """How the run can be made again; null where an ancestor was trained before recipes were kept."""
+    """How the run can be reproduced; null if an ancestor was trained before recipes were kept."""
 
 
 class Looks(Record):
-    """How often the test split was looked at, by a run and by the runs that it was trained from."""
+    """How often a run and the runs that it was trained from were evaluated on the test split."""
 
     evaluations: dict[str, dict[str, int]]
-    """Data set -> run -> number of its evaluations on that data, none of which chose anything."""
+    """Data set -> run -> number of its evaluations on that data; none of them was used to choose anything."""
     uncounted: list[str] = []
-    """Runs whose evaluations were counted by no earlier version: what is known of them is a lower bound."""
+    """Runs whose earlier evaluations were not counted: their numbers are lower bounds."""
     gone: list[str] = []
-    """Ancestors whose record is gone, so that nothing is known of their evaluations."""
+    """Ancestors whose record is gone, so that their evaluations are unknown."""
 
 
 class EvaluateOptions(Options):
     """Options of `meanface evaluate`."""
 
     right_share_wanted: float | None = None
-    """Share of decided cases that should be right, which the band was chosen for."""
+    """Share of decided cases that should be right, for which the band was chosen."""
     compare: list[str] = []
     """Runs that this one was compared with."""
     brief: bool = False
     """Whether robustness and explanations were left out."""
     looks: Looks | None = None
-    """How often the test split was looked at; null where that was not counted yet."""
+    """How often the test split was evaluated; null if that was not counted yet."""
 
 
 class StudyStep(StudyOptions, Step):
@@ -174,20 +174,20 @@ class Steps(Record):
 
 
 class RunRecord(Record):
-    """run.json: what a run was made from, step by step."""
+    """run.json: data, code and options of a run, step by step."""
 
     run: str
     """Name of the run."""
     data: dict[str, Data]
     """Data sets by name."""
     steps: Steps
-    """What each step was made from."""
+    """Data, code and options of each step."""
     created: str
     """When the last step ended, ISO 8601 in UTC."""
     code: Code
     """The code that ran the last step."""
     versions: dict[str, str]
-    """Versions of Python and of the packages that numbers depend on."""
+    """Versions of Python and of the packages on which the numbers depend."""
 
 
 # ------------------------------------------------------------------------------------------------------- the study
@@ -205,7 +205,7 @@ class LabelNoise(Record):
     suggested: dict[str, int]
     """"female to male" and "male to female" -> number of doubted labels."""
     folds: int | None = None
-    """Parts of the people, each scored by a classifier fitted on the others; absent where the network scored."""
+    """Number of parts of the people, each scored by a classifier fitted on the others; absent for the network."""
     accuracy: float | None = None
     """Accuracy of these out-of-fold scores."""
 
@@ -236,11 +236,11 @@ class StudyRecord(Record):
     dataset: str
     """Name of the data set."""
     fingerprint: str
-    """Checksum of what was ingested."""
+    """Checksum of the ingested data."""
     images: int
     """Usable images."""
     identities: int | None
-    """People in them; null where nobody is named."""
+    """People in them; null if nobody is named."""
     metadata_images: int | None
     """Rows of the whole attribute table; null without one."""
     status: dict[str, int]
@@ -263,11 +263,11 @@ class Agreement(Record):
     images: int
     """Faces of the data set."""
     mean_components: int
-    """Components that averages are made of."""
+    """Principal components that represent averages."""
     spread_components: int
-    """Components that standard deviations are made of."""
+    """Principal components that represent standard deviations."""
     residual: float
-    """Root mean square of what components leave out of a single face."""
+    """Root mean square of the part of a single face that the components do not represent."""
     exact_below: int
     """Faces below which a subset is read instead of estimated."""
     bytes_a_face: int
@@ -301,7 +301,7 @@ class Effect(Record):
     region: str
     """Part of the picture."""
     p_value: float
-    """How often exchanged labels give as much anywhere in the picture."""
+    """How often permuted labels give an effect at least as large anywhere in the picture."""
 
 
 class Histogram(Record):
@@ -316,7 +316,7 @@ class Histogram(Record):
 
 
 class Survives(Record):
-    """How much of the difference in the face is left in the strictest comparison."""
+    """How much of the difference within the face remains in the strictest comparison."""
 
     comparison: str
     """Key of the comparison."""
@@ -325,7 +325,7 @@ class Survives(Record):
     p_value: float
     """Within the face."""
     share: float
-    """Share of the mean effect that is left; can be above 1."""
+    """Share of the mean effect that remains; can be above 1."""
     interval: Interval
     """Of ``share``."""
 
@@ -336,9 +336,9 @@ class ComparisonRecord(Record):
     key: str
     """Short name, which tables use."""
     title: str
-    """What is held equal, in words."""
+    """Description of what is held equal."""
     how: str
-    """By which method."""
+    """Method."""
     held: list[str]
     """Covariates that are held equal."""
     people: dict[str, int]
@@ -365,7 +365,7 @@ class Overlap(Record):
     fewest: int
     """People in the smallest of the four groups."""
     matchable: bool
-    """Whether these are enough."""
+    """Whether they are enough."""
 
 
 class ConfounderRecord(Record):
@@ -386,7 +386,7 @@ class ConfounderRecord(Record):
 
 
 class Control(Record):
-    """A comparison in which there is nothing to find."""
+    """A comparison without a true difference."""
 
     p_value: float
     """Of the permutation test."""
@@ -395,7 +395,7 @@ class Control(Record):
 
 
 class FalsePositiveRate(Record):
-    """How often random splits within one label are called different."""
+    """How often the test calls random splits within one label different."""
 
     hits: int
     """Splits called different."""
@@ -415,13 +415,13 @@ class FalsePositives(Record):
     permutations: int
     """Permutations per label."""
     by_identity: FalsePositiveRate
-    """The test as it is: people are the unit."""
+    """The test itself: people are the unit."""
     by_photo: FalsePositiveRate | None = None
-    """For comparison, photos as the unit; absent where nobody has several photos."""
+    """For comparison, photos are the unit; absent if nobody has several photos."""
 
 
 class AverageAccuracy(Record):
-    """How often a rule made from averages names the label, on people it has not seen."""
+    """How often a rule made from averages predicts the label, for people it was not fitted on."""
 
     accuracy: float
     """Share of right answers."""
@@ -430,24 +430,24 @@ class AverageAccuracy(Record):
     images: int
     """Photos."""
     split: str
-    """Split that they are in."""
+    """Their split."""
     components: int | None = None
     """Principal components that the discriminant uses."""
     explained: float | None = None
-    """Share of variance that these explain."""
+    """Share of variance that they explain."""
 
 
 class AverageAccuracies(Record):
     """Both rules on one data set."""
 
     nearest_average: AverageAccuracy
-    """Whichever average face is nearer."""
+    """Label of the nearer average face."""
     discriminant: AverageAccuracy
     """Linear discriminant of principal components."""
 
 
 class HypothesisRecord(Record):
-    """study/hypothesis.json: the verdict and all the numbers that it rests on."""
+    """study/hypothesis.json: the verdict and all numbers that it depends on."""
 
     statement: str
     """The hypothesis."""
@@ -466,7 +466,7 @@ class HypothesisRecord(Record):
     resamples: int
     """Bootstrap resamples of people."""
     unit: str
-    """What is exchanged and resampled: "identity"."""
+    """Unit that is permuted and resampled: "identity"."""
     identities: dict[str, int]
     """Label -> people."""
     mixed_label_identities: int
@@ -480,7 +480,7 @@ class HypothesisRecord(Record):
     largest_in_face: Effect
     """The largest within the face."""
     critical_abs_g: float
-    """Effect that exchanged labels exceed somewhere in 5 % of cases."""
+    """Effect that permuted labels exceed somewhere in 5 % of cases."""
     area_significant: float
     """Share of the picture beyond it in any channel."""
     area_significant_by_channel: dict[str, float]
@@ -490,19 +490,19 @@ class HypothesisRecord(Record):
     mean_abs_g_interval: Interval
     """People resampled."""
     mean_abs_g_by_chance: float
-    """The same with exchanged labels."""
+    """The same with permuted labels."""
     null_max_abs_g: Histogram
-    """Largest effects of exchanged labels."""
+    """Largest effects of permuted labels."""
     survives: Survives | None
-    """What is left in the strictest comparison; null if nothing could be held equal."""
+    """What remains in the strictest comparison; null if nothing could be held equal."""
     confounders: ConfounderRecord
     """Comparisons with other things held equal."""
     controls: dict[str, Control]
-    """Comparisons in which there is nothing to find."""
+    """Comparisons without a true difference."""
     false_positives: FalsePositives
-    """How often the test is wrong where there is nothing to find."""
+    """How often the test is wrong without a true difference."""
     nearest_average: AverageAccuracy
-    """How often the nearer average face is the right one."""
+    """How often the label of the nearer average face is right."""
     discriminant: AverageAccuracy
     """How often a linear discriminant is right."""
     carried_over: dict[str, AverageAccuracies]
@@ -513,7 +513,7 @@ class HypothesisRecord(Record):
 
 
 class Band(Record):
-    """Scores that are answered by "uncertain"."""
+    """Scores that are answered with "uncertain"."""
 
     low: float
     """Lower end."""
@@ -534,7 +534,7 @@ class LabelScores(Record):
     """A row of scikit-learn's classification report."""
 
     precision: float
-    """Share of those called so that are."""
+    """Share of the predictions of the label that are right."""
     recall: float
     """Share of the label that is found."""
     f1_score: float = Field(alias="f1-score")
@@ -583,7 +583,7 @@ class Calibration(Record):
 
 
 class Decided(Record):
-    """What is answered by a label."""
+    """Cases that are answered with a label."""
 
     coverage: float
     """Share of images that are decided."""
@@ -630,7 +630,7 @@ class SplitMetrics(Record):
     calibration: Calibration
     """Whether scores are probabilities."""
     decided: Decided
-    """What is answered by a label."""
+    """Cases that are answered with a label."""
     average_precision: dict[str, float]
     """Label -> area under its precision-recall curve."""
     average_precision_interval: dict[str, Interval]
@@ -642,16 +642,16 @@ class SplitMetrics(Record):
 
 
 class Thresholds(Record):
-    """What is chosen on the validation split, and nothing else is."""
+    """Everything that is chosen on the validation split."""
 
     temperature: float
-    """Logits are divided by it; every source weighs the same."""
+    """Logits are divided by it; every source has the same weight."""
     temperatures: dict[str, float]
-    """Source -> temperature that it would choose alone."""
+    """Source -> temperature fitted on that source alone."""
     band: Band
-    """Scores that are answered by "uncertain"."""
+    """Scores that are answered with "uncertain"."""
     band_ages: tuple[int, int] | None
-    """Ages that the band was chosen on; null where no age is known."""
+    """Ages of the faces on which the band was chosen; null if no age is known."""
     right_share_wanted: float
     """Share of decided cases that should be right on the validation split of every source."""
 
@@ -668,13 +668,13 @@ class MetricsRecord(Record):
     subsets: dict[str, dict[str, SplitMetrics]]
     """Part of a source, such as some ages -> split -> metrics."""
     temperature: float
-    """Logits are divided by it; every source weighs the same."""
+    """Logits are divided by it; every source has the same weight."""
     temperatures: dict[str, float]
-    """Source -> temperature that it would choose alone."""
+    """Source -> temperature fitted on that source alone."""
     band: Band
-    """Scores that are answered by "uncertain"."""
+    """Scores that are answered with "uncertain"."""
     band_ages: tuple[int, int] | None
-    """Ages that the band was chosen on; null where no age is known."""
+    """Ages of the faces on which the band was chosen; null if no age is known."""
     right_share_wanted: float
     """Share of decided cases that should be right on the validation split of every source."""
     label_noise: dict[str, LabelNoise]
@@ -688,7 +688,7 @@ class MetricsRecord(Record):
 
 
 class CardInput(Record):
-    """What the serving file reads."""
+    """Input of the serving file."""
 
     height: int
     """Pixels that the network sees."""
@@ -699,7 +699,7 @@ class CardInput(Record):
 
 
 class Card(Record):
-    """model/model.json: what is needed to read the serving file, and where it comes from."""
+    """model/model.json: facts needed to use the serving file, and its origin."""
 
     file: str
     """Name of the serving file."""
@@ -708,15 +708,15 @@ class Card(Record):
     bits: int = 32
     """Bits of a weight."""
     accuracy_lost: float | None = None
-    """Accuracy on the validation split that 8 bits cost."""
+    """Accuracy on the validation split lost by 8-bit weights."""
     input: CardInput
-    """What the serving file reads."""
+    """Input of the serving file."""
     parameters: int
     """Parameters of the network."""
     temperature: float
     """Logits are divided by it."""
     band: Band
-    """Scores that are answered by "uncertain"."""
+    """Scores that are answered with "uncertain"."""
     labels: list[str]
     """The two labels that it predicts."""
     run: str
@@ -729,7 +729,7 @@ class Card(Record):
 
 
 class AblationRecord(Record):
-    """ablation/ablation.json: what each variant was trained with."""
+    """ablation/ablation.json: data and options of the variants."""
 
     epochs: int
     """Passes over the faces."""
@@ -738,15 +738,15 @@ class AblationRecord(Record):
     seed: int
     """Random seed."""
     datasets: list[str]
-    """Data sets that were trained on."""
+    """Data sets used for training."""
     data: dict[str, str] = {}
     """Data set -> fingerprint."""
     teacher: Code | None = None
-    """The code that trained the run that teaches."""
+    """The code that trained the teacher."""
 
 
 class VariantScore(Record):
-    """What a variant's training gave."""
+    """Result of a variant's training."""
 
     logits: list[float]
     """Logit of each validation face."""
@@ -757,19 +757,19 @@ class VariantScore(Record):
 
 
 class AblationScores(Record):
-    """ablation/scores.json: what is finished of an ablation, to resume from."""
+    """ablation/scores.json: finished parts of an ablation, from which it resumes."""
 
     budget: AblationRecord
-    """What each variant is trained with."""
+    """Data and options of the variants."""
     scores: dict[str, VariantScore]
-    """Variant -> what its training gave."""
+    """Variant -> result of its training."""
 
 
 class SearchRecord(Record):
-    """search/search.json: how hyper-parameters were searched, and what was found."""
+    """search/search.json: method and result of a search of hyper-parameters."""
 
     sampler: str
-    """How values were drawn: "tpe", "random" or "grid"."""
+    """Method that proposes values: "tpe", "random" or "grid"."""
     trials: int
     """Finished trials."""
     epochs: int
@@ -779,9 +779,9 @@ class SearchRecord(Record):
     data: dict[str, str] = {}
     """Data set -> fingerprint."""
     datasets: list[str] = []
-    """Data sets that were trained on."""
+    """Data sets used for training."""
     validation_faces: int | None = None
-    """Faces that trials were scored on."""
+    """Faces on which trials were scored."""
     importance: dict[str, float]
     """Hyper-parameter -> share of the value's variance that it explains; empty with few trials."""
     best: dict[str, int | float | str]

@@ -1,4 +1,4 @@
-"""What a trained model is worth: scores, calibration, curves, fairness, robustness, explanation, other sources.
+"""Evaluation of a trained model: scores, calibration, curves, fairness, robustness, explanation, other sources.
 
 Start with `evaluate`.
 """

@@ -1,6 +1,6 @@
 """Honest probabilities: temperature, reliability, and the band of scores in which the model abstains.
 
-What is chosen here is chosen on validation.
+All choices are made on the validation split.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ _BINS = 15
 
 
 def fit_temperature(logits: np.ndarray, male: np.ndarray, source: np.ndarray | None = None) -> float:
-    """Temperature that minimises the log loss, every source weighing the same.
+    """Temperature that minimises the log loss, with the same weight for every source.
 
-    Photos that are asked about come from none of the sources, so the largest of them has no claim to a larger say.
+    Photos that users ask about come from none of the sources, so the largest source deserves no larger weight.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def fit_temperature(logits: np.ndarray, male: np.ndarray, source: np.ndarray | N
     male
         bool (n,).
     source
-        Name of the data set of each, (n,); default: all of one.
+        Name of the data set of each image, (n,); default: one data set.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def _sizes(source: np.ndarray) -> np.ndarray:
 def choose_band(
     p_male: np.ndarray, male: np.ndarray, source: np.ndarray | None = None, *, right: float = RIGHT
 ) -> Band:
-    """Narrowest band around one half outside of which the wanted share of cases is right, in each source by itself.
+    """Narrowest band around one half outside of which the wanted share of cases is right in every source.
 
-    A share over all sources together would let an easy one pay for a hard one.
+    Over all sources together, an easy source could make up for a hard one.
 
     Parameters
     ----------
@@ -61,21 +61,20 @@ def choose_band(
     male
         bool (n,).
     source
-        Name of the data set of each, (n,); default: all of one.
+        Name of the data set of each image, (n,); default: one data set.
     right
-        Wanted share.
+        Share of cases that must be right.
 
     Returns
     -------
     Band
-        Both ends 0.5 where nothing needs to be held back.
-        Where no band is wide enough, 0 and 1: everything is uncertain.
+        Both ends are 0.5 if no case needs to be uncertain, and 0 and 1 if no band is wide enough.
     """
     distance = np.abs(p_male.astype(np.float64) - 0.5)
     order = np.argsort(-distance, kind="stable")
     correct = ((p_male >= 0.5) == male)[order]
     sources = np.zeros(len(order)) if source is None else np.asarray(source)[order]
-    # Equal scores stand or fall together: a band may end only where the next score differs.
+    # Equal scores belong to the same side: a band can end only where the next score differs.
     allowed = np.append(np.diff(distance[order]) != 0, True)
     for name in np.unique(sources):
         inside = sources == name
@@ -91,7 +90,7 @@ def choose_band(
 
 
 def at_least(right: int, decided: int) -> float:
-    """Share of right answers that there are at least, with 95 % confidence.
+    """Lower bound on the share of right answers, with 95 % confidence.
 
     Clopper and Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika
     26, 1934; one-sided.
@@ -123,7 +122,7 @@ def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> Cali
     male
         bool (n,).
     bins
-        How many.
+        Number of bins.
 
     Returns
     -------

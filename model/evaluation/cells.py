@@ -1,7 +1,7 @@
 """Accuracy of each age, race and label together, with intervals that hold for all of these cells at once.
 
-Gaps by age and by race hide what happens where both meet, and of many cells some look bad by chance: intervals here are
-wide enough that with probability 0.95 none of a source's cells lies outside of its own.
+Gaps by age and by race hide what happens in their combinations, and some of many cells look bad by chance: intervals
+are wide enough that with probability 0.95 the accuracy of every cell of a source is inside its interval.
 """
 
 import pandas as pd
@@ -25,10 +25,10 @@ def cells(scored: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``source``; ``age`` (band) and ``race``, missing where the source does not say; ``label``; ``images``,
+        ``source``; ``age`` (band) and ``race``, missing if the source does not have them; ``label``; ``images``,
         ``people``; ``accuracy`` in [0, 1] with ``low`` and ``high``, which hold for all of the source's cells at once
-        with probability 0.95 (Clopper-Pearson over people at Šidák's level). No rows of a source that knows neither
-        age nor race.
+        with probability 0.95 (Clopper-Pearson over people at Šidák's level). A source with neither age nor
+        race has no rows.
     """
     found = [_of_source(part) for _, part in scored.groupby("dataset", sort=False)]
     filled = [table for table in found if len(table)]

@@ -12,7 +12,7 @@ from model.training.examples import Faces
 
 
 def score_rival(run: Run, test: Faces) -> tuple[TrainedRun, pd.DataFrame]:
-    """Score the same test images with another run, its own temperature and band.
+    """Score the same test images with another run, with its own temperature and band.
 
     Parameters
     ----------
@@ -92,19 +92,19 @@ def cross_source(trained: TrainedRun, scored: pd.DataFrame, *, seed: int) -> pd.
 
 
 def compared_before(rival: Run, fingerprints: dict[str, str]) -> pd.DataFrame:
-    """Rows of the runs that a rival was compared with in its own evaluation, so that those runs need not be kept.
+    """Rows of the runs with which a rival was compared in its own evaluation, so that those runs need not be kept.
 
     Parameters
     ----------
     rival
         An evaluated run.
     fingerprints
-        Data set -> fingerprint of the data that are tested on now; of an evaluation on others nothing is taken.
+        Data set -> fingerprint of the test data; evaluations on other data are ignored.
 
     Returns
     -------
     pandas.DataFrame
-        Rows as `cross_source` makes them, of other runs than the rival; none, if there are none.
+        Rows like those of `cross_source`, of other runs than the rival; empty if there are none.
     """
     results = rival.results
     step = results.run.steps.evaluate

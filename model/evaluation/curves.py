@@ -13,7 +13,7 @@ _RATES = np.concatenate([[0.0], np.geomspace(5e-4, 1, 80)])
 
 
 def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking, pd.DataFrame]:
-    """How well scores separate the labels, at every threshold.
+    """Measure how well scores separate the labels at every threshold.
 
     Bands are pointwise 95 % percentile intervals of the curve's height at fixed places ("vertical averaging",
     Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006), people resampled.
@@ -29,8 +29,8 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking,
     -------
     ranks : Ranking
     curves : pandas.DataFrame
-        ``curve, x, y, low, high`` in [0, 1]. "roc": share of female taken for male, share of male found.
-        "pr_female", "pr_male": share of the label found, share of those called so that are.
+        ``curve, x, y, low, high`` in [0, 1]. "roc": share of female classified as male, share of male
+        classified as male. "pr_female", "pr_male": recall and precision of the label.
     """
     p_male = scored["p_male"].to_numpy(np.float64)
     male = (scored["label"] == "male").to_numpy()
@@ -56,18 +56,18 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking,
         average_precision=average_precision,
         average_precision_interval=intervals,
         roc_auc=float(metrics.roc_auc_score(male, p_male)),
-        roc_auc_interval=tuple(interval(area).tolist()),  # of the last side: ROC takes male for positive
+        roc_auc_interval=tuple(interval(area).tolist()),  # of the last side: in ROC, male is positive
     )
     return ranks, pd.concat(tables, ignore_index=True)
 
 
 class _Walk:
-    """Walks the thresholds from the highest score down, for many weightings of the images at once."""
+    """Counts at all thresholds, from the highest score down, for many weightings of the images at once."""
 
     def __init__(self, score: np.ndarray, positive: np.ndarray) -> None:
         self._order = np.argsort(-score, kind="stable")
         self._positive = positive[self._order]
-        # Equal scores are passed together: a threshold lies only where the next score differs.
+        # Equal scores share a threshold: there is one only where the next score differs.
         self._ends = np.flatnonzero(np.append(np.diff(score[self._order]) != 0, True))
 
     def measure(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,7 +75,7 @@ class _Walk:
         weights = weights[:, self._order].astype(np.float64)
         found = np.cumsum(weights * self._positive, axis=1)[:, self._ends]
         mistaken = np.cumsum(weights * ~self._positive, axis=1)[:, self._ends]
-        with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack a label: NaN, left out later
+        with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack a label: NaN, omitted later
             true_rate, false_rate = found / found[:, -1:], mistaken / mistaken[:, -1:]
             precision = found / np.maximum(found + mistaken, 1e-12)
         start = np.zeros((len(weights), 1))
@@ -85,7 +85,7 @@ class _Walk:
         for row, (found_share, mistaken_share, exact) in enumerate(zip(true_rate, false_rate, precision, strict=True)):
             passed = np.searchsorted(mistaken_share, _RATES, "right")
             heights[row, 0] = np.append(0.0, found_share)[passed]
-            # Rounding may leave the last share a hair below 1.
+            # Rounding may leave the last share slightly below 1.
             needed = np.searchsorted(found_share, 1 - _RATES[::-1] - 1e-12, "left")
             heights[row, 1] = exact[np.minimum(needed, len(exact) - 1)]
         return area, average, heights

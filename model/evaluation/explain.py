@@ -1,7 +1,7 @@
-"""What the model looks at: how its answer changes as parts of a face are blurred, checked by removing pixels.
+"""Explanation: how the answer changes when parts of a face are blurred, checked by removing pixels.
 
-The serving file itself is explained; no gradients are needed. Heat maps of single faces are not kept: results are
-averages over 16 faces or more.
+The serving file itself is explained, without gradients. Heat maps of single faces are not kept: results are averages
+over 16 faces or more.
 """
 
 import cv2
@@ -26,12 +26,12 @@ ORDERS = ("explanation", "centre first", "random patches")
 def explain(
     predictor: Predictor, test: Faces, *, faces: int, masks: int, seed: int, progress: bool = False
 ) -> xr.Dataset:
-    """Average heat maps of what the answer rests on, and how far they can be trusted.
+    """Compute average heat maps of what the answer depends on, and how far they can be trusted.
 
     Randomised input sampling (RISE: Petsiuk, Das and Saenko, BMVC 2018) in its covariance form: random soft masks blur
     parts of a face, and a pixel's heat is the slope of the logit of the answer on that pixel's visibility. Deletion
-    blurs the hottest pixels first, insertion shows them first on a blurred face; an explanation is worth something if
-    it changes the answer sooner than the same walk from the centre outwards or over random patches of its smoothness.
+    blurs the hottest pixels first, insertion shows them first on a blurred face; an explanation is useful if it
+    changes the answer sooner than the same order from the centre outwards or over random patches of equal smoothness.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def explain(
     test
         Test images of all sources.
     faces
-        How many are explained at most, drawn evenly from each source and each predicted label.
+        Largest number of faces to explain, sampled evenly from each source and each predicted label.
     masks
-        How many a face.
+        Number of masks per face.
     seed
         Random seed of faces, masks and patches.
     progress
@@ -125,7 +125,7 @@ def _centre_distance(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _mixed(face: np.ndarray, blurred: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """The face where ``visible`` (n, y, x) is 1, its blurred self where it is 0: uint8 (n, y, x, 3)."""
+    """The face where ``visible`` (n, y, x) is 1, the blurred face where it is 0: uint8 (n, y, x, 3)."""
     return np.rint(blurred + visible[..., None] * (face - blurred)).clip(0, 255).astype(np.uint8)
 
 

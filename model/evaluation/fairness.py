@@ -10,7 +10,7 @@ from analysis.core.schema import CELEBA_ATTRIBUTES
 from model.training.examples import STYLE
 
 RESAMPLES = 1000
-SMALLEST = 20  # images below which a group is left out: its accuracy would say nothing
+SMALLEST = 20  # smallest group: the accuracy of fewer images is too uncertain
 
 COLUMNS = (
     "source",
@@ -45,7 +45,7 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         string columns, index as in ``table``: "label"; "style" ("men", and "women" with and without visible make-up or
         lipstick); "part" of the data set; "age" in bands; "race"; the attributes ("with", "without").
-        Missing where the source has no value; a feature without any value is left out.
+        Missing if the source has no value; a feature without any value is omitted.
     """
     found = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
     if set(STYLE) <= set(table.columns):
@@ -68,23 +68,23 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
 def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
     """Measure every group of one source.
 
-    The gap is the accuracy of the feature's best group minus the group's own. Which group is best is settled once, on
-    all images; intervals are percentiles over resampled people.
+    The gap is the accuracy of the feature's best group minus the group's own. The best group is determined once,
+    on all images; intervals are percentiles over resampled people.
 
     Parameters
     ----------
     scored
-        ``dataset``, ``label``, ``p_male``, ``decision`` and what `features` groups by; images of one source.
+        ``dataset``, ``label``, ``p_male``, ``decision`` and the columns that `features` needs; images of one source.
     rng
-        Draws the resamples.
+        Random generator of the resamples.
 
     Returns
     -------
     pandas.DataFrame
         ``source, feature, group, images``; shares in [0, 1]: ``accuracy`` with ``accuracy_low`` and ``_high``;
         ``coverage`` (decided), ``decided_accuracy``; ``selection_rate`` (called male), ``false_male_rate`` (labelled
-        female, called male), ``false_female_rate``; ``gap`` with ``gap_low`` and ``gap_high``. NaN where a group has
-        no image to measure on. Groups of fewer than 20 images, and features with fewer than two groups, are left out.
+        female, called male), ``false_female_rate``; ``gap`` with ``gap_low`` and ``gap_high``. NaN if a group has no
+        image to measure on. Groups of fewer than 20 images and features with fewer than two groups are omitted.
     """
     grouped = features(scored)
     truth = (scored["label"] == "male").to_numpy(np.int64)
@@ -129,7 +129,7 @@ def _by_group(truth: np.ndarray, called: np.ndarray, held: np.ndarray, groups: p
         ).by_group
     else:
         found["decided_accuracy"] = np.nan
-    # A rate among images that are not there is unknown, not 0.
+    # The rate of no images is unknown, not 0.
     share_male = pd.Series(truth).groupby(sliced).mean()
     found.loc[share_male.index[share_male == 1], "false_male_rate"] = np.nan
     found.loc[share_male.index[share_male == 0], "false_female_rate"] = np.nan
@@ -145,14 +145,14 @@ def _resampled(
 
 
 def members(grouped: pd.DataFrame, feature: pd.Series, group: pd.Series) -> np.ndarray:
-    """Which images are in each of several groups, bool (image, group).
+    """Membership of each image in several groups, bool (image, group).
 
     Parameters
     ----------
     grouped
-        As from `features`.
+        Result of `features`.
     feature, group
-        Column of ``grouped`` and its value, one pair a group.
+        Column of ``grouped`` and its value, one pair per group.
     """
     found = [(grouped[one] == value).fillna(False).to_numpy(bool) for one, value in zip(feature, group, strict=True)]
     return np.stack(found, axis=1) if found else np.zeros((len(grouped), 0), bool)

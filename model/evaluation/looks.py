@@ -1,6 +1,6 @@
-"""How often the test split was looked at: by this run, and by the runs that it was trained from.
+"""How often this run and the runs that it was trained from were evaluated on the test split.
 
-Whoever sees a test result and then trains on, or chooses among runs, lets the test split choose a little. This is
+Training further after seeing a test result, or choosing among runs, lets the test split influence the choice. This is
 counted, not forbidden.
 """
 
@@ -9,15 +9,15 @@ from analysis.results.records import EvaluateStep, Looks, RunRecord
 
 
 def looks_at_test(run: Run, data: dict[str, str]) -> Looks:
-    """Count the evaluations of a run and of its ancestors on the same data, one that is about to be recorded included.
+    """Count the evaluations of a run and of its ancestors on the same data, including one about to be recorded.
 
     Parameters
     ----------
     run
         A trained run.
     data
-        Data set -> fingerprint of what is evaluated on now. Evaluations on other data, such as a data set as it was
-        before it was ingested anew, were looks at another test split and do not count.
+        Data set -> fingerprint of the evaluated data. Evaluations on other data, such as a data set before it was
+        ingested again, used another test split and do not count.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def looks_at_test(run: Run, data: dict[str, str]) -> Looks:
             if name not in seen:
                 seen.add(name)
                 waiting.append(Run.open(name))
-    gone -= {name for counts in evaluations.values() for name in counts}  # their descendants remember
+    gone -= {name for counts in evaluations.values() for name in counts}  # their descendants record them
     for counts in evaluations.values():
         counts[run.name] = counts.get(run.name, 0) + 1
     return Looks(evaluations=evaluations, uncounted=sorted(uncounted), gone=sorted(gone))
@@ -60,7 +60,7 @@ def _count(
     evaluations: dict[str, dict[str, int]],
     uncounted: set[str],
 ) -> None:
-    """Add what one run's last evaluation knows: its own, and those of runs that may be gone by now."""
+    """Add the counts in one run's last evaluation: its own, and those of runs that may be gone."""
     if step is None:
         return
     for source in (source for source, fingerprint in step.data.items() if data.get(source) == fingerprint):

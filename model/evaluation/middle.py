@@ -1,6 +1,6 @@
-"""Scores in the middle: how many faces are no clear case, and whether their probabilities are honest.
+"""Scores in the middle: the number of ambiguous faces, and whether their probabilities are honest.
 
-Most scores are close to 0 or 1, so that a calibration error over all of them says little of the faces that are hard.
+Most scores are close to 0 or 1, so that a calibration error over all of them says little about hard faces.
 """
 
 import numpy as np
@@ -27,10 +27,10 @@ def middle_scores(scored: pd.DataFrame, datasets: list[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``source`` (or subset), ``split``, and ``left`` and ``right`` end of a band, of which the right one belongs to
-        it only at 0.8; ``images``, ``people`` and ``share`` of the split's images that score there; their mean
-        ``probability`` and the share ``male`` that is labelled so, with its 95 % Wilson interval ``low``, ``high``, in
-        which photos of one person count as one. Probability and shares are in [0, 1], and missing without an image.
+        ``source`` (or subset), ``split``, and ``left`` and ``right`` end of a band, whose right end belongs to it only
+        at 0.8; ``images``, ``people`` and ``share`` of the split's images with such scores; their mean ``probability``
+        and the share ``male`` labelled male, with its 95 % Wilson interval ``low``, ``high``, in which photos of one
+        person count as one. Probability and shares are in [0, 1], and missing without an image.
     """
     sources, subsets = parts(scored, datasets)
     rows = [

@@ -15,8 +15,8 @@ from analysis.results.records import Band
 from model.predict import Predictor, calibrated, decision
 from model.training.examples import Faces, known_people, load_split, source_names
 
-FEWEST = 50  # images that a part needs in each split to be reported by itself
-AGES = (10, 80)  # ages of the subset that is reported besides all ages, for sources with ages
+FEWEST = 50  # images needed in each split for a part to be reported separately
+AGES = (10, 80)  # ages of the additional subset of sources with ages
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class TrainedRun:
     Attributes
     ----------
     run
-        Where it lies.
+        The run.
     predictor
         Its serving file.
     datasets
-        What it was trained on; the first is the one that the run studies.
+        Data sets that it was trained on; the first is the one that the run studies.
     fingerprints
         Data set -> fingerprint of the ingested data that it was trained on.
     """
@@ -95,7 +95,7 @@ def decided(scored: pd.DataFrame, temperature: float, band: Band) -> pd.DataFram
 
 
 def check_disjoint(scored: pd.DataFrame) -> None:
-    """Make sure that no picture and no person is in two splits: what is measured on one would not hold on another.
+    """Check that no picture and no person is in two splits: results on one would not be independent of another.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def check_disjoint(scored: pd.DataFrame) -> None:
 
 
 def check_both_labels(scored: pd.DataFrame) -> None:
-    """Make sure that each split of each source holds both labels.
+    """Check that each split of each source has both labels.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def check_both_labels(scored: pd.DataFrame) -> None:
 
 
 def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Rows of each source, and of the subsets that are reported besides.
+    """Find the rows of each source, and of the subsets that are reported as well.
 
     Parameters
     ----------
@@ -155,10 +155,10 @@ def parts(scored: pd.DataFrame, datasets: list[str]) -> tuple[dict[str, np.ndarr
     Returns
     -------
     sources, subsets : dict
-        Name -> bool (n,). Sources that know ages have a subset of ages 10 to 80, which other published models are
-        measured on: "NAME, ages 10-80". Parts of a data set, where its table of labels has a column ``source``, are
-        subsets, too: "NAME, PART". Subsets in which a split lacks a label, and parts of fewer than 50 images in a
-        split, are left out.
+        Name -> bool (n,). Sources with ages have a subset of ages 10 to 80, for which results of other models are
+        published: "NAME, ages 10-80". Parts of a data set, where its table of labels has a column ``source``, are
+        also subsets: "NAME, PART". Subsets in which a split lacks a label, and parts of fewer than 50 images in a
+        split, are omitted.
     """
     sources = {name: (scored["dataset"] == name).to_numpy() for name in datasets}
     subsets = {}

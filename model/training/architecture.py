@@ -114,7 +114,7 @@ def serving_network(
 
 
 def layer_weights(served: keras.Model) -> dict[str, list[np.ndarray]]:
-    """Weights of a served network that training can begin with: name of the layer -> its arrays."""
+    """Weights of a served network that training can start from: name of the layer -> its arrays."""
     one = served.get_layer(_ONE_SIDE)
     return {layer.name: layer.get_weights() for layer in one.layers if layer.weights and layer.name != SHARPNESS}
 

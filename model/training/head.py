@@ -1,8 +1,8 @@
-"""The last layer fitted again, groups counting alike: cheap, and most of what balanced training is worth.
+"""The last layer fitted again with equal weight for each group: cheap, and most of the gain of balanced training.
 
 Kirichenko, Izmailov and Wilson, "Last Layer Re-Training is Sufficient for Robustness to Spurious Correlations", ICLR
-2023: features of a network that leans on a spurious cue mostly hold the true one as well; what is wrong is their
-weights.
+2023: the features of a network that relies on a spurious cue usually contain the true one as well; only their weights
+are wrong.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-STRENGTHS = (1.0, 0.1, 0.01, 0.001)  # of the pull towards the layer as it was; the first one leaves it nearly there
+STRENGTHS = (1.0, 0.1, 0.01, 0.001)  # of the penalty; with the first the layer hardly changes
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class LastLayer:
 
 
 def refit(layer: LastLayer, features: np.ndarray, male: np.ndarray, weights: np.ndarray, strength: float) -> LastLayer:
-    """Minimise the weighted log loss, pulled towards the layer as it is.
+    """Minimise the weighted log loss, with a penalty on the distance from the given layer.
 
     Parameters
     ----------
     layer
-        Where to begin.
+        Layer to start from.
     features
         float (n, features).
     male
         bool (n,).
     weights
-        float (n,), mean 1: how much each face counts.
+        float (n,), mean 1: weight of each face.
     strength
         Strength of the penalty: half of it times the squared distance, in units of the features' standard deviations,
         is added to the mean loss.
@@ -81,23 +81,23 @@ def balanced(
     validation: tuple[np.ndarray, np.ndarray],
     watched: Sequence[np.ndarray],
 ) -> LastLayer:
-    """The layer, as it is or fitted again, with the lowest log loss on validation faces, groups counting alike.
+    """The given layer or a refitted one, whichever has the lowest mean log loss over groups of validation faces.
 
     Parameters
     ----------
     layer
-        As trained.
+        Layer after training.
     train
         Features (n, features), labels (bool, (n,)) and weights (n,) that layers are fitted with.
     validation
-        Features (m, features) and labels (bool, (m,)) that one is chosen by.
+        Features (m, features) and labels (bool, (m,)) to choose one with.
     watched
         Rows of each group in ``validation``.
 
     Returns
     -------
     LastLayer
-        ``layer`` itself where no other does better.
+        ``layer`` itself if no other is better.
     """
     features, male = validation
     candidates = [layer, *(refit(layer, *train, strength) for strength in STRENGTHS)]

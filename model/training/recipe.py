@@ -1,7 +1,7 @@
-"""A run is its recipe: every training of a chain, from random weights to the run, with all of its options.
+"""Recipes: every training of a chain, from random weights to a run, with all of its options.
 
-A recipe is written by `train` into ``run.json``, is printed as YAML by ``meanface recipe RUN`` and made again by
-``meanface train --recipe``. Those that come with the project lie in ``model/recipes``.
+`train` writes a recipe into ``run.json``, ``meanface recipe RUN`` prints it as YAML, and ``meanface train --recipe``
+repeats it. Those that come with the project are in ``model/recipes``.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def read_recipe(name: str) -> Recipe:
     Returns
     -------
     Recipe
-        With at least one stage. Options that a stage does not name have their defaults.
+        At least one stage. Options that a stage does not name have their defaults.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_recipe(name: str) -> Recipe:
     if not path.exists():
         path = Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(each.stem for each in FOLDER.glob("*.yaml")))
+        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
         raise UserError(f"there is no recipe {name!r}: give the path of a YAML file, or one of {known}")
     try:
         recipe = Recipe.model_validate(yaml.safe_load(path.read_text("utf-8")))
@@ -82,7 +82,7 @@ def train_recipe(recipe: Recipe, run: str | None = None, strategy: Strategy | No
     recipe
         What to train. Its data sets must be ingested under the names that it gives.
     run
-        Name of the last stage's run; default: as in the recipe.
+        Name of the run of the last stage; default: the name in the recipe.
     strategy
         As for `model.training.train.train`.
 
@@ -120,7 +120,7 @@ def recipe_of(run: Run) -> Recipe:
     Raises
     ------
     UserError
-        If the run is not trained, or it or one of those it was begun with or taught by has no recipe.
+        If the run is not trained, or if it or a run that it started from or learned from has no recipe.
     """
     step = run.results.run.steps.train
     if step is None or step.recipe is None:
@@ -144,7 +144,7 @@ def _check_order(recipe: Recipe, path: Path) -> None:
     for stage in recipe.stages:
         training = training_of(stage)
         if missing := sorted({*training.start, *training.teachers} - made):
-            raise UserError(f"{path}: stage {stage.run!r} needs {missing[0]!r}, which no stage before it makes")
+            raise UserError(f"{path}: stage {stage.run!r} needs {missing[0]!r}, which no earlier stage trains")
         made.add(stage.run)
 
 

@@ -1,4 +1,4 @@
-"""Which faces an epoch shows: groups that are rare are shown more often."""
+"""Sampling of training faces: faces of rare groups are shown more often."""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +6,8 @@ import pandas as pd
 from model.training.examples import UNKNOWN, Faces
 
 AGE_BANDS = (10, 20, 60)  # years at which a new band of ages begins
-MOST = 8.0  # times the mean that a face is shown at most
-
-
-FEWEST = 50  # faces of a group that is watched: of fewer, chance decides
+MOST = 8.0  # largest weight of a face, as a multiple of the mean
+FEWEST = 50  # faces in a group that is used to judge a training; in smaller ones chance decides
 
 
 def groups(faces: Faces) -> pd.DataFrame:
@@ -18,14 +16,14 @@ def groups(faces: Faces) -> pd.DataFrame:
     Parameters
     ----------
     faces
-        n faces; a column ``style`` of their table (see `model.training.style.with_style`) goes before what the source
-        knows.
+        n faces; a column ``style`` of their table (see `model.training.style.with_style`) takes precedence over the
+        annotation of the source.
 
     Returns
     -------
     pandas.DataFrame
         ``source`` (str), ``male`` (bool), ``style`` (int: 1 styled, 0 not, -1 men and unknown) and ``age`` (int: number
-        of the band between `AGE_BANDS`, -1 where the source does not know); one row per face.
+        of the band between `AGE_BANDS`, -1 if unknown); one row per face.
     """
     known = np.where(faces.male > 0, UNKNOWN, faces.styled)
     style = faces.table["style"].to_numpy() if "style" in faces.table else known
@@ -42,20 +40,20 @@ def groups(faces: Faces) -> pd.DataFrame:
 
 
 def sampling_weights(group: pd.DataFrame, power: float) -> np.ndarray:
-    """How often to show each face, relative to the others.
+    """Relative frequency with which each face is shown.
 
     Parameters
     ----------
     group
         As from `groups`.
     power
-        0 shows all faces alike; 1 shows all groups alike, however small.
+        0 shows all faces equally often; 1 shows all groups equally often, however small.
 
     Returns
     -------
     numpy.ndarray
         float64 (n,), mean 1: proportional to the size of the face's group to the power of minus ``power``, at most
-        `MOST` times the mean, and then scaled so that both labels are shown as often where ``power`` is above 0.
+        `MOST` times the mean, and then scaled so that both labels are shown equally often if ``power`` is above 0.
     """
     size = group.groupby(list(group.columns))["male"].transform("size").to_numpy(np.float64)
     weights = size**-power
@@ -68,14 +66,14 @@ def sampling_weights(group: pd.DataFrame, power: float) -> np.ndarray:
 
 
 def watched_groups(faces: Faces) -> list[np.ndarray]:
-    """Rows of each group that a training is judged by; all faces as one where no group is large enough.
+    """Rows of each group by which a training is judged; one group of all faces if none is large enough.
 
-    Faces below the first of `AGE_BANDS` are in none: the looks of small children hardly tell a label.
+    Faces below the first of `AGE_BANDS` are in no group: the looks of small children hardly reveal a label.
 
     Returns
     -------
     list of numpy.ndarray
-        int64 (at least `FEWEST`,) each.
+        Each int64 (at least `FEWEST`,).
     """
     group = groups(faces)
     parts = group[group["age"] != 0].groupby(list(group.columns)).indices
@@ -85,7 +83,7 @@ def watched_groups(faces: Faces) -> list[np.ndarray]:
 
 
 def draw_epoch(weights: np.ndarray, seed: list[int]) -> np.ndarray:
-    """Rows of one epoch, in order; as many as there are faces.
+    """Draw the rows of one epoch, in order; as many as there are faces.
 
     Systematic sampling: a face of weight w is shown w times, rounded up or down at random.
 
@@ -94,7 +92,7 @@ def draw_epoch(weights: np.ndarray, seed: list[int]) -> np.ndarray:
     weights
         float (n,), mean 1.
     seed
-        Random seed of order and rounding.
+        Random seed of the order and the rounding.
 
     Returns
     -------
@@ -104,5 +102,5 @@ def draw_epoch(weights: np.ndarray, seed: list[int]) -> np.ndarray:
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(weights))
     ends = np.cumsum(weights[order])
-    shown = np.searchsorted(ends, (np.arange(len(weights)) + rng.random()) * ends[-1] / len(weights), side="right")
-    return rng.permutation(order[np.minimum(shown, len(weights) - 1)])
+    positions = np.searchsorted(ends, (np.arange(len(weights)) + rng.random()) * ends[-1] / len(weights), side="right")
+    return rng.permutation(order[np.minimum(positions, len(weights) - 1)])

@@ -167,12 +167,12 @@ def test_what_was_unpacked_goes_with_the_source_that_it_belonged_to(tmp_path: Pa
     check(write_tar(tmp_path / "y.tar.gz", NAMES[:2]), NAMES[:2])
     (second,) = unpacked()
     assert second != first
-    with pytest.raises(UserError, match="no layout"):
+    with pytest.raises(UserError, match="no known layout"):
         register(write_tar(tmp_path / "z.tar.gz", ["a/1.jpg", "b/2.jpg"]), "faces")
     assert unpacked() == [second]
     check(write_zip(tmp_path / "x.zip", NAMES))
     assert not unpacked()
-    with pytest.raises(UserError, match="no layout"):
+    with pytest.raises(UserError, match="no known layout"):
         register(tmp_path / "z.tar.gz", "other")
     assert not paths.data_folder("other").exists()
 

@@ -256,7 +256,8 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_layout_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"no layout.*1 images in its top folder.*holiday\.jpg.*male and female.*AGE_GENDER_RACE_DATE"
+        UserError,
+        match=r"no known layout.*1 images in its top folder.*holiday\.jpg.*male and female.*AGE_GENDER_RACE_DATE",
     ):
         register(write_folder(tmp_path / "photos", ["holiday.jpg"]), "photos")
 
@@ -307,7 +308,7 @@ def test_malformed_metadata_is_refused_and_named(tmp_path: Path, table: str, con
 def test_a_file_that_is_no_metadata_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "faces.zip", KAGGLE)
     (tmp_path / "notes.csv").write_text("a,b\n")
-    with pytest.raises(UserError, match="is not a table of CelebA's"):
+    with pytest.raises(UserError, match="is not one of CelebA's tables"):
         register(path, "faces", [tmp_path / "notes.csv"])
 
 
