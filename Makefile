@@ -91,7 +91,7 @@ $(SERVE): $(BIN)/python pyproject.toml requirements.lock
 
 $(ALL): $(BIN)/python pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1"
-	$(BIN)/python -m pip install -c requirements.lock -e ".[train,dev]"
+	$(BIN)/python -m pip install -c requirements.lock -e ".[train,shape,dev]"
 	@touch $(SERVE) $@
 
 # In an environment of its own: the other package asks for older versions of what decodes and scores photos here.

@@ -1,4 +1,4 @@
-"""The ``meanface`` commands of this package: fetch, ingest, study, average, compose, publish, report.
+"""The ``meanface`` commands of this package: fetch, ingest, landmarks, study, average, compose, publish, report.
 
 Each command imports the modules that do its work when it runs, so that the help is quick.
 """
@@ -119,6 +119,33 @@ def ingest(
         typer.echo(f"Copies count once: {conflicts.copies:,} images are left out, the first of each picture stays.")
     if conflicts.contradicted:
         typer.echo(f"Copies of one picture have different labels: all {conflicts.contradicted:,} are left out.")
+
+
+@app.command(rich_help_panel="Data")
+def landmarks(name: DatasetName, scheduler: Scheduler = None) -> None:
+    """Find 468 landmarks of every face of an ingested data set; `study` measures the shape of faces by them.
+
+    Needs the extra `shape`. A killed run resumes where it stopped when it is started again. Landmarks are stored beside
+    the faces, with a measure of how far they can be trusted; faces without are listed and left out of what is
+    measured by shape.
+
+    Example: `meanface landmarks celeba`.
+    """
+    from analysis.core import compute
+    from analysis.data.dataset import Dataset
+    from analysis.shape.landmarks import find_landmarks, read_landmarks
+
+    dataset = Dataset.open(name)
+    with compute.connected(scheduler):
+        facts = find_landmarks(dataset, progress=True)
+    typer.echo(f"{name}: landmarks of {facts.found:,} of {facts.faces:,} faces. Next: meanface study {name}")
+    found = read_landmarks(dataset)
+    assert found is not None
+    missed = found.table[~found.found & dataset.usable]
+    for row in missed.head(20).itertuples():
+        typer.echo(f"  {row.image_id}: {row.reason}")
+    if len(missed) > 20:
+        typer.echo(f"  ... and {len(missed) - 20:,} more; landmarks.parquet lists them all under `reason`")
 
 
 @app.command(rich_help_panel="Data")

@@ -17,7 +17,7 @@ from analysis.core import paths
 
 PAGES = {
     "data": ("analysis.core", "analysis.data", "analysis.results"),
-    "study": ("analysis.study", "analysis.averages", "analysis.hypothesis"),
+    "study": ("analysis.study", "analysis.averages", "analysis.hypothesis", "analysis.shape"),
     "figures": ("analysis.figures", "analysis.report"),
     "model": ("model", "model.training", "model.evaluation"),
     "dashboard": ("dashboard", "dashboard.pages"),
