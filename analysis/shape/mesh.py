@@ -18,6 +18,7 @@ import numpy as np
 from analysis.core.errors import UserError
 
 POINTS = 468
+"""Points of a face, in MediaPipe's order."""
 
 # What the network sees of the 89 x 109 frame: a square around the face, with a margin like that of MediaPipe's own
 # detector.
