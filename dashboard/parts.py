@@ -19,11 +19,11 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
-from IPython.display import HTML
 from panel_material_ui.theme import MuiDarkTheme, MuiDefaultTheme
 from param.parameterized import resolve_ref
 
 from analysis.core.errors import UserError
+from analysis.figures.html import PageHtml
 from analysis.figures.theme import THEME as FIGURE_THEME
 
 _THEME = Path(__file__).with_name("theme.css")
@@ -276,7 +276,7 @@ class View:
         reading = self.read(*(_argument(page, name) for name in needs.split())) if self.read else ""
         if isinstance(drawing, pd.DataFrame):
             shown = table(drawing, numbers=self.numbers)
-        elif isinstance(drawing, HTML):
+        elif isinstance(drawing, PageHtml):
             shown = html(drawing.data, "pictures")
         else:
             return figure(drawing, reading)

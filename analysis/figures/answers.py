@@ -75,6 +75,13 @@ def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
     return [(question, answers[hypothesis.criteria[key]], details[key]) for key, question in QUESTIONS.items()]
 
 
+def verdict_table(results: Results) -> pd.DataFrame:
+    """Answer and numbers of each criterion of the verdict, by its question."""
+    rows = verdict_reasons(results)
+    index = pd.Index([question for question, _, _ in rows], name="Question")
+    return pd.DataFrame({"Answer": [row[1] for row in rows], "Numbers": [row[2] for row in rows]}, index=index)
+
+
 def _least_alike(whole: pd.DataFrame) -> str:
     """The data set with the lowest correlation over all channels, which decides whether the criterion holds."""
     if whole.empty:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from html import escape
 
 import numpy as np
-from IPython.display import HTML
 from PIL import Image
+
+from analysis.figures.html import PageHtml
 
 _GRID = (
     "list-style:none;padding:0;margin:1rem 0;display:grid;gap:16px 12px;"
@@ -15,7 +16,7 @@ _GRID = (
 )
 
 
-def picture_grid(pictures: Iterable[tuple[np.ndarray, str, str]], *, width: int = 104) -> HTML:
+def picture_grid(pictures: Iterable[tuple[np.ndarray, str, str]], *, width: int = 104) -> PageHtml:
     """Lay pictures out.
 
     Parameters
@@ -36,4 +37,4 @@ def picture_grid(pictures: Iterable[tuple[np.ndarray, str, str]], *, width: int 
             f'width="{pixels.shape[1]}" height="{pixels.shape[0]}" alt="{escape(alt, quote=True)}" '
             f'style="width:100%;height:auto;border-radius:8px;display:block">{below if caption else ""}</li>'
         )
-    return HTML(f'<ul style="{_GRID.format(width=width)}">{"".join(items)}</ul>')
+    return PageHtml(f'<ul style="{_GRID.format(width=width)}">{"".join(items)}</ul>')

@@ -1,8 +1,13 @@
 """Figures and tables as HTML that both renderers of the report show alike.
 
-The page must have loaded BokehJS of the installed version; nothing is fetched.
+A page holds each figure packed; ``site/assets/site.js`` draws it with BokehJS of the installed version once it comes
+into view. Nothing is fetched from elsewhere.
 """
 
+import base64
+import gzip
+import json
+import re
 import warnings
 from collections.abc import Callable
 from html import escape
@@ -10,14 +15,46 @@ from typing import Any
 
 import holoviews as hv
 import pandas as pd
-from bokeh.embed import components
-from IPython.display import HTML, Markdown
+from bokeh.embed import json_item
+from IPython.display import Markdown
 
 from analysis.core.errors import UserError
 from analysis.figures import theme
 
 
-def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
+class PageHtml:
+    """HTML that a page takes as it is.
+
+    It is displayed as Markdown with a raw block. Were it displayed as HTML, Quarto would load jQuery and require.js
+    from a server elsewhere.
+
+    Parameters
+    ----------
+    data
+        The HTML.
+    """
+
+    def __init__(self, data: str) -> None:
+        self.data = data
+
+    def _repr_markdown_(self) -> str:
+        fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", self.data))])
+        return f"{fence}{{=html}}\n{self.data}\n{fence}\n"
+
+
+def figure_item(figure: hv.core.Dimensioned) -> dict[str, Any]:
+    """Turn a figure into what BokehJS draws: the item of ``bokeh.embed.json_item``."""
+    with warnings.catch_warnings():
+        # Of a map on which nothing is beyond chance HoloViews asks the range all the same, and NumPy would say on the
+        # page, with a path of this machine, that there is none.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        plot = hv.renderer("bokeh").get_plot(figure)
+    return dict(json_item(plot.state, theme=theme.THEME))
+
+
+def figure_html(
+    figure: hv.core.Dimensioned, caption: str, alt: str, *, phone: hv.core.Dimensioned | None = None
+) -> PageHtml:
     """Wrap a figure as ``<figure>`` with its caption.
 
     Parameters
@@ -27,32 +64,57 @@ def figure_html(figure: hv.core.Dimensioned, caption: str, alt: str) -> HTML:
     caption
         Shown beneath; plain text.
     alt
-        What the figure shows, for those who cannot see it; plain text.
+        What the figure shows, for those who cannot see it; plain text. The caption, which states the finding, follows.
+    phone
+        The same laid out for a screen of less than 600 pixels; None if it fits as it is.
     """
-    with warnings.catch_warnings():
-        # Of a map on which nothing is beyond chance HoloViews asks the range all the same, and NumPy would say on the
-        # page, with a path of this machine, that there is none.
-        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
-        plot = hv.renderer("bokeh").get_plot(figure)
-    script, div = components(plot.state, theme=theme.THEME)
-    return HTML(
-        f'<figure class="chart"><div role="img" aria-label="{escape(alt, quote=True)}">{div}</div>'
-        f"{script}<figcaption>{escape(caption)}</figcaption></figure>"
+    item = figure_item(figure)
+    packed = _packed("figure-data", item) + (_packed("figure-phone", figure_item(phone)) if phone is not None else "")
+    name = escape(alt, quote=True)
+    told = escape(f"{alt}. {caption}", quote=True) if caption else name
+    return PageHtml(
+        f'<figure class="chart" data-name="{name}"><div class="drawing" role="img" aria-label="{told}" '
+        f'style="min-height:{_height(item)}px"></div>{packed}'
+        f"<noscript><p>This figure needs JavaScript; its finding:</p></noscript>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 
-def table_html(table: pd.DataFrame) -> HTML:
+def _packed(name: str, item: dict[str, Any]) -> str:
+    content = gzip.compress(json.dumps(item, separators=(",", ":")).encode(), mtime=0)
+    return f'<script type="text/plain" class="{name}">{base64.b64encode(content).decode()}</script>'
+
+
+def _height(item: dict[str, Any]) -> int:
+    """Pixels to keep free for a figure that is not drawn yet."""
+    roots = item["doc"]["roots"]
+    heights = [root["attributes"].get("height") for root in roots]
+    return int(sum(height for height in heights if isinstance(height, int))) or 300
+
+
+def table_html(table: pd.DataFrame, *, caption: str = "") -> PageHtml:
     """Turn a table of text into HTML for a page's style sheet.
 
     Parameters
     ----------
     table
         Cells as they are to be shown; the index names the rows, and the index's own name heads them.
+    caption
+        Shown above; plain text.
     """
     named = table.rename_axis(index=None, columns=table.index.name)
     with pd.option_context("display.max_colwidth", None):  # whole sentences, too
         html = named.to_html(border=0, classes="table")
-    return HTML(html.replace("<th></th>", "<td></td>", 1))  # an empty cell is not a heading
+    head, body = html.split("</thead>")
+    head = head.replace("<th></th>", "<td></td>", 1)  # an empty cell is not a heading
+    html = re.sub("<th>", '<th scope="col">', head) + "</thead>" + re.sub("<th>", '<th scope="row">', body)
+    html = html.replace(' style="text-align: right;"', "")
+    if caption:
+        html = html.replace("<thead>", f"<caption>{escape(caption)}</caption>\n<thead>", 1)
+    # A wide table scrolls within its place, by the keyboard, too.
+    return PageHtml(
+        f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "Table")}">{html}</div>'
+    )
 
 
 def where_available(available: bool, make: Callable[[], Any]) -> Any:

@@ -20,12 +20,19 @@ from analysis.results.records import AverageAccuracies, Effect, HypothesisRecord
 
 CHANNEL_NAMES = {"L": "lightness L*", "a": "green to red a*", "b": "blue to yellow b*"}
 _GAP = 6 / 89  # of a map's width, between two maps
+_NAMED = 0.17  # of a map's height, for its name below it
 _REGION_COLOURS = ("#DDCC77", "#882255", "#332288", "#44AA99", "#CC6677", "#88CCEE", "#AA4499", "#117733", "#999999")
 _UNITS = ("people permuted\n(the test)", "photos permuted\n(for comparison)")
 
 
 def maps_side_by_side(
-    maps: Sequence[np.ndarray], names: Sequence[str], title: str, bar: str, critical: float | None = None
+    maps: Sequence[np.ndarray],
+    names: Sequence[str],
+    title: str,
+    bar: str,
+    critical: float | None = None,
+    *,
+    columns: int | None = None,
 ) -> hv.Overlay:
     """Maps of the same size side by side on one diverging scale.
 
@@ -41,14 +48,22 @@ def maps_side_by_side(
         Name of the scale, with its unit.
     critical
         Pixels whose absolute value is not above it are grey; None for none.
+    columns
+        Maps in a row; None for all of them. Fewer make room for the names on a phone.
     """
     height, width = maps[0].shape
+    columns = columns or len(maps)
+    rows = -(-len(maps) // columns)
+    below = round(_NAMED * height) if rows > 1 else 0
     limit = float(max(0.1, *(float(np.nanmax(np.abs(values))) for values in maps)))
     layers, ticks = [], []
     for place, (values, name) in enumerate(zip(maps, names, strict=True)):
-        left = place * width * (1 + _GAP)
+        row, column = divmod(place, columns)
+        left, bottom = column * width * (1 + _GAP), -row * (height + below)
         visible = values if critical is None else np.where(np.abs(values) > critical, values, np.nan)
-        image = hv.Image(visible, bounds=(left, 0, left + width, height), vdims=[hv.Dimension("value", label="g")])
+        image = hv.Image(
+            visible, bounds=(left, bottom, left + width, bottom + height), vdims=[hv.Dimension("value", label="g")]
+        )
         layers.append(
             image.opts(
                 cmap=theme.DIVERGING,
@@ -61,15 +76,23 @@ def maps_side_by_side(
             )
         )
         ticks.append((left + width / 2, name))
-    total = width * (len(maps) * (1 + _GAP) - _GAP)
+        if rows > 1:
+            one_line = (left + width / 2, bottom - below / 2, name.replace("\n", " "))
+            layers.append(hv.Labels([one_line]).opts(text_color=theme.INK, text_font_size="13px"))
+    total = width * (columns * (1 + _GAP) - _GAP)
     lines = 1 + max(name.count("\n") for name in names)
     return hv.Overlay(layers).opts(
         **theme.picture(
             title,
-            # Title, names and colour bar take about 95 CSS pixels and 15 per line; exact at 270 pixels per map.
-            aspect=total / (height + (95 + 15 * lines) * total / (270 * len(maps))),
-            max_width=330 * len(maps),
-            xaxis="bottom",
+            # Title, names and colour bar take about 95 CSS pixels and 15 per line; exact at 270 pixels per map, or 165
+            # on a phone, where the names stand between the maps.
+            aspect=total
+            / (
+                rows * (height + below)
+                + (95 + 15 * lines * (rows == 1)) * total / ((165 if rows > 1 else 270) * columns)
+            ),
+            max_width=330 * columns,
+            xaxis="bottom" if rows == 1 else None,
             yaxis=None,
             xlabel="",
             xticks=ticks,
@@ -79,7 +102,7 @@ def maps_side_by_side(
     )
 
 
-def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overlay:
+def effect_maps(effects: xr.Dataset, critical: float | None = None, *, columns: int | None = None) -> hv.Overlay:
     """Hedges' g in lightness and the two colour axes, male minus female, side by side on one scale.
 
     Parameters
@@ -88,6 +111,8 @@ def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overla
         ``effect`` (channel, y, x).
     critical
         Pixels whose abs(g) is not above it are grey, as they are not significant; None for none.
+    columns
+        Maps in a row; None for all three.
     """
     channels = [str(channel) for channel in effects["channel"].values]
     return maps_side_by_side(
@@ -96,6 +121,7 @@ def effect_maps(effects: xr.Dataset, critical: float | None = None) -> hv.Overla
         "How large is the difference?",
         "Hedges’ g, male − female (SD)",
         critical,
+        columns=columns,
     )
 
 

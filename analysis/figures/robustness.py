@@ -5,12 +5,12 @@ from html import escape
 import holoviews as hv
 import pandas as pd
 import xarray as xr
-from IPython.display import HTML
 
 from analysis.core.errors import UserError
 from analysis.core.words import extremes, percent
 from analysis.figures import theme
 from analysis.figures.grid import picture_grid
+from analysis.figures.html import PageHtml
 from analysis.figures.rows import in_percent, points, with_errors
 
 _TITLES = {
@@ -91,7 +91,7 @@ def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
     )
 
 
-def degraded_pictures(degraded: xr.Dataset, robustness: pd.DataFrame, degradation: str) -> HTML:
+def degraded_pictures(degraded: xr.Dataset, robustness: pd.DataFrame, degradation: str) -> PageHtml:
     """What each severity looks like, on a composite that shows nobody, with the accuracy that is left.
 
     Parameters

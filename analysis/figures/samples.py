@@ -1,12 +1,12 @@
 """Sample faces that show no real person: composites of similar faces."""
 
 import xarray as xr
-from IPython.display import HTML
 
 from analysis.figures.grid import picture_grid
+from analysis.figures.html import PageHtml
 
 
-def sample_faces(samples: xr.Dataset, label: str) -> HTML:
+def sample_faces(samples: xr.Dataset, label: str) -> PageHtml:
     """Composites of one label in a grid.
 
     Parameters

@@ -5,12 +5,12 @@ from html import escape
 import holoviews as hv
 import numpy as np
 import xarray as xr
-from IPython.display import HTML
 
 from analysis.averages.base import Difference
 from analysis.core.words import percent
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
+from analysis.figures.html import PageHtml
 from analysis.results.records import Agreement
 
 
@@ -88,7 +88,7 @@ def subset_certainty_reading(difference: Difference) -> str:
     )
 
 
-def gallery(subsets: xr.Dataset, names: dict[str, str]) -> HTML:
+def gallery(subsets: xr.Dataset, names: dict[str, str]) -> PageHtml:
     """Small averages of named subsets in a grid.
 
     Parameters

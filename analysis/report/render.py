@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,11 @@ _DRAWN_BY = ("analysis", "dashboard", "model")  # packages that the pages import
 _PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # packages whose version changes a page
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
 _TIMEOUT = 300  # seconds per cell
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_QUARTO_PAGE = re.compile(
+    r"\[\s*(?P<number>\d+)/(?P<all>\d+)\]\s+(?P<page>\S+)"
+)  # what Quarto says as it begins a page
+_CAUSE = re.compile(r"[A-Za-z_.]*(Error|Exception|Interrupt|Exit)\b(:|$)")  # the last line of a Python traceback
 
 
 def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "embedded"] = "auto") -> Path:
@@ -121,12 +127,28 @@ def _environment(results: Path) -> dict[str, str]:
 
 
 def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
-    done = subprocess.run(
-        [quarto, "render", str(project)], env=_environment(results), stderr=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        raise UserError(f"Quarto could not render the report: {lines[-1].strip()}")
+    """Run Quarto, and pass on which page it is at and its warnings, which come one by one, as it goes."""
+    environment = _environment(results) | {"NO_COLOR": "1"}
+    page, said = "", [""]
+    with subprocess.Popen(
+        [quarto, "render", str(project)], env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            text = _COLOURS.sub("", line).strip()
+            if started := _QUARTO_PAGE.match(text):
+                page = Path(started["page"]).name
+                print(f"Rendering the report: page {started['number']} of {started['all']}, {page}", file=sys.stderr)
+            elif text.startswith("WARN"):
+                print(text, file=sys.stderr)
+            if text:
+                said.append(text)
+    if process.returncode:
+        causes = (
+            [text for text in said if _CAUSE.match(text)] or [text for text in said if "ERROR" in text] or said[-1:]
+        )
+        where = f"page {page} fails" if page else "Quarto could not render the report"
+        raise UserError(f"{where}: {causes[-1] or 'no message'}")
 
 
 def _render_embedded(project: Path, results: Path) -> None:

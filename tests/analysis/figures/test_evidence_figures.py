@@ -1,5 +1,7 @@
 """Figures of the evidence: other runs and packages, age, race and label, scores between 20 and 80 %, worse photos."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,7 +34,7 @@ def test_gains_that_chance_explains_are_hollow_and_not_named(results: Results) -
         in reading
     )
     assert "1 gained (+21.7 labelled female, synthetic) beyond chance" in reading
-    html = figures.html.figure_html(figures.paired.gains(results.paired), "", "").data
+    html = json.dumps(figures.html.figure_item(figures.paired.gains(results.paired)))
     assert "beyond chance" in html and "may be chance" in html
 
 
@@ -68,7 +70,7 @@ def test_cells_of_the_source_that_has_most_are_drawn_and_the_table_has_all(resul
     unknown = results.cells.head(2).assign(source="races alone", age=["20-39", "60+"], race=pd.NA)
     every = pd.concat([results.cells, further, unknown], ignore_index=True)
     assert figures.fairness.cell_accuracy_reading(every) == figures.fairness.cell_accuracy_reading(results.cells)
-    html = figures.html.figure_html(figures.fairness.cell_accuracy(every), "", "").data
+    html = json.dumps(figures.html.figure_item(figures.fairness.cell_accuracy(every)))
     assert "race unknown" not in html and "40*" in html
     table = figures.fairness.cell_table(every)
     assert "races alone: female" in table.index and list(table)[-1] == "race unknown"
@@ -95,7 +97,7 @@ def test_the_middle_is_read_where_probabilities_lean(results: Results) -> None:
 
 
 def test_the_middle_draws_what_is_labelled_and_what_was_predicted(results: Results) -> None:
-    html = figures.html.figure_html(figures.middle.middle_chart(results.middle, "validation"), "", "").data
+    html = json.dumps(figures.html.figure_item(figures.middle.middle_chart(results.middle, "validation")))
     assert "labelled male" in html and "mean predicted" in html
     table = figures.middle.middle_table(results.middle, "test", ["synthetic"])
     assert [name.replace("\u2060", "") for name in table.index] == [

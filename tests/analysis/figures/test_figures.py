@@ -1,10 +1,14 @@
 """Every figure draws from synthetic results, says what it shows, and its reading holds the numbers."""
 
+import base64
+import gzip
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import holoviews as hv
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,8 +27,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def model_of(figure: Any) -> Any:
-    import holoviews as hv
-
     return hv.renderer("bokeh").get_plot(figure).state
 
 
@@ -80,8 +82,25 @@ def test_figure_is_offline_html_with_caption_and_alternative_text(name: str, res
     html = figures.html.figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
     assert html.startswith("<figure") and html.endswith("</figure>")
     assert "<figcaption>p &lt; 0.05 &amp; more</figcaption>" in html
-    assert 'aria-label="A &quot;chart&quot;"' in html
-    assert "http" not in re.sub(r"http://www\.w3\.org", "", html)
+    assert 'aria-label="A &quot;chart&quot;. p &lt; 0.05 &amp; more"' in html
+    assert "http" not in re.sub(r"http://www\.w3\.org", "", html + drawing(FIGURES[name](results)))
+
+
+def test_page_holds_each_figure_packed_and_as_raw_html(results: Results) -> None:
+    made = figures.html.figure_html(CHARTS["labels"](results), "", "", phone=CHARTS["labels"](results))
+    packed = re.findall(r'<script type="text/plain" class="figure-(?:data|phone)">([^<]+)</script>', made.data)
+    assert [json.loads(gzip.decompress(base64.b64decode(each)))["target_id"] for each in packed] == [None, None]
+    assert made._repr_markdown_() == f"```{{=html}}\n{made.data}\n```\n"
+    assert not hasattr(made, "_repr_html_")  # for which Quarto would load jQuery from elsewhere
+
+
+def test_fence_is_longer_than_any_within() -> None:
+    assert figures.html.PageHtml("a ```` b")._repr_markdown_().startswith("`````{=html}\n")
+
+
+def drawing(figure: hv.core.Dimensioned) -> str:
+    """What BokehJS is given."""
+    return json.dumps(figures.html.figure_item(figure), separators=(",", ":"), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -102,7 +121,7 @@ def test_title_and_legend_stay_inside_the_figure(name: str, results: Results) ->
 def test_figure_is_as_wide_as_its_place_and_lets_the_page_shine_through(name: str, results: Results) -> None:
     plots = plots_of(FIGURES[name](results))
     assert all(plot.sizing_mode in ("stretch_width", "scale_width") for plot in plots)
-    html = figures.html.figure_html(FIGURES[name](results), "", "").data
+    html = drawing(FIGURES[name](results))
     for part in ("background_fill_alpha", "border_fill_alpha"):
         assert len(re.findall(rf'"{part}":0\b', html)) >= len(plots), part
 
@@ -154,7 +173,7 @@ def test_label_reading_counts_images(results: Results) -> None:
 
 def test_labels_without_identities_are_drawn(results: Results) -> None:
     unknown = results.labels.assign(identities=pd.array([pd.NA] * len(results.labels), dtype="Int64"))
-    assert "unknown" in figures.html.figure_html(figures.labels.label_counts(unknown), "", "").data
+    assert "unknown" in drawing(figures.labels.label_counts(unknown))
     assert "600 images" in figures.labels.label_counts_reading(unknown)
 
 
@@ -183,12 +202,12 @@ def test_attribute_reading_names_the_extremes(results: Results) -> None:
 def test_attribute_that_one_label_lacks_is_left_out(results: Results) -> None:
     lacking = results.attributes.query("not (attribute == 'Smiling' and label == 'male')")
     assert "of 38 attributes" in figures.attributes.attribute_prevalence_reading(lacking)
-    assert "Smiling" not in figures.html.figure_html(figures.attributes.attribute_prevalence(lacking), "", "").data
+    assert "Smiling" not in drawing(figures.attributes.attribute_prevalence(lacking))
 
 
 def test_one_attribute_is_enough(results: Results) -> None:
     single = results.attributes.query("attribute == 'Smiling'")
-    assert "Smiling" in figures.html.figure_html(figures.attributes.attribute_prevalence(single), "", "").data
+    assert "Smiling" in drawing(figures.attributes.attribute_prevalence(single))
     assert "of 1 attributes" in figures.attributes.attribute_prevalence_reading(single)
 
 
@@ -493,8 +512,9 @@ def test_text_in_a_table_is_text_and_is_shown_whole() -> None:
     table = pd.DataFrame({"<b>|g|</b>": ["x" * 80]}, index=pd.Index(["p < 0.05"], name="Name"))
     html = figures.html.table_html(table).data
     assert "&lt;b&gt;|g|&lt;/b&gt;" in html and "p &lt; 0.05" in html and "x" * 80 in html
-    assert "<th>Name</th>" in html
-    assert "<th></th>" not in figures.html.table_html(table.rename_axis(None)).data
+    assert '<th scope="col">Name</th>' in html and '<th scope="row">p &lt; 0.05</th>' in html
+    assert "<td></td>" in figures.html.table_html(table.rename_axis(None)).data
+    assert "<caption>What &lt; it</caption>" in figures.html.table_html(table, caption="What < it").data
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

@@ -22,8 +22,8 @@ from analysis.results import Results
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
 PAGES = ["index", "summary", "data", "faces", "hypothesis"]
-PAGES += ["metrics", "training", "model-card", "predict", "api"]
-PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES), "reproduce"]
+PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
+PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
 CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]
 CODE += ["analysis/core/words.py", "analysis/data/__init__.pyi", "model/predict.py", "dashboard/api.py"]
 # By the server, beside the report.
@@ -112,6 +112,34 @@ def test_every_page_of_the_project_is_tested() -> None:
     entries = [part for item in configuration["website"]["navbar"]["left"] for part in item.get("menu", [item])]
     linked = [item["href"] for item in entries]
     assert linked == configuration["project"]["render"]
+    # Quarto makes "previous" and "next" from the list at the side.
+    listed = [part for item in configuration["website"]["sidebar"]["contents"] for part in item.get("contents", [item])]
+    assert [item["href"] for item in listed] == linked
+
+
+def test_colours_of_quarto_and_of_the_embedded_renderer_are_the_same() -> None:
+    assets = paths.PROJECT / "site" / "assets"
+    sheet = (assets / "meanface.css").read_text("utf-8")
+    by_day, by_night = sheet.split("\n.quarto-dark {")[:2]
+    for scss, css in (("light.scss", by_day), ("dark.scss", by_night.split("}")[0])):
+        sass = dict(re.findall(r"^\$([\w-]+): (#\w+);", (assets / scss).read_text("utf-8"), re.MULTILINE))
+        ours = dict(re.findall(r"--([\w-]+): (#\w+);", css))
+        for theirs, own in {
+            "body-bg": "paper",
+            "body-color": "ink",
+            "link-color": "accent",
+            "border-color": "line",
+        }.items():
+            assert sass[theirs] == ours[own], (scss, theirs)
+        assert sass["navbar-bg"] == sass["sidebar-bg"] == sass["body-bg"] != sass["navbar-fg"] == sass["body-color"]
+
+
+@pytest.mark.parametrize("page", sorted((paths.PROJECT / "site").glob("*.qmd")), ids=lambda page: page.stem)
+def test_page_has_nothing_that_only_one_renderer_understands(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert not re.search(r"\bHTML\(", text)  # for which Quarto loads jQuery and require.js from elsewhere
+    assert not re.search(r"(?<![\w/])@(fig|tbl|sec)-", text)  # not resolved by the embedded renderer
+    assert not re.search(r"^#\| (label|fig-cap|tbl-cap):", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -147,7 +175,9 @@ def test_links_of_a_page_resolve(name: str, pages: dict[str, Page], site: Path) 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_loads_nothing_from_elsewhere(name: str, pages: dict[str, Page]) -> None:
     page = pages[name]
-    assert any(address.endswith("bokeh.min.js") for address in page.loads)
+    assert any(address.endswith("assets/site.js") for address in page.loads)
+    assert not any("bokeh" in address for address in page.loads)  # which is loaded once a figure comes into view
+    assert (page.path.parent / "assets/bokeh/bokeh.min.js").exists()
     for address in page.loads:
         if not address.startswith("data:"):
             parts = urlsplit(address)
@@ -323,6 +353,26 @@ def test_quarto_is_taken_where_it_is_and_told_which_python_and_results(
     told = (output / "told.html").read_text("utf-8").strip()
     assert told == f"{sys.executable}|{results.folder.resolve()}"
     assert not render.is_stale(results.folder, output)
+
+
+def test_progress_and_warnings_of_quarto_are_passed_on(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = r"\033[1m[ 3/17] site/data.qmd\033[22m\nWARN: odd\n"
+    a_quarto(tmp_path / "bin", f"mkdir _site; printf '{said}' >&2; test -n \"$NO_COLOR\"")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    render.render(results.folder, tmp_path / "site")
+    assert capsys.readouterr().err.splitlines() == ["Rendering the report: page 3 of 17, data.qmd", "WARN: odd"]
+
+
+def test_page_that_fails_in_quarto_is_named_with_its_cause(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "[3/17] site/data.qmd\\n  Cell 2/5: .....ERROR:\\nTraceback\\nValueError: no such result\\nWARN: odd"
+    a_quarto(tmp_path / "bin", f"printf '{said}\\n' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    with pytest.raises(UserError, match=r"^page data.qmd fails: ValueError: no such result$"):
+        render.render(results.folder, tmp_path / "site")
 
 
 def test_error_of_quarto_is_passed_on(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

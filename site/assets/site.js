@@ -1,0 +1,137 @@
+// What every page of the report does in a browser. All of it can be read without: figures have captions, tables scroll.
+(() => {
+  "use strict";
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const here = new URL(".", document.currentScript.src); // the assets
+  const INK = { light: "#3B3946", dark: "#D6D4DE" }; // the first is analysis.figures.theme.INK
+  const narrow = matchMedia("(max-width: 600px)");
+  const isDark = () => Boolean(document.querySelector("html.quarto-dark, body.quarto-dark"));
+
+  // ---- figures: drawn once they come into view, in the page's colours; a phone has a layout of its own
+  let bokeh = null;
+  const loadBokeh = () => bokeh ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = new URL("bokeh/bokeh.min.js", here);
+    script.onload = done;
+    script.onerror = failed;
+    document.head.append(script);
+  });
+  const unpack = async (packed) => {
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
+  const drawn = new Map(); // place of a figure -> its views
+  const draw = async (place) => {
+    const figure = place.closest("figure");
+    const packed = (narrow.matches && figure.querySelector("script.figure-phone")) || figure.querySelector("script.figure-data");
+    const [text] = await Promise.all([unpack(packed.textContent.trim()), loadBokeh()]);
+    const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
+    for (const view of drawn.get(place) ?? []) view.model.document?.clear();
+    place.style.minHeight = `${Math.max(place.offsetHeight, 60)}px`; // the page does not jump meanwhile
+    place.replaceChildren();
+    const views = await Bokeh.embed.embed_item(item, place);
+    drawn.set(place, [...(views.roots ?? views)]);
+    place.style.minHeight = "";
+    offer(figure, place);
+  };
+  const failing = (place) => (error) => {
+    console.error(error);
+    place.textContent = "This figure could not be drawn here; its finding stands below.";
+    place.style.minHeight = "";
+  };
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting || drawn.has(entry.target)) continue;
+      drawn.set(entry.target, []);
+      draw(entry.target).catch(failing(entry.target));
+    }
+  }, { rootMargin: "400px" });
+  const again = () => { for (const place of [...drawn.keys()]) draw(place).catch(failing(place)); };
+
+  // ---- beneath a figure: its numbers and its picture, made here
+  const save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const quoted = (value) => /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? "");
+  const table = (source) => {
+    const held = source.data instanceof Map ? [...source.data] : Object.entries(source.data);
+    const columns = held.filter(([, values]) => values.length && typeof values[0] !== "object"); // no pictures
+    if (columns.length < 2) return "";
+    const rows = Array.from(columns[0][1], (_, row) => columns.map(([, values]) => quoted(values[row])).join(","));
+    return [columns.map(([name]) => quoted(name)).join(","), ...rows].join("\n");
+  };
+  const offer = (figure, place) => {
+    if (figure.querySelector(".figure-tools")) return;
+    const name = (figure.dataset.name || "figure").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").toLowerCase();
+    const tools = document.createElement("p");
+    tools.className = "figure-tools";
+    const button = (text, act) => {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.textContent = text;
+      made.addEventListener("click", act);
+      tools.append(made);
+    };
+    const tables = () => drawn.get(place).flatMap((view) => [...view.model.references()])
+      .filter((model) => model.type === "ColumnDataSource").map(table).filter(Boolean);
+    if (tables().length) {
+      button("Data (CSV)", () => save(new Blob([[...new Set(tables())].join("\n\n") + "\n"], { type: "text/csv" }), `${name}.csv`));
+    }
+    button("Image (PNG)", async () => {
+      for (const view of drawn.get(place)) save(await view.export("png").to_blob(), `${name}.png`);
+    });
+    figure.append(tools);
+  };
+
+  // ---- on a phone the contents of a page stand above its text
+  const contents = () => {
+    const list = document.querySelector("nav#TOC > ul, nav[role='doc-toc'] > ul");
+    const main = document.querySelector("main");
+    if (!list || !main) return;
+    const folded = document.createElement("details");
+    folded.className = "contents-phone";
+    folded.innerHTML = "<summary>On this page</summary>";
+    const copy = list.cloneNode(true);
+    copy.classList.remove("collapse");
+    for (const part of all("[id], .collapse, .active", copy)) {
+      part.removeAttribute("id");
+      part.classList.remove("collapse", "active");
+    }
+    for (const link of all("a", copy)) link.addEventListener("click", () => { folded.open = false; });
+    folded.append(copy);
+    const title = main.querySelector("#title-block-header, header");
+    title ? title.after(folded) : main.prepend(folded);
+  };
+
+  // ---- a number and its sign stay on one line
+  const together = () => {
+    const walker = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode;
+      if (/\d %/.test(text.data) && !text.parentElement.closest("script, pre, code")) {
+        text.data = text.data.replace(/(\d) %/g, "$1\u00a0%");
+      }
+    }
+  };
+
+  const start = () => {
+    contents();
+    together();
+    for (const place of all("figure .drawing")) seen.observe(place);
+    narrow.addEventListener("change", again);
+    let dark = isDark();
+    const watch = new MutationObserver(() => {
+      if (isDark() === dark) return;
+      dark = isDark();
+      document.dispatchEvent(new CustomEvent("meanface:scheme"));
+      again();
+    });
+    for (const part of [document.documentElement, document.body]) watch.observe(part, { attributeFilter: ["class"] });
+  };
+  start(); // deferred: the page is parsed
+})();
