@@ -9,6 +9,7 @@ for them, another one in each answer.
 
 import base64
 import hashlib
+import html
 import re
 import secrets
 
@@ -37,6 +38,7 @@ _OF_PAGES = {
     "frame-ancestors": "'self'",
 }
 _SHIMS = b'<script type="esms-options"'  # es-module-shims takes the nonce from the first script that has one
+_HANDLERS = re.compile(rb"""<[a-z][^<>]*?\son[a-z]+="([^"]*)\"""", re.IGNORECASE)
 _INLINE = re.compile(rb"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 
 
@@ -52,6 +54,11 @@ def with_policy(page: bytes) -> tuple[bytes, str]:
     """
     hashes = dict.fromkeys(base64.b64encode(hashlib.sha256(script).digest()) for script in _INLINE.findall(page))
     allowed = [f"'sha256-{each.decode()}'" for each in hashes]
+    # What a button of the report does, such as to change the scheme, may be written in its tag.
+    acts = dict.fromkeys(html.unescape(each.decode()) for each in _HANDLERS.findall(_INLINE.sub(b"", page)))
+    if acts:
+        digests = (base64.b64encode(hashlib.sha256(act.encode()).digest()).decode() for act in acts)
+        allowed += ["'unsafe-hashes'", *(f"'sha256-{digest}'" for digest in digests)]
     if _SHIMS in page:
         nonce = secrets.token_urlsafe(16)
         page = page.replace(_SHIMS, _SHIMS + f' nonce="{nonce}"'.encode(), 1)

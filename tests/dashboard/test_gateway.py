@@ -222,6 +222,13 @@ def test_a_page_runs_its_own_scripts_and_no_others(client):
     assert "default-src 'none'" in client.get("/api/v1/model").headers["content-security-policy"]
 
 
+def test_what_a_button_does_runs_if_it_stands_in_its_tag_and_only_then():
+    tag = b'<a class="x" onclick="go(&quot;a&quot;); return false;">'
+    digest = base64.b64encode(hashlib.sha256(b'go("a"); return false;').digest()).decode()
+    assert f"'unsafe-hashes' 'sha256-{digest}'" in with_policy(tag)[1]
+    assert "unsafe-hashes" not in with_policy(b"<script>'<a onclick=\"go()\">'</script>")[1]
+
+
 def test_the_loader_of_modules_is_told_a_nonce_that_no_other_answer_has(client):
     pages = [client.get("/explore") for _ in range(2)]
     nonces = [re.search(r'<script type="esms-options" nonce="([^"]+)">', page.text)[1] for page in pages]
