@@ -18,7 +18,7 @@ RESOLVE := --universal --python-version 3.11 --fork-strategy fewest --no-annotat
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve report demo test torture lint lock peers clean
+.PHONY: help setup serve report demo test torture lint audit lock peers clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -50,13 +50,18 @@ test: $(ALL) ## run the tests and print their coverage (ARGS="-m 'not slow'" for
 torture: $(ALL) ## run the long tests of reliability: thousands of broken photos
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 -m torture $(ARGS)
 
-lint: $(ALL) ## check format, style, types, the direction of imports, dependencies and spelling
+lint: $(ALL) ## check format, style, types, the direction of imports, dependencies, spelling and security
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/codespell
+	$(BIN)/bandit --quiet --recursive --severity-level medium analysis dashboard model meanface.py
+
+audit: $(ALL) ## ask PyPI whether a locked package has a known vulnerability
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 # The environment of `make peers` keeps the versions of the other one as far as it can.
 lock: $(ALL) ## resolve requirements.lock again (ARGS=--upgrade for newer versions)

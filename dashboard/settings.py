@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         ge=1,
         description="Photos other than small JPEGs and PNGs that are decoded at a time; each may take 200 MB.",
     )
-    queue: int = Field(64, ge=1, description="Photos that are scored or wait for it at a time; more are answered 503.")
+    queue: int = Field(48, ge=1, description="Photos that are scored or wait for it at a time; more are answered 503.")
     request_seconds: float = Field(60, gt=0, description="Seconds until a prediction is given up.")
     read_seconds: float = Field(
         10, gt=0, description="Seconds that a client may pause within a request before it is given up."

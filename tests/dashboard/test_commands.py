@@ -52,7 +52,7 @@ def test_settings_come_from_options_then_the_environment_then_defaults(monkeypat
     for name in Settings.model_fields:
         for variable in environment_names(name):
             monkeypatch.delenv(variable, raising=False)
-    assert Settings.read(host=None) == Settings(host="127.0.0.1", port=5006, allow_origin=(), queue=64)
+    assert Settings.read(host=None) == Settings(host="127.0.0.1", port=5006, allow_origin=(), queue=48)
     monkeypatch.setenv("PORT", "8000")
     monkeypatch.setenv("HOST", "")  # as if it were not set
     monkeypatch.setenv("ALLOW_ORIGIN", "a.example b.example:8443")
