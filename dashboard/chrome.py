@@ -19,7 +19,7 @@ from jinja2 import Template
 from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 
 from analysis.results import Results
-from dashboard import parts
+from dashboard import address, parts
 from dashboard.scoring import Scorer
 from dashboard.settings import Settings
 
@@ -71,6 +71,20 @@ _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Ccircle cx='12' cy='16' "
     "r='11' fill='%23CC6677'/%3E%3Ccircle cx='20' cy='16' r='11' fill='%23332288' fill-opacity='.75'/%3E%3C/svg%3E"
 )
+
+
+_HALF = (
+    '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><circle cx="12" cy="12" r="9" fill="none" '
+    'stroke="currentColor" stroke-width="2"/><path d="M12 3a9 9 0 0 1 0 18z" fill="currentColor"/></svg>'
+)
+_PAGE = {
+    "&.mui-dark .MuiAppBar-root": {"backgroundColor": "#241b52", "backgroundImage": "none"},
+    # The window scrolls, not a part of it: keys, the bars of a phone and the place after going back work as everywhere.
+    "&": {"height": "auto", "minHeight": "100vh", "width": "100%", "overflow": "visible"},
+    "& .main": {"overflow": "visible"},
+    "& .main-content": {"overflowY": "visible"},
+    "& .main .MuiToolbar-root > *": {"display": "none"},  # an empty heading that keeps the place of the bar
+}
 
 
 @dataclass(frozen=True)
@@ -145,23 +159,22 @@ class ExplorerPage(pn.viewable.Viewer):
         """Make the page for one session, in its frame and with its state in the URL."""
         page = cls(shared)
         if cls.in_url and pn.state.location:
-            # A value that is not one of the page's choices is ignored, and the page starts with its default.
-            pn.state.location.sync(page, list(cls.in_url), on_error=lambda values: None)
+            address.follow(page, cls.in_url, pn.state.location)
         return framed(page)
 
 
 @cache
 def _template(theme_css: str) -> Template:
-    shell = Path(__file__).with_name("shell.html").read_text(encoding="utf-8")
-    names = {"base": BASE_TEMPLATE.name, "theme_css": theme_css}
+    shell, frame_js = (
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("shell.html", "frame.js")
+    )
+    names = {"base": BASE_TEMPLATE.name, "theme_css": theme_css, "frame_js": frame_js}
     return BASE_TEMPLATE.environment.from_string(shell, globals=names)
 
 
 def framed(page: ExplorerPage) -> pmui.Page:
     """Put a page into the frame."""
     return pmui.Page(
-        title="meanface",
-        site_url=relative("/explore", page.path),
         favicon=_ICON,
         meta=Meta(
             title=f"{page.title} - meanface",
@@ -172,8 +185,12 @@ def framed(page: ExplorerPage) -> pmui.Page:
         template=_template(parts.theme_css()),
         theme_config=THEME,
         app_bar_width=CONTENT_WIDTH,
-        sx={"&.mui-dark .MuiAppBar-root": {"backgroundColor": "#241b52", "backgroundImage": "none"}},
-        main=[parts.html(navigation(page.path), "navigation"), page],
+        # It has no name that a screen reader could tell; parts that are at work show it themselves.
+        busy_indicator=None,
+        theme_toggle=False,  # the one in the navigation is remembered; see frame.js
+        sx=_PAGE,
+        header=[parts.html(navigation(page.path), "navigation")],
+        main=[page],
     )
 
 
@@ -203,6 +220,8 @@ def navigation(current: str) -> str:
     links = f'<div class="links">{here}<span class="away">{away}</span></div>'
     name = dict(NAVIGATION).get(current, "")
     return (
+        f'<a class="brand" href="{relative("/explore", current)}">meanface</a>'
         f'<nav class="wide" aria-label="Pages">{links}</nav>'
         f'<nav class="narrow" aria-label="Pages"><details><summary>Menu: {name}</summary>{links}</details></nav>'
+        f'<button type="button" data-act="theme" aria-label="Light or dark" title="Light or dark">{_HALF}</button>'
     )

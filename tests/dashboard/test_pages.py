@@ -77,7 +77,7 @@ def test_apps_are_functions_at_the_addresses_of_the_navigation(shared):
 
     applications = explorer.applications(shared)
     assert list(applications) == [path for path, _ in chrome.NAVIGATION]
-    assert applications["/explore/faces"]().title == "meanface"
+    assert applications["/explore/faces"]().meta.title == "Faces - meanface"
 
 
 def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():

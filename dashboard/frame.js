@@ -1,0 +1,69 @@
+// What concerns a page as a whole: its theme, its history, its skip link, and the moment when it is complete.
+// Written into the page (see shell.html), so that the theme is right before anything is shown.
+(() => {
+  const root = document.documentElement;
+  const KEY = "meanface-theme";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+
+  function kept() {
+    try { return localStorage.getItem(KEY); } catch { return null; } // a browser may refuse to keep anything
+  }
+
+  // panel-material-ui follows this attribute in every component.
+  function showTheme() { root.dataset.theme = kept() ?? (system.matches ? "dark" : "light"); }
+
+  function toggleTheme() {
+    const chosen = root.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem(KEY, chosen); } catch { /* it holds for this page */ }
+    root.dataset.theme = chosen;
+  }
+
+  showTheme();
+  system.addEventListener("change", showTheme);
+  addEventListener("storage", showTheme); // chosen in another tab
+
+  // Panel's Location adds an entry for every change, that of going back included, and one for the address that it
+  // completes when the page opens: neither is a step that a visitor took.
+  const push = history.pushState.bind(history);
+  history.pushState = (state, title, url) => {
+    if (new URL(url, location.href).href === location.href) return;
+    if (navigator.userActivation?.hasBeenActive === false) history.replaceState(state, title, url);
+    else push(state, title, url);
+  };
+  addEventListener("popstate", () => {
+    for (const document of Bokeh.documents) {
+      for (const model of document.all_models) {
+        if (model.type.endsWith("Location")) model.search = location.search;
+      }
+    }
+  });
+
+  // Components are in shadow roots, which neither selectors nor addresses reach.
+  function find(selector, within) {
+    for (const element of within.querySelectorAll("*")) {
+      if (element.matches(selector)) return element;
+      const found = element.shadowRoot && find(selector, element.shadowRoot);
+      if (found) return found;
+    }
+    return null;
+  }
+
+  const heading = () => [...document.querySelectorAll("[data-root-id]")].map((each) => find("h1", each)).find(Boolean);
+
+  document.addEventListener("click", (event) => {
+    const act = event.composedPath().find((element) => element.dataset?.act)?.dataset.act;
+    if (act === "theme") toggleTheme();
+    if (act === "skip") {
+      event.preventDefault();
+      const target = heading();
+      target?.setAttribute("tabindex", "-1");
+      target?.focus();
+    }
+  });
+
+  (function wait() {
+    const view = window.Bokeh?.index?.roots?.[0];
+    if (view?.is_idle && heading()?.offsetHeight) document.getElementById("shell").remove();
+    else setTimeout(wait, 50);
+  })();
+})();
