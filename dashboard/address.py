@@ -70,7 +70,7 @@ def follow(page: param.Parameterized, names: Iterable[str], location: Any) -> No
 def _value(parameter: param.Parameter, text: str | None, default: Any) -> Any:
     if text is None:
         return default
-    if isinstance(parameter, param.Selector):
+    if isinstance(parameter, param.Selector) and parameter.check_on_set:
         return next((value for value in parameter.get_range().values() if _text(value) == text), default)
     try:
         value = _parsed(parameter, text)
@@ -83,6 +83,8 @@ def _value(parameter: param.Parameter, text: str | None, default: Any) -> Any:
 def _parsed(parameter: param.Parameter, text: str) -> Any:
     if isinstance(parameter, param.Boolean):
         return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else parameter.default
+    if isinstance(parameter, param.Selector):
+        return text
     if isinstance(parameter, param.Integer):
         return int(text)
     if isinstance(parameter, param.Number):

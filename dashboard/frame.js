@@ -24,11 +24,13 @@
 
   // Panel's Location adds an entry for every change, that of going back included, and one for the address that it
   // completes when the page opens: neither is a step that a visitor took.
+  let acted = false;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { acted = true; }, { capture: true });
   const push = history.pushState.bind(history);
   history.pushState = (state, title, url) => {
     if (new URL(url, location.href).href === location.href) return;
-    if (navigator.userActivation?.hasBeenActive === false) history.replaceState(state, title, url);
-    else push(state, title, url);
+    if (acted) push(state, title, url);
+    else history.replaceState(state, title, url);
   };
   addEventListener("popstate", () => {
     for (const document of Bokeh.documents) {

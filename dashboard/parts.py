@@ -4,6 +4,7 @@ A part that needs a result which the run lacks is replaced by a notice that name
 """
 
 import asyncio
+import base64
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -57,6 +58,11 @@ def html(markup: str, css_class: str) -> pn.pane.HTML:
     return pn.pane.HTML(
         markup, stylesheets=[theme_css()], css_classes=[css_class], sizing_mode="stretch_width", margin=0
     )
+
+
+def data_url(data: bytes, media_type: str) -> str:
+    """Write bytes as an address that holds them."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def facts(numbers: dict[str, str | tuple[str, str]]) -> pn.pane.HTML:

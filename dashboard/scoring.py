@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import joblib
-import numpy as np
 
 from analysis.core.errors import UserError
 from analysis.data.containers import is_plain
@@ -87,33 +86,30 @@ class Scorer:
         NotReadyError
             If the model is not loaded.
         """
-        return (await self._score(data, crop, pictures=False))[0]
+        return (await self._score(data, crop))[0]
 
-    async def score_with_pictures(
-        self, data: bytes, crop: Crop = "detect"
-    ) -> list[tuple[FacePrediction, np.ndarray | None]]:
-        """Predict every face of a photo and cut out a picture of it; see `model.faces.FaceCrop`.
+    async def score_with_crops(self, data: bytes, crop: Crop = "detect") -> list[tuple[FacePrediction, FaceCrop]]:
+        """Predict every face of a photo; give each with what the network saw of it.
 
         Raises
         ------
         PhotoError, NoFaceError, NotReadyError
             As `score` does.
         """
-        faces, crops = await self._score(data, crop, pictures=True)
-        return list(zip(faces, (face.picture for face in crops), strict=True))
+        return list(zip(*await self._score(data, crop), strict=True))
 
-    async def _score(self, data: bytes, crop: Crop, *, pictures: bool) -> tuple[list[FacePrediction], list[FaceCrop]]:
+    async def _score(self, data: bytes, crop: Crop) -> tuple[list[FacePrediction], list[FaceCrop]]:
         predictor = self.predictor
 
         def score_if_plain() -> tuple[list[FacePrediction], list[FaceCrop]] | None:
             if not is_plain(data):
                 return None
-            crops = predictor.read_faces(data, crop, pictures)
+            crops = predictor.read_faces(data, crop)
             return predictor.predict_crops(crops), crops
 
         scored = await self._run(score_if_plain)
         if scored is None:
-            read = self._decoders.submit(predictor.read_faces, data, crop, pictures)
+            read = self._decoders.submit(predictor.read_faces, data, crop)
             crops = await asyncio.wrap_future(read)
             scored = await self._run(lambda: predictor.predict_crops(crops)), crops
         return scored

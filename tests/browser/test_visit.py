@@ -5,7 +5,9 @@ import zipfile
 
 import pytest
 
+from analysis.core.schema import LABELS
 from analysis.data.sources import demo_source
+from analysis.results import published
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +19,7 @@ EXPLORER = {
     "/explore/predict": "Predict",
     "/explore/api": "API",
 }
-LABEL = re.compile("^(female|male|uncertain)$")
+LABEL = re.compile("^(female|male|uncertain)$")  # an answer
 
 
 def open_explorer(page, address):
@@ -47,7 +49,7 @@ def test_the_report_opens(page, server, complaints):
 def test_every_page_of_the_explorer_opens_and_fits(page, server, complaints, path):
     open_explorer(page, server + path)
     page.get_by_role("heading", level=1, name=EXPLORER[path], exact=True).wait_for()
-    if path not in ("/explore/predict", "/explore/api"):
+    if path in ("/explore", "/explore/faces", "/explore/hypothesis"):
         page.locator(".bk-Figure, .bk-GridPlot").first.wait_for()
     assert has_no_horizontal_scroll(page)
     assert complaints == []
@@ -142,17 +144,126 @@ def test_the_bar_with_the_pages_stays_in_sight(page, server, complaints):
     assert complaints == []
 
 
-def test_a_photo_and_a_broken_file_have_their_rows(page, server, complaints):
+def file(name, kind, data):
+    return {"name": name, "mimeType": kind, "buffer": data}
+
+
+def test_good_photos_are_scored_and_each_bad_file_has_a_sentence(page, server, complaints):
     open_explorer(page, f"{server}/explore/predict")
-    broken = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"not a photo"}
-    page.locator("input[type=file]").set_input_files([composite(), broken])
-    page.get_by_text("composite.jpg").wait_for()
-    assert page.locator(".label").filter(has_text=LABEL).count() == 1
-    page.get_by_text("not a photo that can be read").wait_for()
+    page.locator("input[type=file]").set_input_files(
+        [
+            file("notes.txt", "text/plain", b"hello"),
+            file("large.jpg", "image/jpeg", b"\xff\xd8\xff" + b"0" * (12 * 2**20)),
+            file("empty.png", "image/png", b""),
+            composite(),
+            file("broken.jpg", "image/jpeg", b"not a photo"),
+        ]
+    )
+    page.get_by_text("1 photo, 1 face:", exact=False).wait_for()
+    page.get_by_text("4 files without an answer", exact=False).wait_for()
+    sentences = page.locator("article.failed .problem").all_text_contents()
+    assert len(sentences) == 4 and all(sentences)
+    assert any("over 10 MB" in sentence for sentence in sentences)
+    assert page.locator("article.scored .label").filter(has_text=LABEL).count() == 1
+    assert page.locator("article .name").or_(page.locator("article > b")).first.text_content().startswith("broken.jpg")
+    assert page.locator("article.scored").bounding_box()["y"] < 900 or page.viewport_size["width"] < 700
     assert has_no_horizontal_scroll(page)
     with page.expect_download() as download:
         page.get_by_text("Report as CSV").click()
     assert download.value.suggested_filename == "predictions.csv"
+    assert len(download.value.path().read_text().splitlines()) == 6
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("composite.jpg").wait_for(state="detached")
+    assert complaints == []
+
+
+def test_a_box_and_its_row_light_up_together_and_names_bring_no_markup(page, server, complaints):
+    open_explorer(page, f"{server}/explore/predict")
+    photo = composite()
+    page.locator("input[type=file]").set_input_files([photo | {"name": "<img src=x onerror=alert(1)>.jpg"}])
+    page.get_by_text("<img src=x onerror=alert(1)>.jpg").first.wait_for()
+    page.locator("article li").hover()
+    page.locator(".box.lit").wait_for()
+    page.locator(".box").hover()
+    page.locator("li.lit").wait_for()
+    assert page.locator("article img[src='x']").count() == 0
+    assert complaints == []
+
+
+def test_samples_are_scored_by_a_click_and_scoring_can_be_stopped(page, server, complaints):
+    open_explorer(page, f"{server}/explore/predict")
+    page.get_by_role("button", name=re.compile("^Sample: ")).first.click()
+    page.get_by_text("1 photo, 1 face:", exact=False).wait_for()
+    page.locator("input[type=file]").set_input_files([composite() | {"name": f"{n}.jpg"} for n in range(60)])
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("photos were not sent", exact=False).wait_for()
+    assert complaints == []
+
+
+def matrix(page):
+    return [int(cell.replace(",", "")) for cell in page.locator(".matrix td b").all_text_contents()]
+
+
+def served_counts():
+    """TN, uncertain, FP, FN, uncertain and TP of the data set that was studied, as decisions are published."""
+    results = published()
+    rows = results.predictions.query("split == 'test' and dataset == @results.metrics.datasets[0]")
+    count = rows.groupby(["label", "decision"]).size()
+    return [int(count.get((label, answer), 0)) for label in LABELS for answer in ("female", "uncertain", "male")]
+
+
+def test_the_handles_move_the_confusion_matrix_in_the_browser(page, server, complaints):
+    open_explorer(page, f"{server}/explore/metrics")
+    page.locator(".matrix td b").first.wait_for()
+    assert matrix(page) == served_counts()
+    low, high = page.get_by_role("slider", name="Female up to"), page.get_by_role("slider", name="Male from")
+    high.focus()
+    page.keyboard.press("PageDown")
+    moved = matrix(page)
+    assert moved[5] >= served_counts()[5] and sum(moved) == sum(served_counts())
+    page.wait_for_url(re.compile("high=0.894"))
+    box, chart = low.bounding_box(), page.locator(".histogram").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(chart["x"] + chart["width"] * 0.4, box["y"] + 15, steps=4)
+    page.mouse.up()
+    assert float(low.get_attribute("aria-valuenow")) > 0.3
+    page.get_by_role("button", name="Always decide").click()
+    assert [matrix(page)[at] for at in (1, 4)] == [0, 0]
+    page.get_by_role("button", name="As served").click()
+    assert matrix(page) == served_counts()
+    page.wait_for_url(re.compile("/metrics$"))
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
+def middle_pixel(page):
+    return page.locator("canvas.face").evaluate(
+        "c => [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data]"
+    )
+
+
+def test_the_blend_is_made_in_the_browser_and_a_choice_changes_face_and_address(page, server, complaints):
+    open_explorer(page, f"{server}/explore/faces")
+    page.locator("canvas.face:not(.waiting)").wait_for()
+    half = middle_pixel(page)
+    slider = page.get_by_role("slider", name="Blend")
+    slider.focus()
+    page.keyboard.press("End")
+    assert middle_pixel(page) != half
+    page.get_by_text("an exaggeration", exact=False).wait_for()
+    page.wait_for_url(re.compile("blend=150"))
+    page.get_by_role("button", name="Smiling men and women").click()
+    page.get_by_role("heading", name=re.compile("First: male, smiling")).wait_for()
+    page.wait_for_url(re.compile("Smiling"))
+    page.get_by_role("button", name="Effect (Hedges’ g)").click()
+    box = page.locator("canvas.face").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57)
+    page.get_by_text(re.compile("^nose: .* g = ")).wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Pixels as CSV").click()
+    assert len(download.value.path().read_text().splitlines()) == 1 + 109 * 89
+    page.go_back()
+    page.get_by_role("button", name="Blend", exact=True, pressed=True).wait_for()
+    assert has_no_horizontal_scroll(page)
     assert complaints == []

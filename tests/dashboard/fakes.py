@@ -32,12 +32,12 @@ class FakePredictor:
         return "male" if p_male >= 0.5 else "female"
 
     @staticmethod
-    def read_faces(data, crop="detect", pictures=False):
+    def read_faces(data, crop="detect"):
         photo = read_photo(data)
         if not photo.pixels.any():
             raise NoFaceError("no face found: send a photo in which a face is in full view")
         box = (0, 0, photo.width, photo.height)
-        return [FaceCrop(box, photo.pixels, picture=np.zeros((128, 128, 3), np.uint8) if pictures else None)]
+        return [FaceCrop(box, photo.pixels)]
 
     def predict_crops(self, crops):
         scores = [round(float(face.pixels.mean() / 255), 2) for face in crops]

@@ -1,6 +1,7 @@
 """The explorer's pages without a browser: their state, and what follows from it."""
 
 import asyncio
+import base64
 import io
 import zipfile
 
@@ -17,12 +18,12 @@ from analysis.core.errors import UserError
 from analysis.core.words import p_value, percent
 from analysis.results import Results
 from dashboard.scoring import Scorer
-from dashboard.uploads import MAX_FILE_BYTES, MAX_FILES
+from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
 PAGES = ("DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("effect", "parts", "styling", "prediction", "elsewhere", "controls")
-METRICS_VIEWS = ("accuracy", "scores", "groups", "robustness", "explanation", "training")
+METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "robustness", "explanation", "training")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,8 @@ def shared(results, scorer):
 
 
 def score(page, photos):
-    asyncio.run(page.score(photos))
+    for name, data in photos:
+        asyncio.run(page.score(name, data))
     return page.report()
 
 
@@ -124,42 +126,51 @@ def test_a_name_that_no_attribute_has_is_told(shared):
         dashboard.pages.DataPage(shared, search="beret").attributes()
 
 
-@pytest.mark.parametrize("view", ["average", "spread", "difference"])
-def test_each_view_of_the_faces_is_drawn_and_read(view, shared):
-    from dashboard.pages.faces import VIEWS
-
-    drawn = VIEWS[view].show(dashboard.pages.FacesPage(shared))
-    assert parts_of(drawn, "HoloViews")
-    assert len(text_of(drawn)) > 20
+def lab_of(page):
+    (lab,) = parts_of(panel(page), "Lab")
+    return lab
 
 
-@pytest.mark.parametrize("contrast", ["difference", "certainty"])
-def test_two_published_subsets_are_compared(contrast, shared):
-    page = dashboard.pages.FacesPage(shared, first="label == 'female' and Smiling", contrast=contrast)
-    assert len(parts_of(page._comparison, "HoloViews")) == 2
-    assert "150 faces" in text_of(page._comparison)
-    page.second = page.first
-    assert "150 faces are in both" in text_of(page._comparison)
+def numbers(text, kind):
+    return np.frombuffer(base64.b64decode(text), kind)
 
 
-def test_a_filter_that_is_not_published_is_told_where_the_data_is_not_here(shared):
-    page = dashboard.pages.FacesPage(shared, first="Bald")
-    assert "not among the published subsets" in text_of(dashboard.parts.later(page._comparison))
-    assert "Only the published averages can be chosen" in text_of(page._choosers())
+def test_the_lab_begins_with_men_and_women_and_shows_first_minus_second(shared, results):
+    lab = lab_of(dashboard.pages.FacesPage(shared))
+    first, second = lab.pair["first"], lab.pair["second"]
+    assert (first["filter"], second["filter"]) == ("label == 'male'", "label == 'female'")
+    published = results.subsets.sel(subset="male")
+    assert first["count"] == int(published["count"])
+    assert numbers(first["pixels"], np.uint8) == pytest.approx(255 * published["mean"].to_numpy().ravel(), abs=0.51)
+    difference, effect = (numbers(lab.pair[name], "<f4") for name in ("difference", "effect"))
+    luma = numbers(first["pixels"], np.uint8).reshape(-1, 3) @ [0.299, 0.587, 0.114]
+    luma = luma - numbers(second["pixels"], np.uint8).reshape(-1, 3) @ [0.299, 0.587, 0.114]
+    assert difference == pytest.approx(luma, abs=1.1)
+    assert np.array_equal(np.sign(difference), np.sign(effect))
+    assert len(lab.presets) == results.subsets.sizes["subset"]
 
 
-def test_choosing_a_subset_by_name_sets_its_filter_and_back(shared):
+def test_another_choice_is_compared_and_told(shared):
+    page = dashboard.pages.FacesPage(shared, first="label == 'female' and Smiling")
+    shown = panel(page)
+    assert "150 faces" in text_of(shown)
+    lab = parts_of(shown, "Lab")[0]
+    lab.second = lab.first
+    assert page.second == page.first
+    assert "150 faces are in both" in text_of(shown)
+    assert not numbers(lab.pair["effect"], "<f4").any()
+
+
+def test_an_address_that_names_a_filter_that_is_not_published_is_corrected_where_the_data_is_not_here(shared):
+    from dashboard import address
+
     page = dashboard.pages.FacesPage(shared)
-    choosers = page._choosers()
-    first, _ = parts_of(choosers, "Select")
-    assert first.value == "female" and not parts_of(choosers, "TextInput")
-    first.value = "male, eyeglasses"
-    assert page.first == "label == 'male' and Eyeglasses"
-    page.first = "label == 'male'"
-    assert first.value == "male"
+    defaults = {name: getattr(page, name) for name in page.in_url}
+    read = address.read(page, page.in_url, "?first=Bald&second=label+%3D%3D+%27male%27&blend=999", defaults)
+    assert read == defaults | {"second": "label == 'male'"}
 
 
-class Refusing:
+class Here(averages.LiveSubsets):
     """Stands in for data that is here."""
 
     def compare(self, first, second):
@@ -172,21 +183,19 @@ class Refusing:
     ("expression", "said"),
     [("Bald", "is empty"), ("identity == 5", "a single face: an average of fewer than 16"), ("Smiling and", "be read")],
 )
-def test_an_empty_a_single_and_a_malformed_subset_are_told(expression, said, shared, monkeypatch):
-    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Refusing())
-    assert said in text_of(dashboard.parts.later(dashboard.pages.FacesPage(shared, first=expression)._comparison))
-
-
-def test_where_the_data_is_here_any_filter_can_be_typed(shared, monkeypatch):
-    monkeypatch.setattr(
-        "dashboard.pages.faces.subset_source", lambda results: averages.LiveSubsets(pd.DataFrame(), None)
-    )
-    page = dashboard.pages.FacesPage(shared)
-    choosers = page._choosers()
-    typed, _ = parts_of(choosers, "TextInput")
-    typed.value = "Smiling and not Young"
-    assert page.first == "Smiling and not Young"
-    assert parts_of(choosers, "Select")[0].value == "a filter of your own"
+def test_where_the_data_is_here_any_filter_can_be_typed_and_what_is_wrong_with_it_is_told(
+    expression, said, shared, monkeypatch
+):
+    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Here(pd.DataFrame(), None))
+    page = dashboard.pages.FacesPage(shared, first=expression)
+    shown = panel(page)
+    assert said in text_of(shown)
+    first, _ = parts_of(shown, "TextInput")
+    assert first.value == expression
+    page.first = "identity == 5"
+    assert first.value == "identity == 5"
+    first.value = "Bald"
+    assert page.first == "Bald"
 
 
 def test_the_effect_map_leaves_chance_out_on_demand(shared):
@@ -249,8 +258,23 @@ def test_choices_are_those_of_the_run(shared, results):
 def test_each_view_of_the_metrics_is_drawn_and_read(view, shared):
     page = dashboard.pages.MetricsPage(shared, view=view)
     shown = panel(page._view)
-    assert parts_of(shown, "HoloViews")
+    assert parts_of(shown, "Decisions" if view == "decisions" else "HoloViews")
     assert len(text_of(page._view)) > 100 and "run `meanface" not in text_of(page._view)
+
+
+def test_decisions_begin_as_the_model_is_served_and_follow_the_address(shared, results):
+    band = results.metrics.band
+    page = dashboard.pages.MetricsPage(shared)
+    (decisions,) = parts_of(panel(page._view), "Decisions")
+    assert (decisions.low, decisions.high) == (band.low, band.high) == tuple(decisions.served)
+    predictions = results.predictions.query("split == 'test'")
+    assert sum(len(scores) for labels in decisions.scores.values() for scores in labels.values()) == len(predictions)
+    decisions.low = 0.2
+    assert page.low == 0.2
+    page.high = 0.7
+    assert decisions.high == 0.7
+    page.source = "other, ages 10-80"
+    assert "choose a whole data set" in text_of(page._view)
 
 
 def test_several_photos_and_a_broken_one_give_a_row_each(shared):
@@ -261,20 +285,29 @@ def test_several_photos_and_a_broken_one_give_a_row_each(shared):
     assert list(table.columns) == list(COLUMNS)
     assert list(table["file"]) == ["f.png", "m.png", "u.png", "broken.jpg", "none.png"]
     assert list(table["label"])[:3] == ["female", "male", "uncertain"]
+    assert list(table["face"])[:3] == [1, 1, 1]
     assert table["error"].isna().tolist() == [True, True, True, False, False]
     assert "no face found" in table["error"].iloc[4]
 
 
-def test_the_report_reads_back_as_csv(shared):
+def test_the_answer_for_the_browser_has_numbers_and_the_face_as_the_model_sees_it(shared):
+    page = dashboard.pages.PredictPage(shared)
+    (face,) = asyncio.run(page.score("f.png", FEMALE))["faces"]
+    assert face["face"] == 1 and face["label"] == "female" and face["width"] == 48
+    assert face["aligned"].startswith("data:image/jpeg;base64,")
+    assert asyncio.run(page.score("none.png", NO_FACE))["error"].startswith("no face found")
+
+
+def test_the_report_reads_back_as_csv_and_parquet(shared):
     page = dashboard.pages.PredictPage(shared)
     table = score(page, [("f, 1.png", FEMALE), ("broken.jpg", b"no")])
-    read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    assert list(read.columns) == list(COLUMNS)
-    assert read["file"].tolist() == ["f, 1.png", "broken.jpg"]
-    assert read["width"].iloc[0] == 48
+    for read in (pd.read_csv(io.StringIO(table.to_csv(index=False))), pd.read_parquet(page._parquet())):
+        assert list(read.columns) == list(COLUMNS)
+        assert read["file"].tolist() == ["f, 1.png", "broken.jpg"]
+        assert read["width"].iloc[0] == 48
 
 
-def test_rows_of_a_second_upload_follow_the_first_and_clear_forgets_all(shared):
+def test_rows_of_a_second_photo_follow_the_first_and_clear_forgets_all(shared):
     page = dashboard.pages.PredictPage(shared)
     score(page, [("first.png", FEMALE)])
     assert list(score(page, [("second.png", MALE)])["file"]) == ["first.png", "second.png"]
@@ -282,48 +315,70 @@ def test_rows_of_a_second_upload_follow_the_first_and_clear_forgets_all(shared):
     assert page.rows == [] and page.report().empty
 
 
-def test_progress_is_told_while_photos_are_scored_and_gone_after(shared):
-    page = dashboard.pages.PredictPage(shared)
-    seen = []
-    page.param.watch(lambda event: seen.append((page.done, page.total)), "done")
-    score(page, [("f.png", FEMALE), ("m.png", MALE)])
-    assert (1, 2) in seen and (2, 2) in seen
-    assert page.total == 0
-
-
-def test_too_many_photos_are_refused_as_a_whole(shared):
-    page = dashboard.pages.PredictPage(shared)
-    score(page, [("f.png", FEMALE)] * (MAX_FILES + 1))
-    assert page.rows == [] and str(MAX_FILES) in page.message
-
-
 def test_a_photo_that_is_too_large_has_a_row_that_says_so(shared):
     table = score(dashboard.pages.PredictPage(shared), [("large.png", b"0" * (MAX_FILE_BYTES + 1))])
     assert "over 10 MB" in table["error"].iloc[0]
 
 
-def test_a_file_name_cannot_bring_markup_into_the_table(shared):
+def test_reports_are_offered_once_there_is_an_answer(shared):
     page = dashboard.pages.PredictPage(shared)
-    score(page, [("<img src=x onerror=alert(1)>.png", FEMALE), ("<b>.png", b"no")])
-    said = text_of(page._results)
-    assert "<img src=x" not in said and "<b>" not in said and "&lt;b&gt;" in said
+    shown = panel(page)
+    csv = next(button for button in parts_of(shown, "FileDownload") if button.filename == "predictions.csv")
+    assert not csv.visible
+    score(page, [("f.png", FEMALE)])
+    assert csv.visible
 
 
-def test_an_upload_leaves_no_bytes_in_the_widget(monkeypatch):
-    from dashboard.pages.predict import PhotoInput
+@pytest.fixture
+def photo_box(monkeypatch):
+    """A box for photos, what it passed on, and what it told the browser."""
+    from dashboard.pages.photos import PhotoBox
 
-    taken = []
+    passed, told = [], []
 
-    async def take(photos):
-        taken.extend(photos)
+    async def take(name, data):
+        passed.append((name, data))
+        return {"faces": []}
 
     monkeypatch.setattr("panel.state.execute", lambda work: asyncio.run(work()))
-    upload = PhotoInput(take)
-    for name, data in (("a.png", FEMALE), ("b.png", MALE)):
-        upload._process_chunk({"name": name, "chunk": 1, "total_chunks": 1, "mime_type": "image/png", "data": data})
-    upload._flush_buffer()
-    assert taken == [("a.png", FEMALE), ("b.png", MALE)]
-    assert upload.value is None and not upload._buffer and not upload._file_buffer
+    monkeypatch.setattr(PhotoBox, "_send_msg", lambda self, message: told.append(message))
+    return PhotoBox(take, lambda name, error: passed.append((name, error)), {"sample.jpg": MALE}), passed, told
+
+
+def test_a_photo_arrives_in_pieces_is_answered_and_leaves_nothing(photo_box):
+    box, passed, told = photo_box
+    for number, piece in enumerate((FEMALE[:50], FEMALE[50:])):
+        box._handle_msg({"type": "piece", "id": "p1", "name": "a.png", "last": number == 1, "data": piece})
+    box._handle_msg({"type": "sample", "id": "p2", "name": "sample.jpg"})
+    box._handle_msg({"type": "refused", "name": "notes.txt", "error": "not a photo"})
+    assert passed == [("a.png", FEMALE), ("sample.jpg", MALE), ("notes.txt", "not a photo")]
+    assert [message["id"] for message in told] == ["p1", "p2"]
+    assert not box._data
+
+
+def test_a_photo_that_stops_half_way_does_not_spoil_the_next(photo_box):
+    box, passed, _ = photo_box
+    box._handle_msg({"type": "piece", "id": "p1", "name": "a.png", "last": False, "data": b"half"})
+    box._handle_msg({"type": "piece", "id": "p2", "name": "b.png", "last": True, "data": FEMALE})
+    assert passed == [("b.png", FEMALE)]
+
+
+def test_no_client_can_fill_the_memory_or_stop_the_page_with_odd_messages(photo_box):
+    box, passed, _ = photo_box
+    for _ in range(5):
+        box._handle_msg({"type": "piece", "id": "p1", "name": "a", "last": False, "data": b"0" * (4 * 2**20)})
+    assert len(box._data) < MAX_FILE_BYTES + 4 * 2**20 + 1
+    odd = (
+        {},
+        {"type": "piece", "name": "a"},
+        {"type": "sample", "id": "p", "name": "none.jpg"},
+        {"type": 1, "name": 2},
+        [],
+        None,
+    )
+    for message in odd:
+        box._handle_msg(message)
+    assert passed == []
 
 
 def test_the_sample_pack_holds_the_test_faces_of_both_labels():
