@@ -25,6 +25,7 @@ from analysis.figures import (
 )
 from analysis.results.records import Band, LabelNoise, SplitMetrics
 from dashboard import chrome, parts
+from dashboard.pages.decisions import Decisions
 from dashboard.parts import View
 
 
@@ -156,8 +157,9 @@ class MetricsPage(chrome.ExplorerPage):
     """How well the model does, one of `VIEWS` at a time: only what is chosen is drawn."""
 
     view = param.Selector(
-        default="accuracy",
+        default="decisions",
         objects={
+            "Decisions": "decisions",
             "Accuracy": "accuracy",
             "Scores": "scores",
             "Groups": "groups",
@@ -174,6 +176,8 @@ class MetricsPage(chrome.ExplorerPage):
         doc="Split on which the model is measured.",
     )
     degradation = param.Selector(objects=[], doc="How the quality of photos is reduced.")
+    low = param.Number(bounds=(0, 1), doc="Largest score that is answered by female; by default as served.")
+    high = param.Number(bounds=(0, 1), doc="Smallest score that is answered by male; by default as served.")
 
     path = "/explore/metrics"
     title = "Metrics"
@@ -181,11 +185,22 @@ class MetricsPage(chrome.ExplorerPage):
         "How often the model agrees with the annotators, and how far its scores can be trusted. Only the test splits "
         "were never used to make or choose the model."
     )
-    in_url = ("view", "source", "split", "degradation")
+    in_url = ("view", "source", "split", "degradation", "low", "high")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         measured = self._measured(shared)
-        super().__init__(shared, **{name: names[0] for name, names in measured.items() if names} | params)
+        super().__init__(
+            shared, **{name: names[0] for name, names in measured.items() if names} | self._served(shared) | params
+        )
+
+    @staticmethod
+    def _served(shared: chrome.Shared) -> dict[str, float]:
+        """Thresholds as served; none where the run was not evaluated."""
+        try:
+            band = shared.results.metrics.band
+        except UserError:
+            return {}  # a notice says so where the result would be shown
+        return {"low": band.low, "high": band.high}
 
     def _measured(self, shared: chrome.Shared) -> dict[str, list[str]]:
         """Offer the sources and degradations of the run; none where it was not evaluated."""
@@ -216,7 +231,7 @@ class MetricsPage(chrome.ExplorerPage):
     @param.depends("view")
     def _choices(self) -> Any:
         choices = []
-        if self.view in ("accuracy", "scores"):
+        if self.view in ("decisions", "accuracy", "scores"):
             if len(self.param["source"].objects) > 1:
                 choices.append(parts.choice(self.param["source"]))
             choices.append(parts.choice(self.param["split"]))
@@ -243,8 +258,26 @@ class MetricsPage(chrome.ExplorerPage):
             }
         )
 
+    @parts.or_notice
+    @param.depends("source", "split")
+    def _decisions(self) -> Any:
+        predictions = self.results.predictions
+        scored = predictions[predictions["split"] == self.split]
+        decisions = Decisions(scored, self.source, (self.band.low, self.band.high), low=self.low, high=self.high)
+        decisions.link(self, low="low", high="high", bidirectional=True)
+        return parts.section(
+            "When should it decide?",
+            decisions,
+            about=(
+                "Drag the handles, or move them with the arrow keys: faces that score between them are “uncertain”, "
+                "and all numbers follow."
+            ),
+        )
+
     @param.depends("view")
     def _view(self) -> Any:
+        if self.view == "decisions":
+            return pn.panel(self._decisions, sizing_mode="stretch_width")
         facts = [pn.panel(self._facts, sizing_mode="stretch_width")] if self.view == "accuracy" else []
         return parts.stack(*facts, *parts.sections(self, VIEWS[self.view]), gap=28)
 
