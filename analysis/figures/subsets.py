@@ -70,6 +70,28 @@ def subset_difference_reading(difference: Difference) -> str:
     )
 
 
+def subset_effect(difference: Difference) -> np.ndarray:
+    """Hedges' g of the luma of two averages, (y, x), first minus second.
+
+    Unlike a difference in standard errors, it does not grow with the number of faces. It is a lower bound: like
+    `subset_luma`, it takes the three channels as fully correlated.
+    """
+    weights = LUMA.to_numpy()
+    (first, of_first), (second, of_second) = (
+        (average.spread @ weights, average.count - 1) for average in (difference.first, difference.second)
+    )
+    pooled = np.sqrt((of_first * first**2 + of_second * second**2) / (of_first + of_second))
+    small = 1 - 3 / (4 * (of_first + of_second) - 1)  # Hedges' correction
+    return small * np.divide(difference.difference @ weights, pooled, out=np.zeros_like(pooled), where=pooled > 0)
+
+
+def subset_effect_reading(difference: Difference) -> str:
+    """The largest effect between two averages, and where it is."""
+    effect = subset_effect(difference)
+    largest = effect.flat[np.abs(effect).argmax()]
+    return f"The largest effect is g = {largest:+.2f} standard deviations of the faces, in the {place(effect)}."
+
+
 def subset_certainty(difference: Difference) -> hv.Image:
     """Luma difference of two averages in standard errors, on a diverging scale."""
     values, errors = subset_luma(difference)

@@ -49,6 +49,13 @@ def test_certainty_is_the_difference_in_standard_errors() -> None:
     assert "In 100 % of the picture" in figures.subsets.subset_certainty_reading(found)
 
 
+def test_the_effect_is_hedges_g_and_does_not_grow_with_the_number_of_faces() -> None:
+    few, many = (difference(one(0.5, 0.2, count), one(0.4, 0.2, count), 0) for count in (20, 2000))
+    assert figures.subsets.subset_effect(many) == pytest.approx(0.5, abs=1e-3)
+    assert figures.subsets.subset_effect(few) == pytest.approx(0.5 * (1 - 3 / (4 * 38 - 1)), rel=1e-5)
+    assert "g = +0.50" in figures.subsets.subset_effect_reading(many)
+
+
 def test_a_subset_beside_itself_is_told_to_be_the_same() -> None:
     same = one(0.5, 0.2, 50)
     found = difference(same, same, 50)

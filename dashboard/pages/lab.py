@@ -1,0 +1,116 @@
+"""Two average faces to blend and to compare: what the browser needs for that, which does the rest; see lab.mjs."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import panel as pn
+import param
+import xarray as xr
+from PIL import Image
+
+from analysis.averages.base import Average, Difference
+from analysis.figures import subsets
+from analysis.figures.theme import DIVERGING
+from analysis.hypothesis.regions import REGIONS, region_map
+from dashboard import parts
+
+VIEWS = ("blend", "beside", "difference", "effect")
+PAIRS = {  # name -> first and second subset; offered where the run publishes both
+    "Men and women": ("male", "female"),
+    "Smiling men and women": ("male, smiling", "female, smiling"),
+    "Young men and women": ("male, young", "female, young"),
+    "Heavy make-up and all women": ("female, heavy makeup", "female"),
+    "Eyeglasses and all men": ("male, eyeglasses", "male"),
+    "High cheekbones and all women": ("female, high cheekbones", "female"),
+}
+_SMALL = (45, 55)  # pixels of a small average
+
+
+class Lab(pn.custom.JSComponent):
+    """Trays of small averages, and the two that were chosen from them.
+
+    Parameters
+    ----------
+    published
+        As from `analysis.averages.gallery.build_gallery`: the averages of the trays.
+    **params
+        ``first``, ``second``, ``view`` and ``blend``, and what `panel.custom.JSComponent` takes.
+    """
+
+    first = param.String(doc="Filter of the first subset.")
+    second = param.String(doc="Filter of the second.")
+    view = param.Selector(objects=list(VIEWS), doc="How to show the two.")
+    blend = param.Integer(
+        default=50, bounds=(-50, 150), doc="Share of the first in the blend, %; beyond 0 and 100 too."
+    )
+    pair = param.Dict(default={}, doc="Both averages and their difference, as the browser reads them.")
+    presets = param.List(doc="Name, filter and picture of each average in the trays.")
+    pairs = param.List(doc="Name and both filters of pairs that are worth a look.")
+    frame = param.Dict(doc="Size, parts and colours of the maps.")
+
+    _esm = Path(__file__).with_name("lab.mjs")
+
+    def __init__(self, published: xr.Dataset, **params: Any) -> None:
+        names, filters = published["subset"].values.tolist(), published["filter"].values.tolist()
+        means = published["mean"].transpose("subset", "y", "x", "channel").to_numpy()
+        by_name = dict(zip(names, filters, strict=True))
+        super().__init__(
+            presets=[
+                {"name": name, "filter": filter_, "src": _small(mean)}
+                for name, filter_, mean in zip(names, filters, means, strict=True)
+            ],
+            pairs=[
+                {"name": name, "first": by_name[first], "second": by_name[second]}
+                for name, (first, second) in PAIRS.items()
+                if first in by_name and second in by_name
+            ],
+            frame={
+                "width": means.shape[2],
+                "height": means.shape[1],
+                "regions": list(REGIONS),
+                "region": _text(_fitting(region_map(), means.shape[1:3]).astype(np.uint8)),
+                "colours": DIVERGING,
+            },
+            stylesheets=[parts.theme_css()],
+            css_classes=["lab"],
+            sizing_mode="stretch_width",
+            margin=0,
+            **params,
+        )
+
+    def compare(self, compared: Difference) -> None:
+        """Show two averages, those of ``first`` and ``second``."""
+        difference, _ = subsets.subset_luma(compared)
+        self.pair = {
+            "first": _average(compared.first, self.first),
+            "second": _average(compared.second, self.second),
+            "difference": _text(difference.astype("<f4")),
+            "effect": _text(subsets.subset_effect(compared).astype("<f4")),
+        }
+
+
+def _average(average: Average, filter_: str) -> dict[str, Any]:
+    return {"filter": filter_, "count": average.count, "pixels": _text(_pixels(average.mean))}
+
+
+def _pixels(mean: np.ndarray) -> np.ndarray:
+    return (255 * mean.clip(0, 1)).round().astype(np.uint8)
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _small(mean: np.ndarray) -> str:
+    encoded = io.BytesIO()
+    Image.fromarray(_pixels(mean)).resize(_SMALL, Image.Resampling.LANCZOS).save(encoded, "JPEG", quality=82)
+    return parts.data_url(encoded.getvalue(), "image/jpeg")
+
+
+def _fitting(regions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Parts of pictures of another size than the frame's."""
+    rows, columns = (np.arange(size) * whole // size for size, whole in zip(shape, regions.shape, strict=True))
+    return regions[np.ix_(rows, columns)]
