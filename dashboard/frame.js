@@ -2,20 +2,27 @@
 // Written into the page (see shell.html), so that the theme is right before anything is shown.
 (() => {
   const root = document.documentElement;
-  const KEY = "meanface-theme";
+  // Where the report's two renderers keep what was chosen there: it holds here, too, and the other way round.
+  const KEYS = ["smalldocs-scheme", "quarto-color-scheme"], DARK = "alternate", LIGHT = "default";
   const system = matchMedia("(prefers-color-scheme: dark)");
 
   function kept() {
-    try { return localStorage.getItem(KEY); } catch { return null; } // a browser may refuse to keep anything
+    try {
+      return KEYS.map((key) => localStorage.getItem(key)).find((chosen) => [DARK, LIGHT].includes(chosen));
+    } catch { return undefined; } // a browser may refuse to keep anything
   }
 
   // panel-material-ui follows this attribute in every component.
-  function showTheme() { root.dataset.theme = kept() ?? (system.matches ? "dark" : "light"); }
+  function showTheme() {
+    const chosen = kept();
+    const dark = chosen ? chosen === DARK : system.matches;
+    root.dataset.theme = dark ? "dark" : "light";
+  }
 
   function toggleTheme() {
-    const chosen = root.dataset.theme === "dark" ? "light" : "dark";
-    try { localStorage.setItem(KEY, chosen); } catch { /* it holds for this page */ }
-    root.dataset.theme = chosen;
+    const dark = root.dataset.theme !== "dark";
+    try { for (const key of KEYS) localStorage.setItem(key, dark ? DARK : LIGHT); } catch { /* it holds for this page */ }
+    root.dataset.theme = dark ? "dark" : "light";
   }
 
   showTheme();

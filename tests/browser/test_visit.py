@@ -257,6 +257,7 @@ def test_the_blend_is_made_in_the_browser_and_a_choice_changes_face_and_address(
     page.get_by_role("heading", name=re.compile("First: male, smiling")).wait_for()
     page.wait_for_url(re.compile("Smiling"))
     page.get_by_role("button", name="Effect (Hedges’ g)").click()
+    page.wait_for_url(re.compile("view=effect"))
     box = page.locator("canvas.face").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57)
     page.get_by_text(re.compile("^nose: .* g = ")).wait_for()
