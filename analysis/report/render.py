@@ -32,7 +32,7 @@ from tqdm import tqdm
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 
-_SOURCES = ("_quarto.yml", "site", "tools/bokehjs.py")  # files of the project that a renderer needs
+_SOURCES = ("_quarto.yml", "site", "tools/assets.py")  # files of the project that a renderer needs
 _DRAWN_BY = ("analysis", "dashboard", "model")  # packages that the pages import or document
 _PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # packages whose version changes a page
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
@@ -110,7 +110,7 @@ def _fingerprint(results: Path) -> str:
     found.append((paths.PACKAGES, sorted(file for file in code if file.suffix in {".py", ".pyi"})))
     for root, files in found:
         for file in files:
-            ignored = {"__pycache__", "bokeh"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
+            ignored = {"__pycache__", "bokeh", "predictor"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
             if file.is_file() and not ignored:
                 digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in _PACKAGES)
@@ -153,6 +153,13 @@ def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
 
 def _render_embedded(project: Path, results: Path) -> None:
     configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
+    # Pages look at what this makes, as they do in Quarto, which runs it first.
+    script = configuration["project"].pop("pre-render", None)
+    if script is not None:
+        done = subprocess.run([sys.executable, script], cwd=project, env=_environment(results), check=False)
+        if done.returncode:
+            raise UserError(f"the report cannot be rendered: {script} failed, see above")
+        (project / "_quarto.yml").write_text(yaml.safe_dump(configuration, allow_unicode=True), encoding="utf-8")
     pages = [project / name for name in configuration["project"]["render"]]
     asyncio.run(_execute_all(pages, configuration.get("execute", {}), _environment(results)))
     try:

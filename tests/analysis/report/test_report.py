@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -70,6 +72,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return write_results(tmp_path_factory.mktemp("results") / "run")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_predictor_in_the_page() -> Iterator[None]:
+    """Its runtime would be fetched; tests/browser looks at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEANFACE_ORT_WEB", "off")
+        yield
+
+
 @pytest.fixture(scope="module")
 def site(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render.render(results.folder, tmp_path_factory.mktemp("report") / "site", renderer="embedded")
@@ -87,7 +97,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(paths.PROJECT / "site", folder / "site")
     (folder / "tools").mkdir()
-    shutil.copy(paths.PROJECT / "tools" / "bokehjs.py", folder / "tools")
+    shutil.copy(paths.PROJECT / "tools" / "assets.py", folder / "tools")
     configuration = yaml.safe_load((paths.PROJECT / "_quarto.yml").read_text("utf-8"))
     configuration["project"]["render"] = ["site/index.qmd"]
     configuration["website"]["navbar"]["left"] = [{"text": "Home", "href": "site/index.qmd"}]
@@ -217,6 +227,36 @@ def test_api_page_shows_the_examples_verbatim(pages: dict[str, Page]) -> None:
     shown = "".join(pages["api"].text.split())
     for example in (paths.PROJECT / "site" / "examples").iterdir():
         assert "".join(example.read_text("utf-8").split()) in shown, example.name
+
+
+def test_predict_page_without_its_runtime_says_so_and_links_to_the_explorer(pages: dict[str, Page]) -> None:
+    assert "rendered where npm was not at hand" in pages["predict"].text
+    assert "../explore/predict" in pages["predict"].links
+    assert 'id="predictor"' not in pages["predict"].path.read_text("utf-8")
+
+
+def test_predict_page_offers_composites_and_a_place_for_photos(results: Results) -> None:
+    html = figures.samples.predictor_html(results.samples).data
+    assert html.count('<button type="button" data-name="composite-') >= 2
+    assert 'type="file"' in html and 'src="assets/predict.mjs"' in html
+
+
+@pytest.mark.parametrize("chosen", ["", "none/here"])
+def test_runtime_that_is_not_there_is_told(chosen: str, results: Results, tmp_path: Path) -> None:
+    """Of no npm the render goes on without the predictor; a folder that was named has to hold it."""
+    environment = os.environ | {
+        "PATH": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "QUARTO_PROJECT_DIR": str(tmp_path),
+    }
+    environment |= {"MEANFACE_ORT_WEB": chosen, "MEANFACE_RESULTS": str(results.folder), "HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")])
+    script = paths.PROJECT / "tools" / "assets.py"
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if chosen else 0)
+    assert ("does not hold ort.wasm.min.mjs" if chosen else "npm is missing") in done.stderr
+    assert (tmp_path / "site" / "assets" / "bokeh" / "bokeh.min.js").exists()
+    assert not (tmp_path / "site" / "assets" / "predictor").exists()
 
 
 def test_root_leads_home(site: Path) -> None:

@@ -1,0 +1,97 @@
+"""The Predict page of the report, which runs the model in the browser, beside the server's API."""
+
+import base64
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from analysis.data.sources import demo_source
+
+pytestmark = pytest.mark.browser
+
+PREDICT = """async (packed) => {
+    const { predict } = await import(new URL("assets/predict.mjs", location));
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    return (await predict(new Blob([bytes]))).faces;
+}"""
+
+
+def composites(count: int) -> list[bytes]:
+    with zipfile.ZipFile(demo_source()) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        return [archive.read(name) for name in names[:: len(names) // count]][:count]
+
+
+def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()
+
+
+def photos() -> dict[str, bytes]:
+    """Composites as they are, turned, tilted, on transparent ground, many in one photo, and small in a large one."""
+    files = composites(8)
+    faces = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
+    group = Image.new("RGB", (1500, 900), (140, 130, 120))
+    large = Image.new("RGB", (2600, 1900), (90, 100, 110))
+    for place, face in enumerate(faces):
+        width = 190 + 15 * place
+        group.paste(face.resize((width, width * 218 // 178)), (20 + 370 * (place % 4), 30 + 450 * (place // 4)))
+        large.paste(face.resize((110, 135)), (80 + 640 * (place % 4), 150 + 900 * (place // 4)))
+    clear = Image.new("RGBA", (400, 400))
+    clear.paste(faces[3], (110, 90))
+    made = {f"composite {number}": file for number, file in enumerate(files[:4])}
+    made |= {f"turned by {angle}": encoded(faces[1].rotate(angle, expand=True)) for angle in (90, 180, 270)}
+    made |= {"tilted": encoded(faces[2].rotate(20, fillcolor=(120, 110, 100)))}
+    made |= {"clear": encoded(clear), "group": encoded(group), "large": encoded(large, "JPEG")}
+    return made | {"group turned": encoded(group.rotate(90, expand=True))}
+
+
+@pytest.fixture
+def predictor(page, server):
+    page.goto(f"{server}/site/predict.html")
+    page.get_by_role("heading", level=1).wait_for()
+    if not page.locator("#predictor").count():
+        pytest.skip("rendered without npm")
+    page.locator("#predictor[data-ready]").wait_for()
+    return page
+
+
+@pytest.mark.parametrize("page", [1280], indirect=True)
+def test_browser_and_server_see_the_same_faces_and_say_the_same(predictor, server, complaints):
+    for name, photo in photos().items():
+        answer = httpx.post(f"{server}/api/v1/predict", files={"file": (name, photo)}, timeout=60).json()
+        expected = answer["results"][0]["faces"]
+        found = predictor.evaluate(PREDICT, base64.b64encode(photo).decode())
+        assert len(found) == len(expected), name
+        for ours, theirs in zip(found, expected, strict=True):
+            assert ours["turned"] == theirs["turned"], name
+            assert all(abs(ours[side] - theirs[side]) <= 1 for side in ("x", "y", "width", "height")), name
+            assert abs(ours["p_male"] - theirs["p_male"]) < 0.01, (name, ours, theirs)
+    assert complaints == []
+
+
+def test_a_sample_is_predicted_here_and_reported(predictor, server, complaints, tmp_path: Path):
+    sent: list[str] = []
+    predictor.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
+    predictor.locator(".predictor-samples button").first.click()
+    predictor.locator(".prediction .score").wait_for()
+    predictor.locator("#predictor input").set_input_files(
+        [{"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"not a photo"}]
+    )
+    predictor.get_by_text("not a photo that this browser can read").wait_for()
+    with predictor.expect_download() as download:
+        predictor.get_by_role("button", name="Report as CSV").click()
+    with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
+        good, broken = csv.DictReader(file)
+    assert good["file"] == "composite-female-1.webp" and 0 <= float(good["p_male"]) <= 1 and not good["error"]
+    assert broken["file"] == "broken.jpg" and "choose a JPEG" in broken["error"]
+    here = f"GET {server}/site/assets/predictor/"
+    assert sent and all(request.startswith((here, "GET blob:", "GET data:")) for request in sent)
+    assert predictor.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
+    assert complaints == []
