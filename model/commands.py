@@ -63,6 +63,14 @@ def train(
         list[str] | None,
         typer.Option(metavar="RUN", help="Initialise from this run's weights; repeat to average several."),
     ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Initialise from this network of others, and use its architecture: mobilenet, as `meanface fetch "
+            "backbone` keeps it.",
+        ),
+    ] = None,
     augmentation: Annotated[
         float | None,
         typer.Option(
@@ -119,7 +127,7 @@ def train(
         from model.training.augment import Augmentation
         from model.training.recipe import read_recipe, train_recipe
         from model.training.strategies import open_strategy
-        from model.training.train import Training
+        from model.training.train import MOBILENET, Training
         from model.training.train import train as fit
     if recipe:
         if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
@@ -141,6 +149,8 @@ def train(
     given["augmentation"] = replace(strength, mix=mix)
     if full_size:
         given["sizes"] = (1.0,)
+    if backbone:
+        given |= {"backbone": backbone, "architecture": MOBILENET, "sizes": (1.0,)}
     training = Training(**{key: value for key, value in given.items() if value is not None})
     written = Run.open(run or names[0])
     history = fit([Dataset.open(name) for name in names], written, training, open_strategy(strategy.value))

@@ -14,6 +14,7 @@ from analysis.results.records import TrainStep
 SETTINGS = {
     "datasets": "Data sets",
     "start": "Runs whose weights it started from",
+    "backbone": "Network of others that it started from",
     "teachers": "Runs whose probabilities it learned from",
     "teaching": "Weight of the teachers’ probabilities in the target",
     "epochs": "Epochs",
@@ -30,6 +31,8 @@ SETTINGS = {
     "seed": "Random seed",
     "architecture.height": "Height of the network’s input, pixels",
     "architecture.width": "Width of the network’s input, pixels",
+    "architecture.body": "Body of the network",
+    "architecture.enlarged": "Factor by which the network enlarges its pictures",
     "architecture.filters": "Channels of each stage",
     "architecture.blocks": "Residual blocks of each stage",
     "architecture.attributes": "Auxiliary outputs: attributes",
@@ -164,7 +167,7 @@ def repeatable(record: TrainStep, run: str) -> str:
 
 
 def training_origin(record: TrainStep) -> str:
-    """Initial weights and teachers of a training, in two sentences.
+    """Initial weights, with the networks of others that they go back to, and teachers of a training, in two sentences.
 
     Parameters
     ----------
@@ -176,6 +179,12 @@ def training_origin(record: TrainStep) -> str:
     if start:
         mean = "the mean weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
         initial = f"{mean} {' and '.join(start)}"
+    if record.backbones:
+        others = " and ".join(
+            f"{each.package} {each.version} (licence {each.licence}; trained on {each.trained_on})"
+            for each in record.backbones
+        )
+        initial = f"{initial}, which go back to a network of others, {others}" if start else f"the weights of {others}"
     distilled = f", and learned from the labels and the probabilities of {' and '.join(teachers)}" if teachers else ""
     return f"The published training started from {initial}{distilled}. It ran for {record.epochs} epochs."
 

@@ -105,6 +105,21 @@ class Recipe(Record):
     """Trainings; the last one is that of the run."""
 
 
+class Backbone(Record):
+    """A network that others have trained."""
+
+    package: str
+    """Package that it was taken from."""
+    version: str
+    """Version of the package."""
+    licence: str
+    """Licence of the package."""
+    trained_on: str
+    """Data that it was trained on, with their terms."""
+    sha256: str
+    """SHA-256 of its graph and weights together, hexadecimal."""
+
+
 class TrainOptions(Options):
     """Options of `meanface train`; options without a field of their own are listed as they were given."""
 
@@ -118,6 +133,8 @@ class TrainOptions(Options):
     """Runs whose weights training started from; random weights if empty."""
     teachers: list[str] = []
     """Runs whose probabilities were training targets beside the labels."""
+    backbones: list[Backbone] = []
+    """Networks of others that the run or an ancestor of it started from."""
     architecture: dict[str, Any] = {}
     """Sizes of the network."""
     face_temperatures: tuple[float, float] | None = None

@@ -3,12 +3,14 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from model.training.head import LastLayer
+from model.training.mobilenet import mobilenet_features
 from model.training.temperature import LARGEST
 
 SHARPNESS = "sharpness"  # name of the layer that scales each logit
@@ -24,18 +26,25 @@ class Architecture:
     ----------
     height, width
         Size of the window of the aligned face that the served network gets, in pixels.
+    body
+        "residual", or "mobilenet"; see `model.training.mobilenet`.
     filters
-        Channels of each stage; the stem divides the sides by four, each stage after the first by two.
+        Channels of each stage; the stem divides the sides by four, each stage after the first by two. Of a MobileNet:
+        channels of the first convolution and of each block.
     blocks
-        Residual blocks per stage.
+        Residual blocks per stage; not of a MobileNet.
+    enlarged
+        Factor by which a MobileNet enlarges its pictures first. It has learned from larger faces than these.
     attributes, ages, races
         Outputs of the auxiliary heads, which exist only in training; 0 omits a head.
     """
 
     height: int = 80
     width: int = 80
+    body: Literal["residual", "mobilenet"] = "residual"
     filters: tuple[int, ...] = (48, 96, 192)
     blocks: tuple[int, ...] = (2, 3, 2)
+    enlarged: float = 1.0
     attributes: int = 0
     ages: int = 0
     races: int = 0
@@ -55,8 +64,8 @@ class Architecture:
 def build(architecture: Architecture, seed: int = 0, precision: str = "float32") -> keras.Model:
     """Build the network for training: pictures of any size, auxiliary heads included.
 
-    A residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
-    ECCV 2016), pooled over the whole picture at the end, so that it can be trained on small pictures first.
+    By default a residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual
+    Networks", ECCV 2016), pooled over the whole picture at the end, so that it can be trained on small pictures first.
 
     Parameters
     ----------
@@ -120,7 +129,7 @@ def layer_weights(served: keras.Model) -> dict[str, list[np.ndarray]]:
 
 
 def begin_with(network: keras.Model, known: dict[str, list[np.ndarray]]) -> None:
-    """Initialise a network with the weights of a served one; auxiliary heads keep their weights.
+    """Initialise a network with the weights of a served one, or of a backbone; other heads keep their weights.
 
     The network may have more blocks than the served one. The last convolution of an added block is set to zero, which
     makes the block the identity, so the deeper network starts with the same outputs (Chen, Goodfellow and Shlens,
@@ -131,7 +140,7 @@ def begin_with(network: keras.Model, known: dict[str, list[np.ndarray]]) -> None
     network
         Network from `build`; changed in place.
     known
-        Weights from `layer_weights`.
+        Weights from `layer_weights` or `model.training.mobilenet.read_mobilenet`.
 
     Raises
     ------
@@ -161,6 +170,9 @@ def _policy(precision: str) -> Iterator[None]:
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features, (n, filters of the last stage)."""
+    if architecture.body == "mobilenet":
+        height, width = (round(side * architecture.enlarged) for side in (architecture.height, architecture.width))
+        return mobilenet_features(layers.Resizing(height, width, dtype="float32")(inputs), architecture.filters)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     # Two convolutions of stride 2, the first one narrow: a small network spends most of its time at high resolution.
     first, second = architecture.filters[0] // 2, architecture.filters[0]

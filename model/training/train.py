@@ -22,10 +22,11 @@ from tensorboard.summary import Writer
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.data.backbones import open_backbone
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
-from analysis.results.records import Data, Recipe, Stage, TrainOptions
+from analysis.results.records import Backbone, Data, Recipe, Stage, TrainOptions
 from model.predict import Predictor, calibrated, window
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation
@@ -33,6 +34,7 @@ from model.training.batches import Batches
 from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
 from model.training.export import export
 from model.training.head import LastLayer, balanced, group_losses, log_losses
+from model.training.mobilenet import WIDTHS, read_mobilenet
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import Strategy, fit_together, is_chief, prefetched
 from model.training.style import predict_style, with_style
@@ -76,6 +78,9 @@ class Training:
         Initialise from this run; blocks that it lacks start as the identity, auxiliary heads are new. Several runs are
         averaged (Wortsman et al., "Model Soups", ICML 2022); they must share an architecture and should share an
         ancestor. Empty: random initial weights.
+    backbone
+        Initialise from this network of others, which was fetched before; see `analysis.data.backbones`. The
+        architecture must be its own: `MOBILENET`.
     precision
         Keras' dtype policy in training: float32 or mixed_bfloat16; the result is float32.
     seed
@@ -100,6 +105,7 @@ class Training:
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
     start: tuple[str, ...] = ()
+    backbone: str = ""
     precision: str = "float32"
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -121,6 +127,10 @@ class Training:
 
     def _part(self, epoch: int) -> int:
         return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
+
+
+# The whole aligned face, at the size of faces that the packaged network has learned from, or a little less.
+MOBILENET = Architecture(height=104, width=88, body="mobilenet", filters=WIDTHS, blocks=(), enlarged=1.25)
 
 
 @keras.saving.register_keras_serializable("meanface")
@@ -202,9 +212,12 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     Raises
     ------
     UserError
-        If a data set is not ingested, a split is empty, a teacher is missing, or the run cannot be written to.
+        If a data set is not ingested, a split is empty, a teacher or the backbone is missing, or the run cannot be
+        written to.
     """
     storage.check_writable(run.folder / "model", _ROOM)
+    if training.start and training.backbone:
+        raise UserError("a training begins with runs or with a backbone: leave out `--start` or `--backbone`")
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
@@ -261,14 +274,16 @@ def with_heads(training: Training, faces: Faces) -> Training:
 def compiled(training: Training, faces: int) -> keras.Model:
     """Compiled network and optimiser for a training on this many faces."""
     network = build(training.architecture, training.seed, training.precision)
-    if training.start:
-        try:
+    try:
+        if training.start:
             begin_with(network, _initial_weights(training.start))
-        except ValueError:
-            raise UserError(
-                f"{' and '.join(training.start)}: of another architecture; begin with runs of the same, or with one of "
-                "fewer blocks"
-            ) from None
+        elif training.backbone:
+            begin_with(network, read_mobilenet(open_backbone(training.backbone)[0]))
+    except ValueError:
+        begun = " and ".join(training.start) or training.backbone
+        raise UserError(
+            f"{begun}: of another architecture; begin with runs of the same, or with one of fewer blocks"
+        ) from None
     steps = -(-faces // training.batch_size)
     average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -301,7 +316,9 @@ def compiled(training: Training, faces: int) -> keras.Model:
 
 def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
     """Second network, float32, for the running mean of the weights; without averaging, the network itself."""
-    return compiled(replace(training, start=(), precision="float32"), faces) if training.average else network
+    return (
+        compiled(replace(training, start=(), backbone="", precision="float32"), faces) if training.average else network
+    )
 
 
 def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
@@ -490,6 +507,15 @@ def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
     return calibrated(teacher.window_logits(seen), teacher.card.temperature)
 
 
+def _backbones(training: Training) -> list[Backbone]:
+    """Networks of others that the training, or an ancestor of it, started from; each once."""
+    known = [open_backbone(training.backbone)[1]] if training.backbone else []
+    for name in (*training.start, *training.teachers):
+        step = Run.open(name).results.run.steps.train
+        known += step.backbones if step else []
+    return list({backbone.sha256: backbone for backbone in known}.values())
+
+
 def _recipe(run: Run, training: Training, configuration: dict[str, Any]) -> Recipe | None:
     """The run's training, after those of its ancestors; None where an ancestor has no recipe."""
     stages: dict[str, Stage] = {}
@@ -568,7 +594,12 @@ def _finish(
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
         export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
-    recipe = _recipe(run, training, configuration)
-    record_step(run, TrainOptions(**configuration, recipe=recipe, face_temperatures=temperatures), data=facts)
+    options = TrainOptions(
+        **configuration,
+        recipe=_recipe(run, training, configuration),
+        backbones=_backbones(training),
+        face_temperatures=temperatures,
+    )
+    record_step(run, options, data=facts)
     (run.folder / "checkpoint" / "state.json").unlink()  # without it the rest is no checkpoint, whenever one is killed
     shutil.rmtree(run.folder / "checkpoint")

