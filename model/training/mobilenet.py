@@ -21,7 +21,7 @@ _MEAN = (123.68, 116.779, 103.939)  # red, green and blue of ImageNet, which it 
 
 def mobilenet_features(pictures: keras.KerasTensor, widths: tuple[int, ...]) -> keras.KerasTensor:
     """Pooled features, (n, last of ``widths``), of pictures, float32 (n, h, w, 3) RGB in [0, 255]."""
-    x = layers.Normalization(mean=_MEAN, variance=(1.0, 1.0, 1.0), name="centred")(pictures)
+    x = layers.Rescaling(1.0, offset=[-mean for mean in _MEAN])(pictures)
     x = layers.ReLU(6.0)(layers.Conv2D(widths[0], 3, strides=2, padding="same", name="conv1")(x))
     for block, width in enumerate(widths[1:], 1):
         stride = 2 if block in _HALVING else 1
