@@ -189,6 +189,7 @@ def test_plain_photos_are_small_and_of_the_usual_kinds() -> None:
     assert not containers.is_plain(encoded(Image.new("L", (1500, 1500)), "PNG"))
     assert not containers.is_plain(photos.progressive_bomb(1400, 1400, 60))
     assert not containers.is_plain(KINDS["jpeg"][:30])
+    assert containers.is_plain(b"no photo") and containers.is_plain(b"")  # nothing will be decoded
     assert not containers.is_plain(KINDS["jpeg"] + bytes(5 << 20))
     assert kind_of(KINDS["mpo"]).name == "JPEG"
 
