@@ -112,10 +112,10 @@ def _photo(place: Location, name: str) -> Photo:
 def _photos_in(folder: Path, walk: Walk) -> Iterator[Photo]:
     # Strings, since a million of them are joined.
     where = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
-    shown = "" if str(folder) == "." else os.path.join(folder, "")  # noqa: PTH118
+    prefix = "" if str(folder) == "." else os.path.join(folder, "")  # noqa: PTH118
     try:
         for file in walk.photos(folder):
-            yield Photo(where + file.name, paths.escaped(shown + file.name), f"{file.changed}-{file.bytes}")
+            yield Photo(where + file.name, paths.escaped(prefix + file.name), f"{file.changed}-{file.bytes}")
     except OSError as error:
         raise UserError(f"{printable(str(folder))} cannot be read: {error.strerror or error}") from None
 

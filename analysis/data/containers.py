@@ -133,10 +133,10 @@ def _count_scans(data: bytes, at: int) -> int:
     while at >= 0 and data[at] != 0xD9 and scans < _SCANS_COUNTED:
         scans += data[at] == 0xDA
         at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
-        found = _MARKER.search(data, at)
-        if found is None:
+        marker = _MARKER.search(data, at)
+        if marker is None:
             break
-        at = found.start() + 1
+        at = marker.start() + 1
     return scans
 
 
@@ -275,18 +275,18 @@ def read_orientation(exif: bytes) -> int:
 
 
 def _orientation(exif: bytes, xmp: bytes) -> int:
-    found: int | None = None
+    orientation: int | None = None
     if exif:
         try:
             tags = Image.Exif()
             tags.load(exif)
             value = tags.get(_ORIENTATION)
-            found = None if value is None else int(value[0] if isinstance(value, tuple) else value)
+            orientation = None if value is None else int(value[0] if isinstance(value, tuple) else value)
         except Exception:  # whatever is wrong with a tag, the photo is as good as without
-            found = None
-    if found is None and (named := _XMP_ORIENTATION.search(xmp)):
-        found = int(named[1])
-    return found if found is not None and 1 <= found <= 8 else 1
+            orientation = None
+    if orientation is None and (named := _XMP_ORIENTATION.search(xmp)):
+        orientation = int(named[1])
+    return orientation if orientation is not None and 1 <= orientation <= 8 else 1
 
 
 def is_preview(tiff: bytes) -> bool:

@@ -37,7 +37,7 @@ def stored_chunks(cube: Location) -> set[int]:
     with storage.access(chunks):
         if isinstance(chunks, Path):
             return {int(path.parts[-4]) for path in chunks.glob("*/0/0/0")}
-        return {int(each.split("/")[-4]) for each in chunks.fs.find(chunks.path) if each.endswith("/0/0/0")}
+        return {int(file.split("/")[-4]) for file in chunks.fs.find(chunks.path) if file.endswith("/0/0/0")}
 
 
 class Cube:

@@ -198,7 +198,7 @@ def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
     scaled, ratio = photo.scaled(scale)
     turned = _rotated(scaled, way)
     (tops, tall), (lefts, wide) = (_tiles(length) for length in turned.shape[:2])
-    found = []
+    candidates = []
     for top, left in itertools.product(tops, lefts):
         tile = turned[top : top + tall, left : left + wide]
         if cv2.meanStdDev(tile)[1].max() < _FLAT:
@@ -207,8 +207,8 @@ def _search_tiles(photo: _Photo, scale: float, way: int) -> list[Face]:
         (x, y), (right, bottom) = rows[:, :2].T, (rows[:, :2] + rows[:, 2:4]).T
         cut = (left > 0) & (x < 1) | (top > 0) & (y < 1)  # at an edge of the tile that is not an edge of the photo
         cut |= (left < lefts[-1]) & (right > wide - 1) | (top < tops[-1]) & (bottom > tall - 1)
-        found.append(_moved(rows[~cut & (rows[:, 2:4].max(axis=1) <= _SHARED)], left, top))
-    rows = _turned_back(_blended(np.concatenate([np.empty((0, 15)), *found])), way, *scaled.shape[:2])
+        candidates.append(_moved(rows[~cut & (rows[:, 2:4].max(axis=1) <= _SHARED)], left, top))
+    rows = _turned_back(_blended(np.concatenate([np.empty((0, 15)), *candidates])), way, *scaled.shape[:2])
     rows[:, :4] /= np.tile(ratio, 2)
     rows[:, 4:14] = (rows[:, 4:14] + 0.5) / np.tile(ratio, 5) - 0.5
     measured = [_measured(photo.pixels, row, way) for row in rows]

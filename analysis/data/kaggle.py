@@ -136,16 +136,16 @@ def _refused(key_file: Path) -> UserError:
 def _places(key_file: Path) -> list[str]:
     """Where credentials lie, the first of them being those that the package takes; nothing of what they are."""
     home = Path("~/.kaggle").expanduser()
-    found = []
+    places = []
     if token := os.environ.get("KAGGLE_API_TOKEN"):
         named = len(token) < 256 and Path(token).exists()  # a name may not be longer
-        found.append(f"the file that KAGGLE_API_TOKEN names, {token}" if named else "KAGGLE_API_TOKEN")
-    found += [str(home / name) for name in ("access_token", "access_token.txt") if (home / name).is_file()]
+        places.append(f"the file that KAGGLE_API_TOKEN names, {token}" if named else "KAGGLE_API_TOKEN")
+    places += [str(home / name) for name in ("access_token", "access_token.txt") if (home / name).is_file()]
     if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
-        found.append("KAGGLE_USERNAME and KAGGLE_KEY")
+        places.append("KAGGLE_USERNAME and KAGGLE_KEY")
     elif key_file.exists() and not any(_problem_with(key_file)):
-        found.append(str(key_file))
-    return found + [str(home / "credentials.json")] * (home / "credentials.json").is_file()
+        places.append(str(key_file))
+    return places + [str(home / "credentials.json")] * (home / "credentials.json").is_file()
 
 
 def _problem_with(key_file: Path) -> tuple[str | None, bool]:

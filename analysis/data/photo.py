@@ -369,8 +369,8 @@ def _vips(
     image = _open_vips(loader, data, **options)
     width, height = size or (image.width, image.height)
     if orientation is None:
-        found = image.get("orientation") if image.get_typeof("orientation") else 1
-        orientation = found if found in range(1, 9) else 1
+        stored = image.get("orientation") if image.get_typeof("orientation") else 1
+        orientation = stored if stored in range(1, 9) else 1
     if image.interpretation in ("cmyk", "lab", "labs", "xyz", "labq"):
         image = image.colourspace("srgb")
     if image.format != "uchar":

@@ -90,7 +90,7 @@ def _differences(faces: Any, pairs: np.ndarray) -> np.ndarray:
 
 def _groups(size: int, *links: np.ndarray) -> np.ndarray:
     """Number of the group of each row: rows that are linked, int (link, 2), at whatever remove are in one group."""
-    edges = np.concatenate([each.reshape(-1, 2) for each in links]).astype(np.int64)
+    edges = np.concatenate([pairs.reshape(-1, 2) for pairs in links]).astype(np.int64)
     graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(size, size))
     return connected_components(graph, directed=False)[1]
 
@@ -174,7 +174,7 @@ def _of_two_people(manifest: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
     """Which near pairs show two people by what the source says, bool (pair,): they are alike, but no copies."""
     if "identity" not in manifest:
         return np.zeros(len(pairs), dtype=bool)
-    first, second = (manifest["identity"].iloc[pairs[each]].reset_index(drop=True) for each in ("first", "second"))
+    first, second = (manifest["identity"].iloc[pairs[side]].reset_index(drop=True) for side in ("first", "second"))
     return ((first != second).fillna(False) & (pairs["kind"] == "near")).to_numpy(dtype=bool)
 
 

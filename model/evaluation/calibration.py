@@ -38,8 +38,8 @@ def fit_temperature(logits: np.ndarray, male: np.ndarray, source: np.ndarray | N
         scaled = logits.astype(np.float64) / np.exp(log_temperature)
         return float(np.average(np.logaddexp(0, np.where(male, -scaled, scaled)), weights=weight))
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return float(np.exp(minimum.x))
 
 
 def _sizes(source: np.ndarray) -> np.ndarray:

@@ -30,8 +30,8 @@ def cells(scored: pd.DataFrame) -> pd.DataFrame:
         with probability 0.95 (Clopper-Pearson over people at Šidák's level). A source with neither age nor
         race has no rows.
     """
-    found = [_of_source(part) for _, part in scored.groupby("dataset", sort=False)]
-    filled = [table for table in found if len(table)]
+    sources = [_of_source(part) for _, part in scored.groupby("dataset", sort=False)]
+    filled = [table for table in sources if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(COLUMNS))
 
 
@@ -41,12 +41,12 @@ def _of_source(scored: pd.DataFrame) -> pd.DataFrame:
     right = (scored["p_male"] >= 0.5) == (scored["label"] == "male")
     table = grouped.assign(right=right, person=person_numbers(scored))[known]
     by_cell = table.groupby(["age", "race", "label"], dropna=False)
-    found = by_cell.agg(images=("right", "size"), people=("person", "nunique"), accuracy=("right", "mean"))
-    found = found[found["images"] >= MIN_FACES].reset_index()
-    level = sidak(0.95, max(len(found), 1))
+    cells = by_cell.agg(images=("right", "size"), people=("person", "nunique"), accuracy=("right", "mean"))
+    cells = cells[cells["images"] >= MIN_FACES].reset_index()
+    level = sidak(0.95, max(len(cells), 1))
     ends = [
         clopper_pearson(round(row.accuracy * row.people), row.people, level)  # photos of one person count as one
-        for row in found.itertuples()
+        for row in cells.itertuples()
     ]
-    found["low"], found["high"] = [low for low, _ in ends], [high for _, high in ends]
-    return found.assign(source=scored["dataset"].iloc[0])[list(COLUMNS)]
+    cells["low"], cells["high"] = [low for low, _ in ends], [high for _, high in ends]
+    return cells.assign(source=scored["dataset"].iloc[0])[list(COLUMNS)]

@@ -45,10 +45,10 @@ def ranking(scored: pd.DataFrame, *, rng: np.random.Generator) -> tuple[Ranking,
         area, precision, heights = (np.concatenate(parts) for parts in zip(*map(walk.measure, drawn), strict=True))
         average_precision[label] = float(metrics.average_precision_score(positive, score))
         intervals[label] = tuple(interval(precision).tolist())
-        shown = {f"pr_{label}": (1 - _RATES[::-1], 1)}
+        curves = {f"pr_{label}": (1 - _RATES[::-1], 1)}
         if label == "male":
-            shown["roc"] = (_RATES, 0)
-        for name, (x, kind) in shown.items():
+            curves["roc"] = (_RATES, 0)
+        for name, (x, kind) in curves.items():
             low, high = interval(heights[:, kind])
             y = walk.measure(once)[2][0, kind]
             tables.append(pd.DataFrame({"curve": name, "x": x, "y": y, "low": low, "high": high}))
@@ -73,11 +73,11 @@ class _Walk:
     def measure(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Area under ROC (b,), average precision (b,), heights (b, 2, point) of ROC and precision-recall."""
         weights = weights[:, self._order].astype(np.float64)
-        found = np.cumsum(weights * self._positive, axis=1)[:, self._ends]
+        positives = np.cumsum(weights * self._positive, axis=1)[:, self._ends]
         mistaken = np.cumsum(weights * ~self._positive, axis=1)[:, self._ends]
         with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack a label: NaN, omitted later
-            true_rate, false_rate = found / found[:, -1:], mistaken / mistaken[:, -1:]
-            precision = found / np.maximum(found + mistaken, 1e-12)
+            true_rate, false_rate = positives / positives[:, -1:], mistaken / mistaken[:, -1:]
+            precision = positives / np.maximum(positives + mistaken, 1e-12)
         start = np.zeros((len(weights), 1))
         area = np.trapezoid(np.hstack([start, true_rate]), np.hstack([start, false_rate]), axis=1)
         average = np.sum(np.diff(np.hstack([start, true_rate]), axis=1) * precision, axis=1)

@@ -192,9 +192,9 @@ def _measure(scored: pd.DataFrame, datasets: list[str], seed: int) -> tuple[Meas
 
 
 def _suspect(scored: pd.DataFrame) -> tuple[dict[str, LabelNoise], pd.DataFrame]:
-    found = {str(name): label_errors(part) for name, part in scored.groupby("dataset", sort=False)}
-    return {name: facts for name, (facts, _) in found.items()}, pd.concat(
-        [issues for _, issues in found.values()], ignore_index=True
+    noise = {str(name): label_errors(part) for name, part in scored.groupby("dataset", sort=False)}
+    return {name: facts for name, (facts, _) in noise.items()}, pd.concat(
+        [issues for _, issues in noise.values()], ignore_index=True
     )
 
 

@@ -47,22 +47,22 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
         lipstick); "part" of the data set; "age" in bands; "race"; the attributes ("with", "without").
         Missing if the source has no value; a feature without any value is omitted.
     """
-    found = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
+    features = pd.DataFrame({"label": table["label"].astype("string")}, index=table.index)
     if set(STYLE) <= set(table.columns):
         styles = table[list(STYLE)].astype("boolean")
         styled = styles.any(axis=1, skipna=False).map({True: "women with make-up", False: "women without make-up"})
-        found["style"] = styled.astype("string").mask(table["label"] == "male", "men")
-        found.loc[styles.isna().any(axis=1).to_numpy(), "style"] = pd.NA
+        features["style"] = styled.astype("string").mask(table["label"] == "male", "men")
+        features.loc[styles.isna().any(axis=1).to_numpy(), "style"] = pd.NA
     if "source" in table:
-        found["part"] = table["source"]
+        features["part"] = table["source"]
     if "age" in table:
-        found["age"] = age_band(table["age"])
+        features["age"] = age_band(table["age"])
     if "race" in table:
-        found["race"] = table["race"]
+        features["race"] = table["race"]
     for name in CELEBA_ATTRIBUTES:
         if name in table:
-            found[name] = table[name].astype("boolean").map({True: "with", False: "without"})
-    return found.astype("string").dropna(axis="columns", how="all")
+            features[name] = table[name].astype("boolean").map({True: "with", False: "without"})
+    return features.astype("string").dropna(axis="columns", how="all")
 
 
 def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -119,21 +119,21 @@ def _by_group(truth: np.ndarray, called: np.ndarray, held: np.ndarray, groups: p
         "false_female_rate": false_negative_rate,
     }
     sliced = groups.astype(object).to_numpy()
-    found = MetricFrame(metrics=every, y_true=truth, y_pred=called, sensitive_features=sliced).by_group
-    found["coverage"] = MetricFrame(
+    metrics = MetricFrame(metrics=every, y_true=truth, y_pred=called, sensitive_features=sliced).by_group
+    metrics["coverage"] = MetricFrame(
         metrics=selection_rate, y_true=truth, y_pred=(~held).astype(np.int64), sensitive_features=sliced
     ).by_group
     if (~held).any():
-        found["decided_accuracy"] = MetricFrame(
+        metrics["decided_accuracy"] = MetricFrame(
             metrics=accuracy_score, y_true=truth[~held], y_pred=called[~held], sensitive_features=sliced[~held]
         ).by_group
     else:
-        found["decided_accuracy"] = np.nan
+        metrics["decided_accuracy"] = np.nan
     # The rate of no images is unknown, not 0.
     share_male = pd.Series(truth).groupby(sliced).mean()
-    found.loc[share_male.index[share_male == 1], "false_male_rate"] = np.nan
-    found.loc[share_male.index[share_male == 0], "false_female_rate"] = np.nan
-    return found.astype({"images": int}).rename_axis("group").reset_index()
+    metrics.loc[share_male.index[share_male == 1], "false_male_rate"] = np.nan
+    metrics.loc[share_male.index[share_male == 0], "false_female_rate"] = np.nan
+    return metrics.astype({"images": int}).rename_axis("group").reset_index()
 
 
 def _resampled(
@@ -154,5 +154,7 @@ def members(grouped: pd.DataFrame, feature: pd.Series, group: pd.Series) -> np.n
     feature, group
         Column of ``grouped`` and its value, one pair per group.
     """
-    found = [(grouped[one] == value).fillna(False).to_numpy(bool) for one, value in zip(feature, group, strict=True)]
-    return np.stack(found, axis=1) if found else np.zeros((len(grouped), 0), bool)
+    conditions = [
+        (grouped[one] == value).fillna(False).to_numpy(bool) for one, value in zip(feature, group, strict=True)
+    ]
+    return np.stack(conditions, axis=1) if conditions else np.zeros((len(grouped), 0), bool)

@@ -65,8 +65,8 @@ def _count(
         return
     for source in (source for source, fingerprint in step.data.items() if data.get(source) == fingerprint):
         known = step.looks.evaluations.get(source, {}) if step.looks else {name: 1}
-        for each, times in known.items():
-            evaluations[source][each] = max(times, evaluations[source].get(each, 0))
+        for run, times in known.items():
+            evaluations[source][run] = max(times, evaluations[source].get(run, 0))
     if step.looks is None:
         uncounted.add(name)
     else:

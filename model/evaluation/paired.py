@@ -58,8 +58,8 @@ def paired(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], *, seed: int =
         ahead = _right(own).astype(np.int8) - _right(other).astype(np.int8)
         for name in dict.fromkeys(own["dataset"]):
             inside = (own["dataset"] == name).to_numpy()
-            found = _of_source(own[inside], ahead[inside], np.random.default_rng(seed))
-            tables.append(found.assign(run=run)[list(COLUMNS)])
+            compared = _of_source(own[inside], ahead[inside], np.random.default_rng(seed))
+            tables.append(compared.assign(run=run)[list(COLUMNS)])
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
@@ -87,7 +87,7 @@ def slices(scored: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     whole = sources | subsets
     grouped = features(scored)
     counts = {name: grouped[name].value_counts().sort_index() for name in grouped}
-    sizes = pd.concat([each.rename_axis("group").reset_index().assign(feature=name) for name, each in counts.items()])
+    sizes = pd.concat([count.rename_axis("group").reset_index().assign(feature=name) for name, count in counts.items()])
     sizes = sizes[sizes["count"] >= SMALLEST]
     named = pd.DataFrame(
         {
@@ -101,11 +101,11 @@ def slices(scored: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _of_source(scored: pd.DataFrame, ahead: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Rows of one data set."""
-    found, inside = slices(scored)
+    groups, inside = slices(scored)
     person = person_numbers(scored)
-    found = found.join(pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in inside.T]))
-    found["low"], found["high"] = interval(resampled_means(ahead, inside, person, RESAMPLES, rng))
-    return found
+    groups = groups.join(pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in inside.T]))
+    groups["low"], groups["high"] = interval(resampled_means(ahead, inside, person, RESAMPLES, rng))
+    return groups
 
 
 def paired_counts(ahead: np.ndarray, person: np.ndarray) -> dict[str, float]:

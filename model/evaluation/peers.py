@@ -87,9 +87,9 @@ def _compared(
     counted = _enough(inside & both[:, None])
     counts = pd.DataFrame([paired_counts(ahead[rows], person[rows]) for rows in counted.T])
     low, high = _interval(ahead, counted, person, rng)
-    found = counts[["images", "difference", "p_value"]].rename(columns={"images": "shared"})
-    found = found.assign(difference_low=low, difference_high=high).mask(found["shared"] == 0, np.nan)
-    return found.assign(shared=(inside & both[:, None]).sum(axis=0))
+    paired = counts[["images", "difference", "p_value"]].rename(columns={"images": "shared"})
+    paired = paired.assign(difference_low=low, difference_high=high).mask(paired["shared"] == 0, np.nan)
+    return paired.assign(shared=(inside & both[:, None]).sum(axis=0))
 
 
 def _enough(inside: np.ndarray) -> np.ndarray:

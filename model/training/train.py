@@ -337,11 +337,11 @@ def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
         if not path.exists():
             raise UserError(f"run {name!r} has no weights to begin with: run `meanface train NAME --run {name}` first")
         served.append(layer_weights(keras.saving.load_model(path)))
-    shapes = [{name: [array.shape for array in arrays] for name, arrays in each.items()} for each in served]
-    if any(each != shapes[0] for each in shapes):
+    shapes = [{name: [array.shape for array in arrays] for name, arrays in weights.items()} for weights in served]
+    if any(weights != shapes[0] for weights in shapes):
         raise ValueError("different architectures have no mean")
     return {
-        name: [np.mean(arrays, axis=0) for arrays in zip(*(each[name] for each in served), strict=True)]
+        name: [np.mean(arrays, axis=0) for arrays in zip(*(weights[name] for weights in served), strict=True)]
         for name in served[0]
     }
 
@@ -586,14 +586,14 @@ def _finish(
     splits: tuple[Faces, Faces],
 ) -> None:
     architecture = training.architecture
-    shown, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
+    trained, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
     sharpness, temperatures = _sharpness(network, training, splits[1])
     served = serving_network(network, architecture, sharpness)
     with storage.replacing(run.folder / "model") as new:
         new.mkdir()
         served.save(new / "model.keras")
         artifacts.HISTORY.write(history, new)
-        export(served, new, run=run.name, calibration=shown, validation=unseen, male=splits[1].male > 0)
+        export(served, new, run=run.name, calibration=trained, validation=unseen, male=splits[1].male > 0)
     options = TrainOptions(
         **configuration,
         recipe=_recipe(run, training, configuration),
