@@ -156,7 +156,7 @@ def train(
     history = fit([Dataset.open(name) for name in names], written, training, open_strategy(strategy.value))
     kept = history[history["kept"]].iloc[0]
     typer.echo(
-        f"{written.name}: {len(history)} epochs, of which epoch {kept['epoch']:.0f} is kept, "
+        f"{written.name}: epoch {kept['epoch']:.0f} of {len(history)} is kept, "
         f"validation accuracy {percent(kept['val_accuracy'])}. Next: meanface evaluate {written.name}"
     )
 
