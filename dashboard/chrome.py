@@ -81,6 +81,8 @@ _PAGE = {
     "&.mui-dark .MuiAppBar-root": {"backgroundColor": "#241b52", "backgroundImage": "none"},
     # The window scrolls, not a part of it: keys, the bars of a phone and the place after going back work as everywhere.
     "&": {"height": "auto", "minHeight": "100vh", "width": "100%", "overflow": "visible"},
+    # It has no name that a screen reader could tell; parts that are at work show it themselves.
+    "& .MuiAppBar-root > .MuiLinearProgress-root": {"display": "none"},
     "& .main": {"overflow": "visible"},
     "& .main-content": {"overflowY": "visible"},
     "& .main .MuiToolbar-root > *": {"display": "none"},  # an empty heading that keeps the place of the bar
@@ -185,8 +187,6 @@ def framed(page: ExplorerPage) -> pmui.Page:
         template=_template(parts.theme_css()),
         theme_config=THEME,
         app_bar_width=CONTENT_WIDTH,
-        # It has no name that a screen reader could tell; parts that are at work show it themselves.
-        busy_indicator=None,
         theme_toggle=False,  # the one in the navigation is remembered; see frame.js
         sx=_PAGE,
         header=[parts.html(navigation(page.path), "navigation")],

@@ -1,23 +1,25 @@
-"""The page on how to call the API: its endpoints, and examples in several languages.
+"""The page on how to call the API: its endpoints, a call to try, and examples in several languages.
 
-Reads the routes from the API itself and the examples from the files of the report.
+Reads the routes from the API itself and the examples from the files of the report; what answers in the browser is in
+calls.mjs.
 """
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 import param
 from fastapi.routing import APIRoute, APIRouter
 
 from analysis.core import paths
+from analysis.core.errors import UserError
 from dashboard import chrome, parts
 from dashboard.admission import Admission
 from dashboard.api import DESCRIPTION, router
 from dashboard.gateway.telemetry import Metrics
+from dashboard.pages.predict import samples
+from dashboard.settings import Settings
 
 EXAMPLES = paths.PROJECT / "site" / "examples"
 _LANGUAGES = {
@@ -31,13 +33,25 @@ _LANGUAGES = {
 
 
 def examples(folder: Path = EXAMPLES) -> dict[str, str]:
-    """Read the example files of a folder: title -> code, sorted by file name; empty where there are none."""
+    """Read the example files of a folder: title -> code, in the order of `_LANGUAGES`; empty where there are none."""
+    files = [file for file in folder.glob("*") if file.suffix.lower() in _LANGUAGES] if folder.is_dir() else []
     by_title: dict[str, str] = {}
-    for file in sorted(folder.glob("*")) if folder.is_dir() else []:
-        if language := _LANGUAGES.get(file.suffix.lower()):
-            title = f"{language}: {file.stem.replace('_', ' ')}" if language in by_title else language
-            by_title[title] = file.read_text(encoding="utf-8").strip()
+    for file in sorted(files, key=lambda file: (list(_LANGUAGES).index(file.suffix.lower()), file.name)):
+        language = _LANGUAGES[file.suffix.lower()]
+        title = f"{language}: {file.stem.replace('_', ' ')}" if language in by_title else language
+        by_title[title] = file.read_text(encoding="utf-8").strip()
     return by_title
+
+
+class Calls(pn.custom.JSComponent):
+    """A call to try, and examples."""
+
+    examples = param.Dict(doc="Title -> code.")
+    example = param.Integer(default=0, bounds=(0, None), doc="Number of the open example.")
+    placeholder = param.String(doc="Address in the code for which that of this server is shown.")
+    sample = param.String(doc="Data URL of a composite to send; empty where there is none.")
+
+    _esm = Path(__file__).with_name("calls.mjs")
 
 
 class ApiPage(chrome.ExplorerPage):
@@ -61,27 +75,28 @@ class ApiPage(chrome.ExplorerPage):
     def _endpoints(self) -> Any:
         return parts.table(pd.DataFrame(self.endpoints(), columns=["Method", "Path", "Returns"]).set_index("Path"))
 
-    def _examples(self) -> Any:
-        code = examples()
-        if not code:
-            return parts.notice("This installation has no examples; the API's documentation lets you try each call.")
-        tabs = pmui.Tabs(
-            *((language, _code(example)) for language, example in code.items()),
-            active=min(self.example, len(code) - 1),
+    def _calls(self) -> Any:
+        try:
+            sample = parts.data_url(samples()[0][1], "image/jpeg")
+        except UserError:
+            sample = ""
+        calls = Calls(
+            examples=examples(),
+            example=self.example,
+            placeholder=f"http://localhost:{Settings.model_fields['port'].default}",
+            sample=sample,
+            stylesheets=[parts.theme_css()],
+            css_classes=["calls"],
             sizing_mode="stretch_width",
             margin=0,
         )
-        tabs.link(self, active="example", bidirectional=True)
-        return tabs
+        calls.link(self, example="example", bidirectional=True)
+        return calls
 
     def content(self) -> list[Any]:
-        """List what the API promises, its endpoints and the examples."""
+        """List what the API promises, a call to try, the examples and the endpoints."""
         return [
             parts.text(DESCRIPTION),
+            self._calls(),
             parts.section("Endpoints", self._endpoints()),
-            parts.section("Examples", self._examples()),
         ]
-
-
-def _code(code: str) -> pn.pane.HTML:
-    return parts.html(f'<pre tabindex="0"><code>{escape(code)}</code></pre>', "code")

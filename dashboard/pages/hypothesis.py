@@ -11,26 +11,13 @@ from analysis.core.words import p_value
 from analysis.figures import confounders, elsewhere, hypothesis
 from analysis.figures.answers import verdict_reasons
 from analysis.figures.hypothesis import CHANNEL_NAMES
+from analysis.hypothesis.verdict import QUESTIONS
 from dashboard import chrome, parts
+from dashboard.pages.argument import EffectMaps, Steps
 from dashboard.parts import View
 
 VIEWS: dict[str, tuple[View, ...]] = {
-    "effect": (
-        View("", hypothesis.effect_maps, hypothesis.effect_maps_reading, "effects critical", "hypothesis"),
-        View("", hypothesis.null_distribution, hypothesis.null_distribution_reading, "hypothesis"),
-    ),
-    "parts": (
-        View("", hypothesis.region_chart, hypothesis.region_chart_reading, "regions channel"),
-        View("", hypothesis.masks, hypothesis.masks_reading, "average_faces", ""),
-    ),
-    "styling": (
-        View("", confounders.steps_chart, confounders.steps_reading, "confounders hypothesis", "hypothesis"),
-        View("", confounders.survival_chart, confounders.survival_reading, "confounders hypothesis"),
-        View("", confounders.balance_chart, confounders.balance_reading, "balance hypothesis"),
-        View("", confounders.overlap_table, confounders.overlap_reading, "hypothesis", numbers=False),
-    ),
-    "prediction": (View("", hypothesis.accuracy_chart, hypothesis.accuracy_reading, "accuracies"),),
-    "controls": (
+    "sound": (
         View(
             "",
             hypothesis.control_table,
@@ -42,40 +29,50 @@ VIEWS: dict[str, tuple[View, ...]] = {
         ),
         View("", hypothesis.false_positive_chart, hypothesis.false_positive_reading, "hypothesis"),
     ),
+    "beyond_chance": (
+        View("", hypothesis.null_distribution, hypothesis.null_distribution_reading, "hypothesis"),
+        View("", hypothesis.region_chart, hypothesis.region_chart_reading, "regions channel"),
+        View("", hypothesis.masks, hypothesis.masks_reading, "average_faces", ""),
+    ),
+    "more_than_styling": (
+        View("", confounders.steps_chart, confounders.steps_reading, "confounders hypothesis", "hypothesis"),
+        View("", confounders.survival_chart, confounders.survival_reading, "confounders hypothesis"),
+        View("", confounders.balance_chart, confounders.balance_reading, "balance hypothesis"),
+        View("", confounders.overlap_table, confounders.overlap_reading, "hypothesis", numbers=False),
+    ),
+    "tells_apart": (View("", hypothesis.accuracy_chart, hypothesis.accuracy_reading, "accuracies"),),
+    "elsewhere": (),
 }
+ALTERNATIVES = {
+    "sound": "Photos of one person are alike, and a test that took them for independent would find differences where "
+    "there are none. Here people are the unit, not photos.",
+    "beyond_chance": "Hair, make-up, expression and light differ between the labels, too: the next step holds them "
+    "equal.",
+    "more_than_styling": "Only what is annotated can be held equal. Pose, lenses and the choice of photos cannot.",
+    "tells_apart": "A difference of averages can be certain and still say little about one face, as the two groups "
+    "overlap almost everywhere.",
+    "elsewhere": "Both collections come from the web and were labelled by people of similar habits: what they have in "
+    "common may be those.",
+}
+_MAPPED = ("beyond_chance", "more_than_styling")  # steps that show the maps of the effect
 
 
 class HypothesisPage(chrome.ExplorerPage):
-    """The study one question at a time: only the figures of the chosen one are drawn."""
+    """The argument in five steps, those of the verdict: only the figures of the open one are drawn."""
 
-    view = param.Selector(
-        default="effect",
-        objects={
-            "Effect": "effect",
-            "Parts of the face": "parts",
-            "Styling": "styling",
-            "Prediction": "prediction",
-            "Other data sets": "elsewhere",
-            "Controls": "controls",
-        },
-        doc="Question whose figures to show.",
-    )
-    beyond_chance = param.Boolean(default=False, doc="Whether the maps show only what is significant.")
+    view = param.Selector(objects={question: key for key, question in QUESTIONS.items()}, doc="Step that is open.")
+    held = param.Boolean(default=False, doc="Whether the maps show the effect with styling held equal.")
+    least = param.Number(default=0, bounds=(0, 5), doc="Smallest |g| that the maps show.")
     channel = param.Selector(
-        default="L",
-        objects={"Lightness": "L", "Green to red": "a", "Blue to yellow": "b", "All": "all"},
+        default="all",
+        objects={"All": "all", "Lightness": "L", "Green to red": "a", "Blue to yellow": "b"},
         doc="Colour channel to show.",
     )
 
     path = "/explore/hypothesis"
     title = "Hypothesis"
     lead = "Do the two average faces differ by more than chance, and is the difference in the face or in the styling?"
-    in_url = ("view", "channel", "beyond_chance")
-
-    @param.depends("beyond_chance")
-    def critical(self) -> float | None:
-        """Smallest significant |g| where only significant pixels are shown, else None."""
-        return self.results.hypothesis.critical_abs_g if self.beyond_chance else None
+    in_url = ("view", "channel", "held", "least")
 
     @property
     def accuracies(self) -> pd.DataFrame:
@@ -92,27 +89,60 @@ class HypothesisPage(chrome.ExplorerPage):
             title=tested.verdict.capitalize(),
         )
 
-    def _reasons(self) -> Any:
-        reasons = pd.DataFrame(verdict_reasons(self.results), columns=["Question", "Answer", "Numbers"])
-        return parts.table(reasons.set_index("Question"))
+    def _steps(self) -> Any:
+        reasons = verdict_reasons(self.results)
+        steps = Steps(
+            steps=[
+                {"key": key, "question": question, "answer": answer.capitalize(), "numbers": numbers}
+                for key, (question, answer, numbers) in zip(QUESTIONS, reasons, strict=True)
+            ],
+            open=self.view,
+        )
+        steps.param.watch(lambda event: self.open(event.new), "open")
+        self.param.watch(lambda event: setattr(steps, "open", event.new), "view")
+        return steps
 
-    @param.depends("view")
-    def _choices(self) -> Any:
-        if self.view == "effect":
-            return parts.controls(
-                pmui.Switch.from_param(
-                    self.param.beyond_chance, label="Only significant pixels", description="", margin=(0, 0, 0, 6)
-                )
-            )
-        if self.view in ("parts", "elsewhere"):
-            return parts.controls(parts.choice(self.param["channel"]))
-        return parts.nothing()
+    def open(self, key: str) -> None:
+        """Open a step; the one on styling begins with styling held equal."""
+        if key != self.view and key in QUESTIONS:
+            self.param.update(view=key, held=key == "more_than_styling")
+
+    @parts.or_notice
+    def _maps(self) -> Any:
+        maps = EffectMaps(self.results.effects, self.results.hypothesis, held=self.held, least=self.least)
+        maps.link(self, held="held", least="least", bidirectional=True)
+        if self.view == "more_than_styling":  # the figures that follow read what is left
+            return maps
+        return parts.stack(maps, parts.text(hypothesis.effect_maps_reading(self.results.hypothesis)))
 
     @param.depends("view")
     def _view(self) -> Any:
+        keys = list(QUESTIONS)
+        place = keys.index(self.view)
+        _, answer, numbers = verdict_reasons(self.results)[place]
+        content: list[Any] = [self._maps()] if self.view in _MAPPED else []
+        if self.view == "beyond_chance":
+            content.append(parts.controls(parts.choice(self.param["channel"])))
         if self.view == "elsewhere":
-            return parts.later(self._elsewhere)
-        return parts.stack(*(view.later(self) for view in VIEWS[self.view]), gap=28)
+            content += [parts.controls(parts.choice(self.param["channel"])), parts.later(self._elsewhere)]
+        content += [view.later(self) for view in VIEWS[self.view]]
+        return parts.section(
+            f"{place + 1}. {QUESTIONS[self.view]}",
+            *content,
+            parts.text(f"**What else could it be?** {ALTERNATIVES[self.view]}"),
+            parts.controls(*self._neighbours(keys, place)),
+            about=f"**{answer.capitalize()}:** {numbers}.",
+        )
+
+    def _neighbours(self, keys: list[str], place: int) -> list[Any]:
+        """Buttons to the step before and after."""
+
+        def to(key: str, label: str) -> pmui.Button:
+            return pmui.Button(label=label, on_click=lambda event: self.open(key), variant="outlined", margin=0)
+
+        before = [to(keys[place - 1], f"Back: {QUESTIONS[keys[place - 1]]}")] if place else []
+        after = [to(keys[place + 1], f"Next: {QUESTIONS[keys[place + 1]]}")] if place + 1 < len(keys) else []
+        return before + after
 
     @param.depends("channel")
     def _elsewhere(self) -> Any:
@@ -136,14 +166,9 @@ class HypothesisPage(chrome.ExplorerPage):
         return parts.stack(*maps, chart, gap=28)
 
     def content(self) -> list[Any]:
-        """List the verdict, then the evidence."""
+        """List the verdict, the steps that lead to it, and the open step."""
         return [
             parts.or_notice(self._verdict)(),
-            parts.section("Evidence", parts.or_notice(self._reasons)()),
-            parts.section(
-                "The study, question by question",
-                parts.choice(self.param["view"]),
-                self._choices,
-                pn.panel(self._view, sizing_mode="stretch_width"),
-            ),
+            parts.section("The argument in five steps", parts.or_notice(self._steps)()),
+            pn.panel(parts.or_notice(self._view), sizing_mode="stretch_width"),
         ]

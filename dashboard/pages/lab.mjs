@@ -33,7 +33,7 @@ export function render({ model, el }) {
       const words = found.value.trim().toLowerCase().split(/\s+/);
       buttons.forEach((button, at) => { button.hidden = !words.every((word) => model.presets[at].name.includes(word)); });
     });
-    const head = make("h3", {});
+    const head = make("h2", {});
     return [which, { head, buttons, element: make("div", { class: "tray" }, head, found, make("div", { class: "groups", role: "group", "aria-label": `${which} group` }, ...buttons)) }];
   }));
   const pairs = make("div", { class: "acts" }, ...model.pairs.map((pair) => make("button", {

@@ -1,6 +1,5 @@
 """Two average faces to blend and to compare: what the browser needs for that, which does the rest; see lab.mjs."""
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from analysis.figures import subsets
 from analysis.figures.theme import DIVERGING
 from analysis.hypothesis.regions import REGIONS, region_map
 from dashboard import parts
+from dashboard.pages.pixels import as_text, fitted
 
 VIEWS = ("blend", "beside", "difference", "effect")
 PAIRS = {  # name -> first and second subset; offered where the run publishes both
@@ -71,7 +71,7 @@ class Lab(pn.custom.JSComponent):
                 "width": means.shape[2],
                 "height": means.shape[1],
                 "regions": list(REGIONS),
-                "region": _text(_fitting(region_map(), means.shape[1:3]).astype(np.uint8)),
+                "region": as_text(fitted(region_map(), means.shape[1:3]).astype(np.uint8)),
                 "colours": DIVERGING,
             },
             stylesheets=[parts.theme_css()],
@@ -87,30 +87,20 @@ class Lab(pn.custom.JSComponent):
         self.pair = {
             "first": _average(compared.first, self.first),
             "second": _average(compared.second, self.second),
-            "difference": _text(difference.astype("<f4")),
-            "effect": _text(subsets.subset_effect(compared).astype("<f4")),
+            "difference": as_text(difference.astype(np.float32)),
+            "effect": as_text(subsets.subset_effect(compared).astype(np.float32)),
         }
 
 
 def _average(average: Average, filter_: str) -> dict[str, Any]:
-    return {"filter": filter_, "count": average.count, "pixels": _text(_pixels(average.mean))}
+    return {"filter": filter_, "count": average.count, "pixels": as_text(_pixels(average.mean))}
 
 
 def _pixels(mean: np.ndarray) -> np.ndarray:
     return (255 * mean.clip(0, 1)).round().astype(np.uint8)
 
 
-def _text(array: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
-
-
 def _small(mean: np.ndarray) -> str:
     encoded = io.BytesIO()
     Image.fromarray(_pixels(mean)).resize(_SMALL, Image.Resampling.LANCZOS).save(encoded, "JPEG", quality=82)
     return parts.data_url(encoded.getvalue(), "image/jpeg")
-
-
-def _fitting(regions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Parts of pictures of another size than the frame's."""
-    rows, columns = (np.arange(size) * whole // size for size, whole in zip(shape, regions.shape, strict=True))
-    return regions[np.ix_(rows, columns)]

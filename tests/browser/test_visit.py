@@ -268,3 +268,39 @@ def test_the_blend_is_made_in_the_browser_and_a_choice_changes_face_and_address(
     page.get_by_role("button", name="Blend", exact=True, pressed=True).wait_for()
     assert has_no_horizontal_scroll(page)
     assert complaints == []
+
+
+def test_the_argument_is_walked_step_by_step_and_a_place_is_shown_on_all_maps(page, server, complaints):
+    open_explorer(page, f"{server}/explore/hypothesis")
+    page.get_by_role("button", name=re.compile("Is it more than styling")).click()
+    page.get_by_role("heading", name="3. Is it more than styling?").wait_for()
+    page.locator("figure canvas").first.scroll_into_view_if_needed()
+    box = page.locator("figure canvas").first.bounding_box()
+    assert box["width"] > 150
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57)
+    page.get_by_text(re.compile("^nose: lightness")).wait_for()
+    slider = page.get_by_role("slider", name="Show |g| above")
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_url(re.compile("least="))
+    page.get_by_role("button", name=re.compile("^Next: ")).click()
+    page.get_by_role("heading", name=re.compile("^4")).wait_for()
+    page.wait_for_url(re.compile("view=tells_apart"))
+    page.go_back()
+    page.get_by_role("heading", name=re.compile("^3")).wait_for()
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
+def test_the_api_is_called_from_its_page_and_examples_name_this_server(page, server, complaints):
+    open_explorer(page, f"{server}/explore/api")
+    page.get_by_role("button", name="Send a sample").click()
+    page.get_by_role("heading", name=re.compile("^Answer: 200 .* ms$")).wait_for()
+    assert '"p_male"' in page.get_by_label("Answer", exact=True).text_content()
+    for language in ("curl", "Python", "JavaScript"):
+        page.get_by_role("button", name=language, exact=True).click()
+        assert server in page.get_by_label(language, exact=True).text_content()
+    page.get_by_role("button", name="Send what is no photo").click()
+    page.get_by_text("not a photo that can be read").wait_for()
+    assert has_no_horizontal_scroll(page)
+    assert all("422" in complaint for complaint in complaints)  # that of what is no photo

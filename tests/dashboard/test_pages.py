@@ -22,7 +22,7 @@ from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
 PAGES = ("DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
-HYPOTHESIS_VIEWS = ("effect", "parts", "styling", "prediction", "elsewhere", "controls")
+HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "more_than_styling", "tells_apart", "elsewhere")
 METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "robustness", "explanation", "training")
 
 
@@ -198,16 +198,36 @@ def test_where_the_data_is_here_any_filter_can_be_typed_and_what_is_wrong_with_i
     assert page.first == "Bald"
 
 
-def test_the_effect_map_leaves_chance_out_on_demand(shared):
+def test_the_steps_are_those_of_the_verdict_and_lead_to_their_evidence(shared, results):
     page = dashboard.pages.HypothesisPage(shared)
+    shown = panel(page)
+    (steps,) = parts_of(shown, "Steps")
+    assert [step["key"] for step in steps.steps] == list(results.hypothesis.criteria)
+    assert steps.open == page.view == "sound"
+    steps.open = "more_than_styling"
+    assert page.view == "more_than_styling" and page.held
+    assert "3. Is it more than styling?" in text_of(shown) and "What else could it be?" in text_of(shown)
+    after = next(button for button in parts_of(page._view(), "Button") if button.label.startswith("Next"))
+    after.clicks += 1
+    assert page.view == steps.open == "tells_apart" and not page.held
+    steps.open = "nonsense"  # a browser may send anything
+    assert page.view == "tells_apart"
 
-    def pixels():
-        (maps, *_) = parts_of(page._view(), "HoloViews")
-        return np.isfinite(np.concatenate([image.dimension_values("value") for image in maps.object])).mean()
 
-    assert pixels() == 1
-    page.beyond_chance = True
-    assert pixels() < 1
+def test_the_maps_hold_the_effects_as_photographed_and_with_styling_held_equal(shared, results):
+    page = dashboard.pages.HypothesisPage(shared, view="beyond_chance", least=0.2)
+    (maps,) = parts_of(page._view(), "EffectMaps")
+    effect = results.effects["effect"]
+    for channel, text in maps.frame["maps"]["photographed"].items():
+        assert numbers(text, "<f4") == pytest.approx(effect.sel(channel=channel).to_numpy().ravel())
+    held = results.effects["held_equal"].sel(comparison=results.hypothesis.survives.comparison)
+    for channel, text in maps.frame["maps"]["held"].items():
+        shown = numbers(text, "<f4").reshape(effect.sizes["y"], effect.sizes["x"])
+        assert shown[0, 0] == pytest.approx(float(held.sel(channel=channel)[0, 0]))
+        assert shown[-1, -1] == pytest.approx(float(held.sel(channel=channel)[-1, -1]))
+    assert maps.least == 0.2
+    maps.held = True
+    assert page.held
 
 
 @pytest.mark.parametrize("view", HYPOTHESIS_VIEWS)
@@ -215,8 +235,9 @@ def test_each_view_of_the_hypothesis_is_drawn_and_read(view, shared):
     page = dashboard.pages.HypothesisPage(shared, view=view)
     for channel in ("L", "all"):
         page.channel = channel
-        assert parts_of(page._view(), "HoloViews")
-        assert len(text_of(page._view())) > 100 and "run `meanface" not in text_of(page._view())
+        shown = page._view()
+        assert parts_of(shown, "HoloViews")
+        assert len(text_of(shown)) > 100 and "run `meanface" not in text_of(shown)
 
 
 def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, results):
@@ -396,7 +417,7 @@ def test_examples_are_told_apart_by_language(tmp_path):
     (tmp_path / "predict.sh").write_text("curl ...\n")
     (tmp_path / "predict.py").write_text("import httpx\n")
     (tmp_path / "notes.txt").write_text("not an example")
-    assert examples(tmp_path) == {"Python": "import httpx", "curl": "curl ..."}
+    assert list(examples(tmp_path).items()) == [("curl", "curl ..."), ("Python", "import httpx")]
 
 
 def test_endpoints_are_those_of_the_api(shared):

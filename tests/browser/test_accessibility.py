@@ -1,0 +1,37 @@
+"""Every page of the explorer, and the views with most in them, as axe-core sees them."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from test_visit import open_explorer
+
+pytestmark = pytest.mark.browser
+
+ADDRESSES = {
+    "light": (
+        "/explore",
+        "/explore/faces",
+        "/explore/hypothesis?view=more_than_styling",
+        "/explore/hypothesis?view=elsewhere",
+        "/explore/metrics",
+        "/explore/metrics?view=accuracy",
+        "/explore/metrics?view=groups",
+        "/explore/predict",
+        "/explore/api",
+    ),
+    "dark": ("/explore/faces?view=effect", "/explore/metrics", "/explore/predict"),
+}
+
+
+@pytest.mark.parametrize("theme", ADDRESSES)
+def test_axe_finds_nothing(browser, server, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    found = {}
+    for address in ADDRESSES[theme]:
+        open_explorer(page, server + address)
+        violations = Axe().run(page).response["violations"]
+        if violations:
+            found[address] = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations]
+    context.close()
+    assert found == {}
