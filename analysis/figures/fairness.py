@@ -167,8 +167,8 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
         "Gap",
         "Decided, %",
         "Accuracy of decided, %",
-        "F as M, %",
-        "M as F, %",
+        "Female as male, %",
+        "Male as female, %",
     ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

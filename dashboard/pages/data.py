@@ -16,7 +16,11 @@ from dashboard.parts import View
 COUNTS = View("", labels.label_counts, labels.label_counts_reading, "labels")
 ATTRIBUTES = {
     "prevalence": View(
-        "", attributes.attribute_prevalence, attributes.attribute_prevalence_reading, "attributes scope"
+        "",
+        attributes.attribute_prevalence,
+        attributes.attribute_prevalence_reading,
+        "attributes scope",
+        "all_attributes scope",  # a count of those chosen for differing would say nothing
     ),
     "cooccurrence": View("", cooccurrence.cooccurrence_matrix, cooccurrence.cooccurrence_reading, "cooccurrence scope"),
 }
@@ -89,6 +93,11 @@ class DataPage(chrome.ExplorerPage):
             raise UserError(f"no attribute is called “{self.search.strip()}”: try another word, such as hair")
         gaps = table.groupby("attribute")["prevalence"].agg(lambda shares: shares.max() - shares.min())
         return table[table["attribute"].isin(gaps.nlargest(self.top).index)]
+
+    @property
+    def all_attributes(self) -> pd.DataFrame:
+        """All attributes of both scopes."""
+        return self.results.attributes
 
     @property
     def images(self) -> int:

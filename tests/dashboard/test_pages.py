@@ -121,6 +121,12 @@ def test_the_top_attributes_are_those_in_which_the_labels_differ_most(results, s
     assert sorted(found.attribute.unique()) == [f"A{n}" for n in range(10, 20)]
 
 
+def test_the_reading_counts_all_attributes_not_those_chosen_for_differing(shared, results):
+    attributes = results.attributes.query("scope == 'images'")["attribute"].nunique()
+    page = dashboard.pages.DataPage(shared, top=10)
+    assert f"of {attributes} attributes" in text_of(page)
+
+
 def test_a_name_that_no_attribute_has_is_told(shared):
     with pytest.raises(UserError, match="no attribute is called “beret”"):
         dashboard.pages.DataPage(shared, search="beret").attributes()

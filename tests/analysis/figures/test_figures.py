@@ -436,7 +436,7 @@ def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None
     table = figures.fairness.group_table(results.groups)
     assert len(table) == 14
     assert table.loc["other: age 0–9", "Accuracy of decided, %"] == "–"
-    assert table.loc["other: labelled male", "F as M, %"] == "–"
+    assert table.loc["other: labelled male", "Female as male, %"] == "–"
     assert (table["Gap"] == "best").sum() == 4
     before_and_after = figures.fairness.gap_table(results.groups)
     assert list(before_and_after.columns) == ["synthetic", "earlier"]
