@@ -84,13 +84,13 @@ def test_back_and_forward_change_the_page_and_leave_it_where_it_was_opened(page,
     page.go_back()
     shown("Scores")
     page.go_back()
-    shown("Accuracy")
+    shown("Decisions")
     page.go_forward()
     shown("Scores")
     page.wait_for_timeout(500)  # what the server answers must not change the address
     assert page.url.endswith("?view=scores")
     page.go_back()
-    shown("Accuracy")
+    shown("Decisions")
     page.go_back()
     page.wait_for_url(re.compile("/api/docs"))
     assert complaints == []
