@@ -173,7 +173,7 @@ export function render({ model, el }) {
   const rates = (threshold) => {
     const female = shown.female.length - below(shown.female, threshold, false);
     const male = shown.male.length - below(shown.male, threshold, false);
-    return { fpr: female / (shown.female.length || 1), tpr: male / (shown.male.length || 1),
+    return { taken: female / (shown.female.length || 1), found: male / (shown.male.length || 1),
       precision: female + male ? male / (female + male) : 1 };
   };
   const space = (share) => PAD + share * (SIDE - PAD - 12), rise = (share) => SIDE - PAD - share * (SIDE - PAD - 12);
@@ -200,8 +200,8 @@ export function render({ model, el }) {
     };
     return { figure: make("figure", {}, make("figcaption", {}, title), svg), move };
   }
-  const roc = curve("ROC", "female taken for male", "male found", (each) => each.fpr, (each) => each.tpr);
-  const pr = curve("Precision and recall of male", "recall", "precision", (each) => each.tpr, (each) => each.precision);
+  const roc = curve("ROC", "female taken for male", "male found", (each) => each.taken, (each) => each.found);
+  const pr = curve("Precision and recall of male", "recall", "precision", (each) => each.found, (each) => each.precision);
 
   // ---- tables
 
