@@ -47,8 +47,9 @@ demo: $(ALL) ## run every step on the demo faces, from fetch to report, in runs/
 test: $(ALL) ## run the tests and print their coverage (ARGS="-m 'not slow'" for the quick ones)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --cov $(ARGS)
 
-torture: $(ALL) ## run the long tests of reliability: thousands of broken photos
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 -m torture $(ARGS)
+torture: export MEANFACE_FIGURES = results
+torture: $(ALL) ## run the long tests of reliability, some two hours, and write results/reliability.json
+	$(BIN)/python -m pytest -n 0 -m torture tests/reliability $(ARGS)
 
 lint: $(ALL) ## check format, style, types, the direction of imports, dependencies, spelling and security
 	$(BIN)/ruff format --check .

@@ -25,8 +25,12 @@ import joblib
 import numpy as np
 from predict import photos
 
+from analysis.core import paths
+from analysis.report.render import is_stale
+from analysis.results import published
 from model.predict import Predictor
 
+PATH = "/api/v1/predict"
 CLIENTS, CROWD = 32, 200
 ROUNDS = 5
 RETRY = 1.0  # seconds after which a client that is refused comes back, as Retry-After says
@@ -72,6 +76,8 @@ def server(*options: str) -> Iterator[tuple[int, int]]:
     """Port and process id of a server of this machine, with the published model."""
     port = free_port()
     command = "from meanface import main; main()"
+    if is_stale(published().folder, paths.site_folder()):
+        subprocess.run([sys.executable, "-c", command, "report"], check=True, stdout=subprocess.DEVNULL)
     process = subprocess.Popen(
         [sys.executable, "-c", command, "serve", "--host", "127.0.0.1", "--port", str(port), *options],
         stdout=subprocess.DEVNULL,
@@ -102,7 +108,7 @@ def requests_for(pictures: list[bytes]) -> list[bytes]:
         part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
         body = part + picture + b"\r\n--b--\r\n"
         head = (
-            "POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         made.append(head.encode() + body)

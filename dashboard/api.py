@@ -155,13 +155,13 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
         "/api/v1/predict",
         tags=["prediction"],
         summary="Perceived gender of every face in one or more photos",
+        response_model=Predictions,
         response_description="At least one photo was scored.",
         responses=documented(400, 401, 408, 413, 415, 422, 429, 503),
         openapi_extra=_form(many=True),
     )
     async def predict(
         request: Request,
-        response: Response,
         crop: Annotated[
             Crop,
             Query(
@@ -169,14 +169,13 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
                 "in CelebA's aligned frame already."
             ),
         ] = "detect",
-    ) -> Predictions:
+    ) -> Response:
         """Find every face in each photo and predict its perceived gender.
 
         The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
         400 (no photo, more than 32, or no complete form), 413 (too large), 415 (no multipart form) or 422 (not a photo
         that can be read, or no face found); with the reason for each file under `results` if photos were read.
         """
-        response.headers.update(NO_STORE)
         model = ModelSummary.model_validate(_predictor_card(scorer))
         results: list[FileResult] = []
         failures: list[Problem] = []
@@ -193,7 +192,8 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
         if len(failures) == len(results):
             raise _no_photo_scored(failures, results)
-        return Predictions(model=model, results=results)
+        made = Predictions(model=model, results=results)  # checked here; FastAPI would do it again
+        return Response(made.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
     @routes.get("/api/v1/model", tags=["model"], summary="The model card", responses=documented(503))
     async def model() -> ModelCard:

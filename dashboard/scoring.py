@@ -1,7 +1,8 @@
 """The loaded model, and what scores photos with it, shared by the API and all sessions of the explorer.
 
-Scoring leaves the event loop free. No more small photos are decoded at a time than there are cores, in threads; all
-others, which may take 200 MB each, in processes of `analysis.data.decoding`. The network stays here.
+Scoring leaves the event loop free. Small photos are scored in threads, one more than there are cores, as each waits for
+Python now and then; all others, which may take 200 MB each, are decoded in processes of `analysis.data.decoding`. The
+network stays here.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ class Scorer:
         self._load = load
         self._predictor: Predictor | None = None
         self._reason = "the model is still loading: try again in a moment"
-        self._pool = ThreadPoolExecutor(joblib.cpu_count(), thread_name_prefix="score")
+        self._pool = ThreadPoolExecutor(joblib.cpu_count() + 1, thread_name_prefix="score")
         self._decoders = Decoders(decode_seconds, decode_processes)
 
     def load(self) -> None:

@@ -2,8 +2,11 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -130,3 +133,67 @@ def _flipped(data: bytes, rng: np.random.Generator, times: int, end: int) -> byt
     for at in rng.integers(2, end, times):
         changed[at] = rng.integers(256)
     return bytes(changed)
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+
+import cv2
+
+from analysis.data.photo import PhotoError
+from model.faces import faces_in_photo
+
+def peak():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1000
+
+cv2.setNumThreads(1)
+data = Path(sys.argv[1]).read_bytes()
+try:
+    faces_in_photo(data)
+    said = ""
+except PhotoError as error:
+    said = str(error)
+print(round(peak()), said)
+"""
+
+
+def large_photos() -> dict[str, bytes]:
+    """Photos of 49 and 50 megapixels, and of as many as a kind may have, in files that an upload may have."""
+    shade = np.add.outer(np.arange(6144) // 24 % 256, np.arange(8160) // 32 % 256).astype(np.uint8)
+    grey = Image.fromarray(shade)
+    colour = Image.merge("RGB", (grey, grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM), grey))
+    smaller = colour.resize((4032, 3024))
+    deflate = {"compression": "tiff_adobe_deflate"}
+    return {
+        "jpeg": encoded(colour, quality=60),
+        "jpeg-cmyk": encoded(colour.convert("CMYK"), quality=40),
+        "jpeg-progressive-24": encoded(colour.resize((6000, 4000)), progressive=True, subsampling=0, quality=60),
+        "png-rgb": encoded(colour, "PNG", compress_level=1),
+        "png-rgba": encoded(Image.merge("RGBA", (*colour.split(), grey)), "PNG", compress_level=1),
+        "png-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "PNG", compress_level=1),
+        "png-palette": encoded(colour.quantize(32), "PNG", compress_level=1),
+        "tiff-float": encoded(Image.fromarray(shade[:7000, :7000].astype(np.float32)), "TIFF", **deflate),
+        "tiff-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "TIFF", **deflate),
+        "gif-animated": encoded(smaller.quantize(32), "GIF", save_all=True, append_images=[smaller.quantize(16)]),
+        "mpo": encoded(smaller, "MPO", save_all=True, append_images=[smaller]),
+        "webp": encoded(colour, "WEBP", method=0, quality=40),
+        "webp-lossless": encoded(colour, "WEBP", lossless=True, method=0, quality=0),
+        "webp-animated": encoded(smaller, "WEBP", save_all=True, append_images=[smaller.rotate(180)], method=0),
+        "avif-12": encoded(smaller, "AVIF", speed=10, quality=50),
+    }
+
+
+def memory_of_large_photos(folder: Path) -> dict[str, tuple[int, str]]:
+    """Most memory, in MB, of a process that searches each of them for faces, and what it says of them."""
+    taken = {}
+    for kind, data in large_photos().items():
+        assert len(data) < 10 << 20, kind
+        (folder / "photo").write_bytes(data)
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, folder / "photo"], capture_output=True, text=True, check=True
+        )
+        peak, _, said = done.stdout.strip().partition(" ")
+        taken[kind] = (int(peak), said)
+    return taken

@@ -12,6 +12,7 @@ from analysis.results.records import (
     Card,
     HypothesisRecord,
     MetricsRecord,
+    ReliabilityRecord,
     RunRecord,
     SearchRecord,
     StudyRecord,
@@ -549,6 +550,14 @@ SEARCH_RECORD = Json(
     "How hyper-parameters were searched, and what was found.",
     "where present",
     record=SearchRecord,
+)
+
+RELIABILITY = Json(
+    "reliability.json",
+    "make torture",
+    "What the long tests of reliability tried and found: broken photos, requests, memory, kills.",
+    "stays",
+    record=ReliabilityRecord,
 )
 
 ARTIFACTS: tuple[Artifact, ...] = tuple(value for value in globals().values() if isinstance(value, Artifact))

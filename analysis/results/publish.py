@@ -145,8 +145,10 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
             (new / artifact.path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / artifact.path, new / artifact.path)
         (new / README).write_text(description(), encoding="utf-8")
-        if (target / "LICENSE").exists():  # the terms that results/ is under outlive the run
-            shutil.copy2(target / "LICENSE", new / "LICENSE")
+        # The terms that results/ is under, and what is known of the service, outlive the run.
+        for stays in ("LICENSE", *(artifact.path for artifact in ARTIFACTS if artifact.published == "stays")):
+            if (target / stays).exists():
+                shutil.copy2(target / stays, new / stays)
     return [*(artifact.path for artifact in kept), README]
 
 

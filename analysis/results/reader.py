@@ -35,6 +35,7 @@ class Results:
     folder: Path
 
     run = artifacts.RUN
+    reliability = artifacts.RELIABILITY
     study = artifacts.STUDY
     labels = artifacts.LABELS
     attributes = artifacts.ATTRIBUTES
@@ -95,6 +96,11 @@ class Results:
     def has_peers(self) -> bool:
         """Whether the model was measured beside another package, with `benchmarks/peers.py`."""
         return (self.folder / artifacts.PEERS.path).exists()
+
+    @property
+    def has_reliability(self) -> bool:
+        """Whether the figures of `make torture` are there."""
+        return (self.folder / artifacts.RELIABILITY.path).exists()
 
     @property
     def model_folder(self) -> Path:

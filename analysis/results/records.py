@@ -803,3 +803,32 @@ class SearchRecord(Record):
     """Hyper-parameter -> share of the value's variance that it explains; empty with few trials."""
     best: dict[str, int | float | str]
     """Settings of the best trial."""
+
+
+class ReliabilityRecord(Record):
+    """reliability.json: what the long tests of reliability tried and found."""
+
+    created: str
+    """When the last of its figures was measured, ISO 8601 in UTC."""
+    code: Code
+    """The code that was tested."""
+    inputs: int
+    """Broken photos of all kinds that were searched for faces in one process."""
+    requests: int
+    """Broken photos and requests that were sent to a server."""
+    failures: int
+    """Answers of the server with the status 500."""
+    hangs: int
+    """Photos and requests that were not answered within the time allowed."""
+    photo_memory: int
+    """Most memory of a process that searches one photo of any kind and size, in MB."""
+    server_memory: int
+    """Most memory of a server and its processes while 32 clients send the largest photos, in MB."""
+    photo_ratio: float
+    """Time of one photo of 250 x 250 pixels over HTTP, divided by that of the predictor alone."""
+    throughput_ratio: float
+    """Photos a second at 32 clients, divided by those of the predictor alone on the same cores."""
+    crowded_ratio: float
+    """99th percentile of the waiting times of what is accepted at 200 clients, divided by the median at 32."""
+    kills: dict[str, int]
+    """Command -> times that it was killed and, started again, gave the same result."""

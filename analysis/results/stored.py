@@ -27,7 +27,7 @@ from analysis.results.records import Record
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
 Dtype = Literal["string", "integer", "float", "boolean"]
-Publication = Literal["always", "where present", "never"]
+Publication = Literal["always", "where present", "never", "stays"]
 
 _FITS = {
     # A column of floats may have whole numbers only. A column without any value has no type to check.
@@ -53,7 +53,7 @@ class Artifact(ABC, Generic[T]):
     meaning
         Its content, in one sentence.
     published
-        Whether a published run has it.
+        Whether a published run has it; "stays" is of the service, not of a run, and is kept when another is published.
     """
 
     path: str

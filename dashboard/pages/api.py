@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, APIRouter
 
 from analysis.core import paths
 from analysis.core.errors import UserError
+from analysis.figures.reliability import reliability_reading, reliability_table
 from dashboard import chrome, parts
 from dashboard.admission import Admission
 from dashboard.api import DESCRIPTION, router
@@ -93,10 +94,19 @@ class ApiPage(chrome.ExplorerPage):
         calls.link(self, example="example", bidirectional=True)
         return calls
 
+    def _reliability(self) -> list[Any]:
+        results = self.shared.results
+        if not results.has_reliability:
+            return []
+        found = results.reliability
+        sentence, table = parts.text(reliability_reading(found)), parts.table(reliability_table(found))
+        return [parts.section("What it withstands", sentence, table)]
+
     def content(self) -> list[Any]:
-        """List what the API promises, a call to try, the examples and the endpoints."""
+        """List what the API promises, a call to try, the endpoints and what the server withstood."""
         return [
             parts.text(DESCRIPTION),
             self._calls(),
             parts.section("Endpoints", self._endpoints()),
+            *self._reliability(),
         ]

@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -200,69 +198,11 @@ def test_scans_are_counted() -> None:
     assert containers.read_jpeg(photos.progressive_bomb(64, 64, 40)).scans == 41
 
 
-MEMORY = """
-import sys
-from pathlib import Path
-
-import cv2
-
-from analysis.data.photo import PhotoError
-from model.faces import faces_in_photo
-
-def peak():
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1000
-
-cv2.setNumThreads(1)
-data = Path(sys.argv[1]).read_bytes()
-try:
-    faces_in_photo(data)
-    said = ""
-except PhotoError as error:
-    said = str(error)
-print(round(peak()), said)
-"""
-
-
-def large_photos() -> dict[str, bytes]:
-    """Photos of 49 and 50 megapixels, and of as many as a kind may have, in files that an upload may have."""
-    shade = np.add.outer(np.arange(6144) // 24 % 256, np.arange(8160) // 32 % 256).astype(np.uint8)
-    grey = Image.fromarray(shade)
-    colour = Image.merge("RGB", (grey, grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM), grey))
-    smaller = colour.resize((4032, 3024))
-    deflate = {"compression": "tiff_adobe_deflate"}
-    return {
-        "jpeg": encoded(colour, quality=60),
-        "jpeg-cmyk": encoded(colour.convert("CMYK"), quality=40),
-        "jpeg-progressive-24": encoded(colour.resize((6000, 4000)), progressive=True, subsampling=0, quality=60),
-        "png-rgb": encoded(colour, "PNG", compress_level=1),
-        "png-rgba": encoded(Image.merge("RGBA", (*colour.split(), grey)), "PNG", compress_level=1),
-        "png-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "PNG", compress_level=1),
-        "png-palette": encoded(colour.quantize(32), "PNG", compress_level=1),
-        "tiff-float": encoded(Image.fromarray(shade[:7000, :7000].astype(np.float32)), "TIFF", **deflate),
-        "tiff-16": encoded(Image.fromarray(shade.astype(np.uint16) * 257), "TIFF", **deflate),
-        "gif-animated": encoded(smaller.quantize(32), "GIF", save_all=True, append_images=[smaller.quantize(16)]),
-        "mpo": encoded(smaller, "MPO", save_all=True, append_images=[smaller]),
-        "webp": encoded(colour, "WEBP", method=0, quality=40),
-        "webp-lossless": encoded(colour, "WEBP", lossless=True, method=0, quality=0),
-        "webp-animated": encoded(smaller, "WEBP", save_all=True, append_images=[smaller.rotate(180)], method=0),
-        "avif-12": encoded(smaller, "AVIF", speed=10, quality=50),
-    }
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own count of memory")
 def test_no_photo_takes_more_than_250_megabytes(tmp_path: Path) -> None:
     """Of the whole process, Python and the detector included."""
-    taken = {}
-    for kind, data in large_photos().items():
-        assert len(data) < 10 << 20, kind
-        (tmp_path / "photo").write_bytes(data)
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, tmp_path / "photo"], capture_output=True, text=True, check=True
-        )
-        peak, said = done.stdout.strip().split(" ", 1) if " " in done.stdout.strip() else (done.stdout.strip(), "")
-        taken[kind] = (int(peak), said)
+    taken = photos.memory_of_large_photos(tmp_path)
     assert {kind: peak for kind, (peak, _) in taken.items() if peak > 250} == {}
     refused = {kind for kind, (_, said) in taken.items() if "too large to decode" in said}
     assert refused <= {"webp-lossless", "webp-animated"}
