@@ -102,20 +102,3 @@ def api_answer(results: Results) -> str:
         f"calibrated probability; the model is a file of {metrics.serving_bytes / 1e6:.1f} MB with "
         f"{metrics.parameters:,} parameters that needs no graphics card."
     )
-
-
-def key_numbers(results: Results) -> dict[str, str]:
-    """Four numbers that summarise the study, by their names."""
-    hypothesis, test = results.hypothesis, results.metrics.splits["test"]
-    return {
-        "faces studied": f"{results.study.images:,}",
-        "of unseen faces predicted correctly": percent(test.accuracy),
-        "largest difference within the face, Hedges’ g": f"{abs(hypothesis.largest_in_face.g):.2f}",
-        "of the picture differs significantly": percent(hypothesis.area_significant, 0),
-    }
-
-
-def key_numbers_html(results: Results) -> str:
-    """Write `key_numbers` as a definition list in HTML, for the report's style sheet."""
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in key_numbers(results).items())
-    return f'<dl class="key-numbers">{items}</dl>'

@@ -117,6 +117,20 @@ def table_html(table: pd.DataFrame, *, caption: str = "") -> PageHtml:
     )
 
 
+def facts_html(facts: dict[str, str]) -> PageHtml:
+    """Turn facts into a table of two columns.
+
+    Parameters
+    ----------
+    facts
+        Name -> value; plain text.
+    """
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in facts.items()
+    )
+    return PageHtml(f'<table class="table facts"><tbody>{rows}</tbody></table>')
+
+
 def where_available(available: bool, make: Callable[[], Any]) -> Any:
     """Call a function; where the run lacks the results that it draws, say so in one line.
 

@@ -119,7 +119,42 @@
     }
   };
 
+  // ---- a term says what it means when it is pointed at; the link leads to the glossary
+  let meanings = null;
+  const explain = async (link) => {
+    meanings ??= fetch(link.href.split("#")[0]).then((answer) => answer.text()).then((text) => new DOMParser().parseFromString(text, "text/html"));
+    const found = (await meanings).getElementById(link.hash.slice(1));
+    const said = (found?.matches("section") ? found : found?.parentElement)?.querySelector("p") ?? found?.nextElementSibling;
+    if (said && !link.querySelector(".term-meaning")) {
+      const note = document.createElement("span");
+      note.className = "term-meaning";
+      note.setAttribute("role", "tooltip");
+      note.textContent = said.textContent;
+      link.append(note);
+      const right = note.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
+      if (right > 0) note.style.marginLeft = `${-right}px`;
+    }
+  };
+  const terms = () => {
+    for (const link of all("main a.term")) {
+      for (const kind of ["mouseenter", "focus"]) link.addEventListener(kind, () => explain(link).catch(() => {}), { once: true });
+    }
+  };
+
+  // ---- from one average to the other
+  const blends = () => {
+    for (const blend of all(".blend")) {
+      const [, upper] = all("img", blend), range = blend.querySelector("input");
+      if (!upper) continue;
+      const set = () => { upper.style.opacity = range.value / 100; };
+      range.addEventListener("input", set);
+      set();
+    }
+  };
+
   const start = () => {
+    terms();
+    blends();
     contents();
     together();
     for (const place of all("figure .drawing")) seen.observe(place);

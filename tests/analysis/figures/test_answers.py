@@ -39,12 +39,6 @@ def test_answer_to_the_prediction_tells_accuracy_and_what_is_held_back(results: 
     assert figures.answers.percent(1 - test.decided.coverage) in answer
 
 
-def test_key_numbers_are_all_on_the_page(results: Results) -> None:
-    shown = figures.answers.key_numbers_html(results)
-    for name, value in figures.answers.key_numbers(results).items():
-        assert f"<dt>{name}</dt><dd>{value}</dd>" in shown
-
-
 def test_answer_does_not_blame_styling_that_explains_nothing(results: Results) -> None:
     left = results.hypothesis.survives.changed(share=0.98, interval=[0.9, 1.06])
     results.__dict__["hypothesis"] = results.hypothesis.changed(survives=left)

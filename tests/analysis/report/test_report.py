@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
@@ -24,7 +25,7 @@ from analysis.results import Results
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
 PAGES = ["index", "summary", "data", "faces", "hypothesis"]
-PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce"]
+PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce", "glossary"]
 PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
 CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]
 CODE += ["analysis/core/words.py", "analysis/data/__init__.pyi", "model/predict.py", "dashboard/api.py"]
@@ -203,11 +204,59 @@ def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
-    home = pages["index"].text
-    for answer in (figures.answers.prediction_answer, figures.answers.hypothesis_answer, figures.answers.api_answer):
-        assert answer(results) in home
-    for number in figures.answers.key_numbers(results).values():
-        assert number in home
+    home, summary = pages["index"].text, pages["summary"].text
+    for sentence in (figures.story.differ_sentence, figures.story.tell_sentence):
+        assert sentence(results) in home and sentence(results) in summary
+    assert figures.story.target_sentence(results) in summary
+    answers = figures.answers
+    assert answers.prediction_answer(results) in pages["metrics"].text
+    assert answers.hypothesis_answer(results) in pages["hypothesis"].text
+    assert answers.api_answer(results) in summary
+
+
+def test_nothing_is_said_word_for_word_on_three_pages(pages: dict[str, Page]) -> None:
+    said: dict[str, set[str]] = {}
+    for name in set(PAGES) - {name for name in PAGES if name.startswith("reference")}:
+        main = re.sub(
+            r"(?s)<(script|style|nav|table|pre)\b.*?</\1>",
+            " ",
+            pages[name].path.read_text("utf-8").split("<main")[1].split("</main>")[0],
+        )
+        for sentence in re.split(r"(?<=[.?!])\s", " ".join(re.sub("<[^>]+>", " ", main).split())):
+            if len(sentence) > 60:
+                said.setdefault(sentence, set()).add(name)
+    assert {sentence: names for sentence, names in said.items() if len(names) > 2} == {}
+
+
+def test_terms_lead_to_their_meaning(pages: dict[str, Page]) -> None:
+    linked = {link.split("#")[1] for page in pages.values() for link in page.links if "glossary.html#" in link}
+    assert linked and linked <= pages["glossary"].ids
+
+
+def test_first_page_answers_with_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
+    source = pages["index"].path.read_text("utf-8")
+    counts = figures.story.as_served(results)
+    assert sum(counts.values()) == 100
+    for name, count in counts.items():
+        assert source.count(f'class="is-{name}"/>') == count
+    assert source.count('<section class="answer"') == 3 and source.count('<section class="step"') >= 3
+    assert figures.story.overlap(0) == 1 and round(figures.story.overlap(0.8), 2) == 0.69
+
+
+@pytest.mark.parametrize("verdict", ["supported", "not supported", "inconclusive"])
+def test_first_sentence_follows_the_verdict(verdict: str, results: Results) -> None:
+    changed = results.hypothesis.model_copy(update={"verdict": verdict})
+    sentence = figures.story.differ_sentence(SimpleNamespace(hypothesis=changed))
+    assert sentence.startswith("Yes") == (verdict == "supported")
+
+
+def test_target_that_is_missed_is_said_to_be(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "met on" in figures.story.target_sentence(results)
+    monkeypatch.setattr(figures.story, "WANTED", 1.0)
+    assert "missed on" in figures.story.target_sentence(results)
+
+
+def test_verdict_and_fingerprint_are_those_of_the_run(results: Results, pages: dict[str, Page]) -> None:
     assert f"Verdict: {results.hypothesis.verdict}" in pages["hypothesis"].text
     assert results.run.data["synthetic"].fingerprint in pages["reproduce"].text
 
