@@ -328,9 +328,10 @@ def story_html(results: Results) -> PageHtml:
     steps.append(
         (
             "Does it tell anything about one face?",
-            f"Little. The nearer average is the right one for {percent(nearest.accuracy)} of unseen faces; always "
-            f"naming the more frequent label is right for {percent(counts.max() / counts.sum())}. A network, which looks "
-            f"at many features together, is right for {percent(test.accuracy)}, and still does not know who anybody is.",
+            f"Little. The nearer average is the right one for {percent(nearest.accuracy)} of unseen faces; "
+            f"always naming the more frequent label is right for {percent(counts.max() / counts.sum())}. A network, "
+            f"which looks at many features together, is right for {percent(test.accuracy)}, and still does not know "
+            "who anybody is.",
             bells_svg(hypothesis.mean_abs_g, "a typical pixel of faces labelled female and male"),
             ("hypothesis.html#does-it-tell-people-apart", "Averages against a network"),
         )
