@@ -28,8 +28,8 @@ Predicts **perceived gender** from photos: what CelebA's annotators would have s
 
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
-{SMALLEST} pixels and up is found ({2 * SMALLEST} in photos of more than {FULL_PIXELS // 1_000_000} megapixels), in photos
-on their side or upside down, too. Errors are RFC 9457 problem details.
+{SMALLEST} pixels and up is found ({2 * SMALLEST} in photos of more than {FULL_PIXELS // 1_000_000} megapixels), in
+photos on their side or upside down, too. Errors are RFC 9457 problem details.
 """
 
 _OF_A_PHOTO = (413, 422)  # statuses that concern one photo, the one that came closest to being scored last
