@@ -205,9 +205,12 @@ def study(
         summary = module.study(Dataset.open(name), written, compare=others, permutations=permutations, seed=seed)
     test = written.results.hypothesis
     typer.echo(
-        f"{name}: {summary.images:,} faces; the hypothesis is {test.verdict} "
-        f"(largest |g| in the face {abs(test.largest_in_face.g):.2f}, {p_value(test.largest_in_face.p_value)})."
+        f"{name}: {summary.images:,} faces; verdict: {test.verdict} "
+        f"(largest |g| in the face {abs(test.largest_in_face.g):.2f}, "
+        f"{p_value(test.largest_in_face.p_value, test.permutations)})."
     )
+    if test.shape is None:
+        typer.echo(f"Shape was not measured: run `meanface landmarks {name}` first, then this again.")
 
 
 @app.command(rich_help_panel="Data")

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 
-def made_faces(n: int, shift: int, seed: int = 0) -> tuple[xr.DataArray, pd.DataFrame]:
+def made_faces(n: int, shift: float, seed: int = 0) -> tuple[xr.DataArray, pd.DataFrame]:
     """Noise of 12 x 12 pixels in which men are brighter by ``shift`` steps in the middle; two photos a person."""
     rng = np.random.default_rng(seed)
     male = np.repeat(np.arange(n // 2) % 2 == 1, 2)

@@ -10,6 +10,7 @@ import xarray as xr
 from synthetic_data_study import write_data_study
 from synthetic_evidence import write_evidence
 from synthetic_hypothesis import write_hypothesis
+from synthetic_shape import write_shape
 
 from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.results import Results, artifacts
@@ -165,6 +166,7 @@ def _write_study(folder: Path, rng: np.random.Generator) -> None:
     artifacts.SUBSETS.write(_subsets(faces), folder)
     _record(artifacts.ENGINES, folder, ENGINES)
     write_hypothesis(folder, faces["effect"].to_numpy(), rng)
+    write_shape(folder, np.random.default_rng(22))
 
 
 def _attributes(rng: np.random.Generator) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.core.words import p_value, percent
+from analysis.core.words import percent
+from analysis.figures.answers import shown_verdict
 from analysis.figures.peers import data_sets, main_peer, systems
 from analysis.results import Results
 
@@ -20,7 +21,6 @@ MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", 
 def numbers(results: Results) -> str:
     """The table of the README's first screen, in Markdown."""
     test, hypothesis, metrics = results.metrics.splits["test"], results.hypothesis, results.metrics
-    face = hypothesis.largest_in_face
     rows = []
     ages = {name: splits for name, splits in metrics.subsets.items() if ", ages " in name}
     for name, splits in (metrics.sources | ages).items():
@@ -53,9 +53,7 @@ def numbers(results: Results) -> str:
         ("Model", f"{metrics.parameters:,} parameters, {metrics.serving_bytes / 1e6:.1f} MB"),
         (
             "Do the average faces differ?",
-            f"**{hypothesis.verdict}**: largest Hedges’ g in the face {abs(face.g):.2f}, "
-            f"{p_value(face.p_value)} over "
-            f"{sum(hypothesis.identities.values()):,} people",
+            f"**{shown_verdict(results)}**: {effects(results)}",
         ),
         (
             "The nearer average face alone is right for",
@@ -63,6 +61,19 @@ def numbers(results: Results) -> str:
         ),
     ]
     return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+
+
+def effects(results: Results) -> str:
+    """The largest effects in shape and in shade, as photographed and with all else held equal."""
+    hypothesis = results.hypothesis
+    plain, strictest = hypothesis.confounders.comparisons[0], hypothesis.confounders.comparisons[-1]
+    shade = f"shade in single photos, |g| = {plain.max_abs_g_face:.2f} and {strictest.max_abs_g_face:.2f}"
+    if not results.has_shape:
+        return f"{shade} as photographed and with all else held equal"
+    first, last = results.shape.comparisons[1], results.shape.comparisons[-1]
+    return (
+        f"{first.largest}, Hedges’ g = {first.g:.2f} as photographed and {last.g:.2f} with all else held equal; {shade}"
+    )
 
 
 def beside(peers: pd.DataFrame) -> tuple[str, str]:

@@ -8,9 +8,24 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{share:.{digits}%}".replace("%", " %")
 
 
-def p_value(value: float) -> str:
-    """Write a p value with the digits that its permutations allow."""
+def p_value(value: float, permutations: int | None = None) -> str:
+    """Write a p value with the digits that its permutations allow.
+
+    Parameters
+    ----------
+    value
+        The p value, (1 + permutations that were as extreme) / (1 + permutations).
+    permutations
+        Number of permutations; where none of them was as extreme, that is said.
+    """
+    if permutations and value * (1 + permutations) < 1.5:
+        return f"p < {1 / permutations:.{max(3, len(str(permutations)))}f}, none of {permutations:,}"
     return f"p = {value:.4f}" if value >= 0.0001 else "p < 0.0001"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with a minus sign that is not a hyphen."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def signed(value: float, digits: int = 2) -> str:

@@ -1,10 +1,12 @@
 """The three questions of the study and their answers, in sentences computed from the stored numbers."""
 
 import pandas as pd
+from scipy.stats import norm
 
-from analysis.core.words import p_value, percent
-from analysis.hypothesis.verdict import QUESTIONS
+from analysis.core.words import number, p_value, percent
+from analysis.hypothesis.verdict import LEAST_CORRELATION, QUESTIONS, SMALLEST_EFFECT
 from analysis.results import Results
+from analysis.results.records import AverageAccuracy, HypothesisRecord
 
 
 def prediction_answer(results: Results) -> str:
@@ -20,20 +22,36 @@ def prediction_answer(results: Results) -> str:
     )
 
 
+_OPENINGS = {
+    "supported": "The average faces of women and men differ",
+    "not worth speaking of": "The average faces of women and men differ by less than is worth speaking of",
+    "no difference": "The average faces of women and men do not differ",
+    "inconclusive": "Whether the average faces of women and men differ is not settled by this data",
+}
+
+
 def hypothesis_answer(results: Results) -> str:
-    """Whether the average faces differ, how much of that is styling, and how well averages predict the label."""
+    """Whether the average faces differ in shape and shade, what survives, and how well averages predict the label."""
     hypothesis = results.hypothesis
-    people, face = sum(hypothesis.identities.values()), hypothesis.largest_in_face
-    opening = {
-        "supported": "The average faces of women and men differ significantly",
-        "not supported": "The average faces of women and men do not differ significantly",
-        "inconclusive": "Whether the average faces of women and men differ is not settled by this data",
-    }[hypothesis.verdict]
-    sentences = [
-        f"{opening} (largest effect within the face |g| = {abs(face.g):.2f}, {p_value(face.p_value)} over "
-        f"{hypothesis.permutations:,} permutations of the labels of {people:,} people)."
-    ]
+    people = sum(hypothesis.identities.values())
+    sentences = [f"{_OPENINGS[hypothesis.verdict]} ({people:,} people)."]
+    if hypothesis.shape is not None:
+        first, last = results.shape.comparisons[0], results.shape.comparisons[-1]
+        sentences.append(
+            f"Shape, {hypothesis.shape}: they differ most in {first.largest} (g = {number(first.g)}, "
+            f"{p_value(first.p_value, first.permutations)}); with all else held equal, most in {last.largest} "
+            f"(g = {number(last.g)})."
+        )
+    plain, strictest = hypothesis.confounders.comparisons[0], hypothesis.confounders.comparisons[-1]
+    shade = (
+        f"Shade, {hypothesis.shade}: in single photos the largest effect within the face is "
+        f"|g| = {plain.max_abs_g_face:.2f} as photographed"
+    )
     left = hypothesis.survives
+    if left is not None:
+        shade += f" and {strictest.max_abs_g_face:.2f} with styling held equal"
+    shared = 2 * norm.cdf(-hypothesis.mean_abs_g / 2)
+    sentences.append(f"{shade}; pixel by pixel the two labels’ distributions share {percent(shared, 0)} on average.")
     if left is not None:
         low, high = left.interval
         styling = "Styling is part of it" if high < 1 else "Styling does not explain it"
@@ -41,38 +59,94 @@ def hypothesis_answer(results: Results) -> str:
             f"{styling}: in the strictest matched comparison, {percent(left.share, 0)} of the difference in the "
             f"face remains (95 % interval {percent(low, 0)} to {percent(high, 0)})."
         )
+    nearest = hypothesis.nearest_average
     sentences.append(
-        "Averages alone predict the label of one face poorly: the nearer average is the right one for "
-        f"{percent(hypothesis.nearest_average.accuracy)} of unseen faces."
+        "Averages of aligned faces predict the label of one face poorly: the nearer average is the right one for "
+        f"{percent(nearest.accuracy)} of unseen faces, where always giving the more frequent label is right for "
+        f"{percent(nearest.majority)}."
     )
     return " ".join(sentences)
 
 
 def verdict_reasons(results: Results) -> list[tuple[str, str, str]]:
-    """Question, answer ("yes", "no" or "not tested") and numbers of each criterion of the verdict."""
+    """Question, answer ("yes", "no" or "not tested") and numbers of each question of the rule, for the shade."""
     hypothesis = results.hypothesis
-    face, false_positives, left = (
-        hypothesis.largest_in_face,
-        hypothesis.false_positives.by_identity,
-        hypothesis.survives,
-    )
-    smallest = min(control.p_value for control in hypothesis.controls.values())
-    nearest = hypothesis.nearest_average
+    face, strictest = hypothesis.largest_in_face, hypothesis.confounders.comparisons[-1]
+    left = hypothesis.survives
     details = {
-        "sound": f"smallest {p_value(smallest)} of {len(hypothesis.controls)} controls; false positives in "
-        f"{percent(false_positives.rate)} of {false_positives.splits} random splits (95 % interval "
-        f"{percent(false_positives.interval[0])} to {percent(false_positives.interval[1])})",
-        "beyond_chance": f"|g| = {abs(face.g):.2f} in the {face.region}, {p_value(face.p_value)}",
+        "sound": _soundness(hypothesis),
+        "beyond_chance": f"|g| = {abs(face.g):.2f} in the {face.region}, the largest of averages of people, "
+        f"{p_value(face.p_value, hypothesis.permutations)}",
+        "large_enough": _at_least(face.g, hypothesis.critical_abs_g),
         "more_than_styling": "nothing could be matched"
         if left is None
-        else f"{percent(left.share, 0)} of the difference in the face remains ({percent(left.interval[0], 0)} to "
-        f"{percent(left.interval[1], 0)}), {p_value(left.p_value)}",
-        "tells_apart": f"the nearer average is right for {percent(nearest.accuracy)} "
-        f"({percent(nearest.interval[0])} to {percent(nearest.interval[1])})",
+        else f"|g| = {strictest.max_abs_g_face:.2f}, "
+        f"{p_value(left.p_value, hypothesis.control_permutations)}; "
+        f"{_at_least(strictest.max_abs_g_face, strictest.critical_abs_g_face)}; {percent(left.share, 0)} of the mean "
+        f"difference in the face remains ({percent(left.interval[0], 0)} to {percent(left.interval[1], 0)})",
+        "tells_apart": f"the nearer average is right for {_against_majority(hypothesis.nearest_average)}",
         "elsewhere": _least_alike(results.elsewhere.query("kind == 'all' and channel == 'all'")),
     }
+    return _answered(hypothesis.criteria, details)
+
+
+def shape_reasons(results: Results) -> list[tuple[str, str, str]]:
+    """The same for the shape; empty where it was not measured."""
+    hypothesis = results.hypothesis
+    if hypothesis.shape_criteria is None:
+        return []
+    shape = results.shape
+    first, last = shape.comparisons[0], shape.comparisons[-1]
+    there = results.shape_distances.query("comparison == 'people' and distance == @first.largest").set_index("dataset")
+    elsewhere = ", ".join(f"g = {number(there['g'][name])} in {name}" for name in shape.elsewhere)
+    details = {
+        "sound": "as for the shade",
+        "beyond_chance": f"g = {number(first.g)} in {first.largest}, {p_value(first.p_value, first.permutations)}",
+        "large_enough": _at_least(first.g, first.critical),
+        "more_than_styling": f"{last.title[0].lower()}{last.title[1:]}: g = {number(last.g)} in {last.largest}, "
+        f"{p_value(last.p_value, last.permutations)}; {_at_least(last.g, last.critical)}",
+        "tells_apart": "there is no test split"
+        if shape.accuracy is None
+        else f"a linear discriminant of the distances is right for {_against_majority(shape.accuracy)}",
+        "elsewhere": f"{first.largest}: {elsewhere}" if elsewhere else "no other data set was compared",
+    }
+    return _answered(hypothesis.shape_criteria, details)
+
+
+def _answered(criteria: dict[str, bool | None], details: dict[str, str]) -> list[tuple[str, str, str]]:
     answers = {True: "yes", False: "no", None: "not tested"}
-    return [(question, answers[hypothesis.criteria[key]], details[key]) for key, question in QUESTIONS.items()]
+    return [(question, answers[criteria[key]], details[key]) for key, question in QUESTIONS.items()]
+
+
+def _soundness(hypothesis: HypothesisRecord) -> str:
+    smallest = min(control.p_value for control in hypothesis.controls.values())
+    rate = hypothesis.false_positives.by_identity
+    return (
+        f"smallest {p_value(smallest)} of {len(hypothesis.controls)} controls; false positives in "
+        f"{percent(rate.rate)} of {rate.splits} random splits (95 % interval {percent(rate.interval[0])} to "
+        f"{percent(rate.interval[1])})"
+    )
+
+
+def _at_least(g: float, critical: float) -> str:
+    low = max(0.0, abs(g) - critical)
+    return f"at least {low:.2f} with its simultaneous interval, where {SMALLEST_EFFECT} counts"
+
+
+def _against_majority(accuracy: AverageAccuracy) -> str:
+    low, high = accuracy.interval
+    return (
+        f"{percent(accuracy.accuracy)} ({percent(low)} to {percent(high)}), where the more frequent label is for "
+        f"{percent(accuracy.majority)}; {percent(accuracy.balanced)} if both labels count alike "
+        f"({percent(accuracy.balanced_interval[0])} to {percent(accuracy.balanced_interval[1])})"
+    )
+
+
+def shown_verdict(results: Results) -> str:
+    """The verdict, and those on its parts."""
+    hypothesis = results.hypothesis
+    shape = hypothesis.shape or "not measured"
+    return f"{hypothesis.verdict} (shape: {shape}; shade: {hypothesis.shade})"
 
 
 def verdict_table(results: Results) -> pd.DataFrame:
@@ -90,7 +164,7 @@ def _least_alike(whole: pd.DataFrame) -> str:
     among = f", the lowest of {len(whole)} data sets" if len(whole) > 1 else ""
     return (
         f"{least['dataset']}: r = {least['correlation']:.2f} ({least['low']:.2f} to {least['high']:.2f}) over "
-        f"lightness and colours{among}"
+        f"lightness and colours, where {LEAST_CORRELATION} counts{among}"
     ).replace("-", "−")
 
 

@@ -73,9 +73,10 @@ def steps_reading(hypothesis: HypothesisRecord) -> str:
         return "These photos have no attributes to match on."
     low, high = remains.interval
     people = hypothesis.confounders.comparisons[-1].effective
+    p = p_value(remains.p_value, hypothesis.confounders.permutations)
     return (
         f"In the strictest comparison, {percent(remains.share, 0)} of the difference in the face remains (95 % "
-        f"interval {percent(low, 0)} to {percent(high, 0)}; {p_value(remains.p_value)} for the largest effect in "
+        f"interval {percent(low, 0)} to {percent(high, 0)}; {p} for the largest effect in "
         f"the face). Its effective sample size is {people['female']:,.0f} female and {people['male']:,.0f} male, of "
         f"{hypothesis.confounders.photos:,} people."
     )
@@ -91,7 +92,11 @@ def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
             "People, male": f"{comparison.people['male']:,}",
             "Effective n, female": f"{comparison.effective['female']:,.0f}",
             "Effective n, male": f"{comparison.effective['male']:,.0f}",
-            "p, face": p_value(comparison.p_value).removeprefix("p ").removeprefix("= "),
+            "|g|, face": f"{comparison.max_abs_g_face:.2f}",
+            "at least": f"{max(0.0, comparison.max_abs_g_face - comparison.critical_abs_g_face):.2f}",
+            "p, face": p_value(comparison.p_value, hypothesis.confounders.permutations)
+            .removeprefix("p ")
+            .removeprefix("= "),
         }
         for comparison in hypothesis.confounders.comparisons
     ]

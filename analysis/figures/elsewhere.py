@@ -111,9 +111,12 @@ def correlation_reading(elsewhere: pd.DataFrame, channel: str = "L") -> str:
     if len(parts) < 2:
         return text
     best, worst = parts.loc[parts["correlation"].idxmax()], parts.loc[parts["correlation"].idxmin()]
+    together = _named(elsewhere, "all")
+    lowest = together.loc[together["correlation"].idxmin()]
     return (
-        f"{text} Of the groups, {best['name']} is most similar, {_r(best)}, {worst['name']} least, {_r(worst)}. "
-        "Intervals are over people; the attenuation by noise in small groups is corrected for."
+        f"{text} Of the groups, {best['name']} is most similar, {_r(best)}, {worst['name']} least, {_r(worst)}; "
+        f"over all channels it is {lowest['name']}, {_r(lowest)}. Intervals are over people; the attenuation by "
+        "noise in small groups is corrected for."
     )
 
 

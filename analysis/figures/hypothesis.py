@@ -4,6 +4,7 @@ See also `analysis.figures.confounders` and `analysis.figures.elsewhere`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import holoviews as hv
 import numpy as np
@@ -315,7 +316,7 @@ def null_distribution_reading(hypothesis: HypothesisRecord) -> str:
     return (
         f"The largest effect within the face, |g| = {observed:.2f} {_where(face)}, is {observed / critical:.1f} times "
         f"the 95 % quantile {critical:.2f} of the largest effect anywhere in the picture under "
-        f"{hypothesis.permutations:,} permutations of the labels ({p_value(face.p_value)})."
+        f"{hypothesis.permutations:,} permutations of the labels ({p_value(face.p_value, hypothesis.permutations)})."
     )
 
 
@@ -413,16 +414,19 @@ def accuracy_table(hypothesis: HypothesisRecord, metrics: MetricsRecord | None, 
     Returns
     -------
     pandas.DataFrame
-        ``name, dataset, images, accuracy, low, high``; shares in [0, 1].
+        ``name, dataset, images, accuracy, low, high, majority``; shares in [0, 1]. ``majority`` is the share of the
+        data set's more frequent label, what always answering with it gives.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
 
     def add(name: str, dataset: str, images: int, accuracy: float, interval: Sequence[float]) -> None:
-        facts = {"name": name, "dataset": dataset, "images": images}
+        facts = {"name": name, "dataset": dataset, "images": images, "majority": majority[dataset]}
         rows.append({**facts, "accuracy": accuracy, "low": interval[0], "high": interval[1]})
 
     own_rules = AverageAccuracies(nearest_average=hypothesis.nearest_average, discriminant=hypothesis.discriminant)
-    for dataset, results in ((own, own_rules), *hypothesis.carried_over.items()):
+    measured = {own: own_rules, **hypothesis.carried_over}
+    majority = {dataset: results.nearest_average.majority for dataset, results in measured.items()}
+    for dataset, results in measured.items():
         pairs = (("nearest average", results.nearest_average), ("linear discriminant", results.discriminant))
         for name, result in pairs:
             add(name, dataset, result.images, result.accuracy, result.interval)
@@ -441,7 +445,7 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         From `accuracy_table`.
     """
     datasets = list(dict.fromkeys(table["dataset"]))
-    table = in_percent(table.assign(row=table["name"] + ", " + table["dataset"]), "accuracy", "low", "high")
+    table = in_percent(table.assign(row=table["name"] + ", " + table["dataset"]), "accuracy", "low", "high", "majority")
     tips = [
         ("classifier", "@row"),
         ("accuracy", "@accuracy{0.0} %"),
@@ -449,7 +453,9 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         ("test images", "@images{0,0} of @dataset"),
     ]
     layers = [
-        hv.VLine(50),
+        points(table, "majority", "row", [("the more frequent label", "@majority{0.0} %")], color=theme.QUIET).opts(
+            marker="dash", angle=90, size=18, line_width=3
+        ),
         *(
             intervals(table[table["dataset"] == dataset], "accuracy", "row", tips, color=colour)
             for dataset, colour in zip(datasets, CATEGORIES, strict=False)
@@ -459,7 +465,7 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         layers,
         table["row"],
         "How much do averages predict?",
-        "Accuracy on unseen people\n(%, dashed: guessing)",
+        "Accuracy on unseen people\n(%, grey: always the more frequent label)",
         height=120 + 34 * len(table),
         xlim=(45, 101),
     )

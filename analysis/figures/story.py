@@ -46,7 +46,8 @@ def differ_sentence(results: Results) -> str:
     hypothesis = results.hypothesis
     opening = {
         "supported": "Yes, on average, and beyond chance",
-        "not supported": "No difference beyond chance was found",
+        "not worth speaking of": "Beyond chance, but by less than is worth speaking of",
+        "no difference": "No difference that would count was found",
         "inconclusive": "This data does not settle it",
     }[hypothesis.verdict]
     return (

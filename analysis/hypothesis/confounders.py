@@ -196,8 +196,16 @@ def _listed(kinds: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Setting:
-    """Covariates of the people who are compared, as the three methods need them."""
+class Setting:
+    """Covariates of the people who are compared.
+
+    Attributes
+    ----------
+    kinds
+        From `covariates`, one row per person.
+    male
+        bool (person,).
+    """
 
     kinds: dict[str, pd.DataFrame]
     male: np.ndarray
@@ -231,7 +239,7 @@ def comparisons(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Compar
     list of Comparison
         The first is of the photos as they are.
     """
-    setting = _Setting(kinds, male)
+    setting = Setting(kinds, male)
     everybody = np.ones(len(male), dtype=bool)
     one_stratum = np.zeros(len(male), dtype=int)
     made = [Comparison("all", "As photographed", "nothing", [], everybody, everybody * 1.0, one_stratum)]
@@ -244,18 +252,33 @@ def comparisons(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Compar
         made.append(Comparison("exact", f"Same {_listed(matched)}", "exact cells", held, weights > 0, weights, cells))
         columns = pd.concat([kinds[kind] for kind in setting.shared], axis=1)
         title = "… and hair" if "hair" in kinds else f"Same {_listed(matched)}, by weights"
-        made.append(_weighted("weights", title, columns, everybody, male))
+        made.append(weighted("weights", title, columns, everybody, male))
         bare = setting.bare
         if min((bare & male).sum(), (bare & ~male).sum()) >= FEWEST_LEFT:
             worn = [name for kind in ("make-up", "beard") if kind in kinds for name in kinds[kind]]
             made.append(Comparison("bare", "Bare faces only", "restriction", worn, bare, bare * 1.0, one_stratum))
-            made.append(_weighted("bare_weights", "Bare faces, and all of that the same", columns, bare, male, worn))
+            made.append(weighted("bare_weights", "Bare faces, and all of that the same", columns, bare, male, worn))
     return made
 
 
-def _weighted(
+def weighted(
     key: str, title: str, columns: pd.DataFrame, used: np.ndarray, male: np.ndarray, also: list[str] | None = None
 ) -> Comparison:
+    """Comparison by overlap weights.
+
+    Parameters
+    ----------
+    key, title
+        Names of the comparison.
+    columns
+        Covariates that are held equal, one row per person.
+    used
+        bool (person,): who takes part.
+    male
+        bool (person,).
+    also
+        Names of the covariates that a restriction to ``used`` holds equal.
+    """
     part = _standard(columns[used])
     weights, strata = np.zeros(len(male)), np.zeros(len(male), dtype=int)
     weights[used] = overlap_weights(part, male[used])
@@ -264,23 +287,40 @@ def _weighted(
     return Comparison(key, title, how, [*columns.columns, *(also or [])], used, weights, strata)
 
 
+def refitted_weights(columns: pd.DataFrame, used: np.ndarray, male: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Weight of each person in each resample: number of draws times the overlap weight fitted to the resample.
+
+    Parameters
+    ----------
+    columns, used, male
+        As in `weighted`.
+    drawn
+        float32 (resample, person), from `analysis.hypothesis.effect.draw_people`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (resample, person).
+    """
+    part = _standard(columns[used])
+    first = propensity(part, male[used])
+    weights = np.zeros(drawn.shape)
+    for i, counts in enumerate(drawn):
+        p = propensity(part, male[used], counts[used], first).predict_proba(part)[:, 1]
+        weights[i, used] = counts[used] * np.where(male[used], 1 - p, p)
+    return weights
+
+
 def _resampled_weights(
     comparison: Comparison, kinds: dict[str, pd.DataFrame], male: np.ndarray, drawn: np.ndarray
 ) -> np.ndarray:
     """Weight of each person in each resample: number of draws of the person times the weight fitted to the resample."""
-    used = comparison.used
     if comparison.how in ("nothing", "restriction"):
         return drawn * comparison.weights
     if comparison.how == "exact cells":
         return drawn * cell_weights(comparison.strata, male, drawn)
-    shared = _Setting(kinds, male).shared
-    columns = _standard(pd.concat([kinds[kind] for kind in shared], axis=1)[used])
-    first = propensity(columns, male[used])
-    weights = np.zeros(drawn.shape)
-    for i, counts in enumerate(drawn):
-        p = propensity(columns, male[used], counts[used], first).predict_proba(columns)[:, 1]
-        weights[i, used] = counts[used] * np.where(male[used], 1 - p, p)
-    return weights
+    shared = pd.concat([kinds[kind] for kind in Setting(kinds, male).shared], axis=1)
+    return refitted_weights(shared, comparison.used, male, drawn)
 
 
 def balance(comparison: Comparison, kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[dict[str, Any]]:
@@ -461,6 +501,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
                 },
                 p_value=test.p_value,
                 max_abs_g_face=test.maximum,
+                critical_abs_g_face=test.critical,
             )
         )
         maps.append(test.g)

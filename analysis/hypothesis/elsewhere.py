@@ -42,10 +42,15 @@ class Elsewhere:
     names: list[str]
 
 
-def groups(photos: Photos) -> Iterator[tuple[str, str, np.ndarray | None]]:
-    """Kind, name and rows of each group that is compared: everybody, age bands, races."""
+def in_groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray | None]]:
+    """Kind, name and rows of each group that is compared: everybody, age bands, races.
+
+    Parameters
+    ----------
+    table
+        Rows of a manifest, numbered from 0.
+    """
     yield "all", "everybody", None
-    table = photos.table
     if "age" in table and table["age"].notna().any():
         age = table["age"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         for name, (low, high) in AGES.items():
@@ -123,7 +128,7 @@ def compare(own: Photos, others: dict[str, Photos], *, resamples: int, rng: np.r
     parts = {name: in_face & (of_channel == name) for name in CHANNELS} | {"all": in_face}
     records, maps = [], []
     for dataset, photos in others.items():
-        for kind, group, rows in groups(photos):
+        for kind, group, rows in in_groups(photos.table):
             chosen = photos.table["kept"].to_numpy() & (True if rows is None else rows)
             labels = photos.table[chosen].drop_duplicates("person")["label"].value_counts()
             if labels.reindex(LABELS, fill_value=0).min() < (2 if kind == "all" else FEWEST):

@@ -135,8 +135,25 @@ def check_labels(male: np.ndarray) -> None:
             )
 
 
-def _usable(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Usable rows with ``row``, ``person`` (text) and ``kept``."""
+def usable_photos(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Usable rows of a manifest.
+
+    Parameters
+    ----------
+    manifest
+        As in `average_by_person`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of status "ok", with ``row`` (position in the manifest), ``person`` (text) and ``kept``: whether all
+        photos of the person have the same label.
+
+    Raises
+    ------
+    UserError
+        If a column is missing or a label is unknown.
+    """
     missing = {"image_id", "label", "status"} - set(manifest.columns)
     if missing:
         raise UserError(f"the manifest lacks {', '.join(sorted(missing))}: run `meanface ingest` again")
@@ -148,6 +165,23 @@ def _usable(manifest: pd.DataFrame) -> pd.DataFrame:
     used["person"] = person_names(used)
     used["kept"] = used.groupby("person")["label"].transform("nunique") == 1
     return used
+
+
+def sample_photos(used: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of at most `MOST_PHOTOS` photos: one of each person first, then others at random.
+
+    Parameters
+    ----------
+    used
+        From `usable_photos`.
+    rng
+        Random generator of the sample.
+    """
+    if len(used) <= MOST_PHOTOS:
+        return used
+    shuffled = used.iloc[rng.permutation(len(used))]
+    first = ~shuffled["person"].duplicated()
+    return pd.concat([shuffled[first], shuffled[~first]]).head(MOST_PHOTOS).sort_values("row")
 
 
 def average_by_person(
@@ -180,7 +214,7 @@ def average_by_person(
     UserError
         If a label has fewer than two people or the manifest is malformed.
     """
-    used = _usable(manifest)
+    used = usable_photos(manifest)
     mixed = used.loc[~used["kept"], "person"].nunique()
     used = used[used["kept"]]
     names = used["person"].unique()
@@ -226,13 +260,10 @@ def read_photos(
     UserError
         If no image is usable or the manifest is malformed.
     """
-    used = _usable(manifest)
+    used = usable_photos(manifest)
     if used.empty:
         raise UserError("the subset is empty: no image of the manifest is usable")
-    if len(used) > MOST_PHOTOS:
-        shuffled = used.iloc[rng.permutation(len(used))]
-        first = ~shuffled["person"].duplicated()
-        used = pd.concat([shuffled[first], shuffled[~first]]).head(MOST_PHOTOS).sort_values("row")
+    used = sample_photos(used, rng)
     height, width = (size // 2 for size in faces.shape[1:3])
     images = np.empty((len(used), len(CHANNELS), height, width), dtype=np.float32)
     rows, at = used["row"].to_numpy(), 0

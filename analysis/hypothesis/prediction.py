@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from analysis.core.errors import UserError
-from analysis.core.people import accuracy_interval
+from analysis.core.people import accuracy_interval, interval, resampled_means
 from analysis.hypothesis.people import Photos
 from analysis.results.records import AverageAccuracies, AverageAccuracy
 
@@ -153,13 +153,42 @@ def accuracies(classifiers: Classifiers, photos: Photos, *, rng: np.random.Gener
     people = photos.table.loc[test, "person"].reset_index(drop=True)
 
     def measured(rule: LinearRule) -> AverageAccuracy:
-        hits = pd.Series(rule.predict_male(photos.images[test]) == photos.male[test])
-        low, high = accuracy_interval(hits, people, rng=rng)
-        return AverageAccuracy(accuracy=float(hits.mean()), interval=(low, high), images=int(test.sum()), split="test")
+        return measured_accuracy(rule.predict_male(photos.images[test]), photos.male[test], people, rng=rng)
 
     nearest = measured(classifiers.nearest)  # in this order, as both draw from one generator
     discriminant = measured(classifiers.discriminant)
     return AverageAccuracies(
         nearest_average=nearest,
         discriminant=discriminant.changed(components=classifiers.components, explained=classifiers.explained),
+    )
+
+
+def measured_accuracy(
+    said_male: np.ndarray, male: np.ndarray, people: pd.Series, *, rng: np.random.Generator
+) -> AverageAccuracy:
+    """Accuracy of answers on the test split, plain and with both labels counting alike.
+
+    Parameters
+    ----------
+    said_male, male
+        bool (photo,): answers and labels.
+    people
+        Person of each photo, numbered from 0.
+    rng
+        Random generator of the bootstrap over people.
+    """
+    hits = said_male == male
+    low, high = accuracy_interval(pd.Series(hits), people, rng=rng)
+    labels = np.stack([~male, male], axis=1)
+    known = labels[:, labels.any(axis=0)]  # a split of a single label has one share
+    drawn = resampled_means(hits, known, pd.factorize(people)[0], 1000, rng).mean(axis=1)
+    balanced_low, balanced_high = interval(drawn)
+    return AverageAccuracy(
+        accuracy=float(hits.mean()),
+        interval=(low, high),
+        images=len(hits),
+        split="test",
+        balanced=float(np.mean([hits[column].mean() for column in known.T])),
+        balanced_interval=(float(balanced_low), float(balanced_high)),
+        majority=float(labels.mean(axis=0).max()),
     )

@@ -16,9 +16,18 @@ import xarray as xr
 from analysis.hypothesis import confounders, controls, effect, elsewhere, prediction, verdict
 from analysis.hypothesis.effect import ALPHA
 from analysis.hypothesis.people import CHANNELS, People, average_by_person, read_photos
-from analysis.hypothesis.regions import FACE, REGIONS, pools, region_map
+from analysis.hypothesis.regions import FACE, REGIONS, face_pixels, pools, region_map
 from analysis.results import artifacts
-from analysis.results.records import Effect, Histogram, HypothesisRecord, Survives
+from analysis.results.records import (
+    ConfounderRecord,
+    Effect,
+    Histogram,
+    HypothesisRecord,
+    ShapeComparison,
+    ShapeRecord,
+    Survives,
+    Verdict,
+)
 
 STATEMENT = "Men and women have gender-specific facial features that differentiate them."
 
@@ -142,11 +151,35 @@ def _survives(survival: confounders.Survival) -> Survives | None:
     )
 
 
+def _standard_error(first: int, second: int) -> float:
+    return float(np.sqrt(1 / first + 1 / second))
+
+
+def _strictest(record: ConfounderRecord) -> verdict.Size:
+    last = record.comparisons[-1]
+    error = float(np.sqrt(sum(1 / size for size in last.effective.values())))
+    return verdict.Size(last.p_value, last.max_abs_g_face, last.critical_abs_g_face, error)
+
+
+def _of_shape(shape: ShapeRecord, sound: bool) -> tuple[dict[str, bool | None], Verdict]:
+    """Answers and verdict on the shape."""
+
+    def size(comparison: ShapeComparison) -> verdict.Size:
+        return verdict.Size(comparison.p_value, comparison.g, comparison.critical, comparison.standard_error)
+
+    people, strictest = size(shape.comparisons[0]), size(shape.comparisons[-1])
+    answers = verdict.criteria(
+        sound=sound, size=people, strictest=strictest, accuracy=shape.accuracy, elsewhere=shape.same_elsewhere
+    )
+    return answers, verdict.decide(answers, people)
+
+
 def examine(
     faces: xr.DataArray,
     manifest: pd.DataFrame,
     *,
     others: dict[str, tuple[xr.DataArray, pd.DataFrame]] | None = None,
+    shape: ShapeRecord | None = None,
     permutations: int = 5000,
     control_permutations: int = 1000,
     splits: int = 200,
@@ -162,6 +195,8 @@ def examine(
         As in `analysis.hypothesis.people.average_by_person`.
     others
         Name -> faces and manifest of each data set to compare with.
+    shape
+        Result of the geometric test, which has a part in the verdict; None where there are no landmarks.
     permutations, control_permutations
         Number of permutations of the test, and of each control and matched comparison.
     splits
@@ -209,21 +244,29 @@ def examine(
     survives = _survives(survival)
     whole = compared.table.query("kind == 'all' and channel == 'all'")
     in_face = _largest(test, people.shape, in_face=True)
-    criteria = verdict.criteria(
-        p_value=in_face.p_value,
-        controls=control_tests,
-        false_positives=false_positives,
-        matched_p_value=survives.p_value if survives else None,
-        accuracy_low=accuracies.nearest_average.interval[0],
-        correlation_low=float(whole["low"].min()) if len(whole) else None,
+    sound = verdict.is_sound(control_tests, false_positives)
+    size = verdict.Size(
+        in_face.p_value, in_face.g, test.critical, _standard_error(int(people.male.sum()), int((~people.male).sum()))
     )
+    criteria = verdict.criteria(
+        sound=sound,
+        size=size,
+        strictest=_strictest(survival.record) if survives else None,
+        accuracy=accuracies.nearest_average,
+        elsewhere=bool((whole["low"] > verdict.LEAST_CORRELATION).all()) if len(whole) else None,
+    )
+    shade = verdict.decide(criteria, size)
+    of_shape = None if shape is None else _of_shape(shape, sound)
     picture = regions.query("region == 'whole picture'").set_index("channel")
     counts, edges = np.histogram(test.null_maximum, bins=40)
     significant = (np.abs(test.g) > test.critical).reshape(len(CHANNELS), -1)
     record = HypothesisRecord(
         statement=STATEMENT,
-        verdict=verdict.decide(criteria),
+        verdict=of_shape[1] if of_shape else shade,
+        shade=shade,
         criteria=criteria,
+        shape=of_shape[1] if of_shape else None,
+        shape_criteria=of_shape[0] if of_shape else None,
         p_value=test.p_value,
         alpha=ALPHA,
         permutations=permutations,
@@ -238,6 +281,12 @@ def examine(
         largest_in_face=in_face,
         critical_abs_g=test.critical,
         area_significant=float(significant.any(axis=0).mean()),
+        area_counting=float(
+            (np.abs(test.g) - test.critical > verdict.SMALLEST_EFFECT)[face_pixels(people.shape, len(CHANNELS))]
+            .reshape(len(CHANNELS), -1)
+            .any(axis=0)
+            .mean()
+        ),
         area_significant_by_channel=dict(zip(CHANNELS, significant.mean(axis=1).tolist(), strict=True)),
         mean_abs_g=float(picture.loc["all", "mean_abs_g"]),
         mean_abs_g_interval=(float(picture.loc["all", "low"]), float(picture.loc["all", "high"])),

@@ -1,21 +1,40 @@
-"""The verdict on the hypothesis: a fixed rule with five criteria.
+"""The verdict on the hypothesis: a fixed rule, with thresholds that were written down before the data was looked at.
 
-The rule is the same for every data set:
+The rule is the same for every data set, and is applied to two parts: *shade*, the colours of aligned faces, and
+*shape*, the distances between their landmarks. For each part:
 
-- *Sound*: none of the three controls is significant (p at least 0.05 / 3 each), and the false-positive rate is not
-  significantly above 5 %. If the test is not sound, the verdict is "inconclusive".
-- *Significant*: p below 0.05 within the face, family-wise over all pixels and channels. If not, the verdict is "not
-  supported".
-- *More than styling*: p below 0.05 within the face in the strictest comparison that the data allows.
-- *Predicts the label*: the whole interval of the nearest average's accuracy on unseen people is above 50 %.
-- *Holds elsewhere*: the whole interval of the correlation with the map of every other data set is above 0.
+- If the test is not sound (a control is significant, or the false-positive rate is significantly above 5 %), the part
+  is "inconclusive".
+- *No difference*: not significant, and every effect is smaller than the smallest that counts (an equivalence test).
+- *Not worth speaking of*: significant, but every effect is smaller than the smallest that counts.
+- *Supported*: the largest effect is above the smallest that counts with its whole simultaneous interval, and every
+  further question that could be tested is answered with yes: so it does when everything else that is known is held
+  equal, predicts the label of unseen people better than the more frequent label does, and shows elsewhere.
+- "Inconclusive" otherwise: too few people, or a question answered with no.
 
-The hypothesis is "supported" if all criteria hold that could be tested. If the difference is significant and another
-criterion fails, the data does not say whether *faces* differ: "inconclusive".
+A feature is a form first of all: where shape was measured, its verdict is that on the hypothesis, and that of the shade
+stands beside it.
 """
 
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
 from analysis.hypothesis.effect import ALPHA
-from analysis.results.records import Control, FalsePositives, Verdict
+from analysis.results.records import AverageAccuracy, Control, FalsePositives, Verdict
+
+SMALLEST_EFFECT = 0.2
+"""Smallest effect that counts, in standard deviations between people: Cohen's "small"."""
+LEAST_CORRELATION = 0.5
+"""Correlation with the difference of another data set above which it is the same difference."""
+
+THRESHOLDS = {
+    "Level of significance, over all places at once": f"{ALPHA:.2f}",
+    "Smallest effect that counts, |g|": f"{SMALLEST_EFFECT:.1f}",
+    "Accuracy to beat": "that of the more frequent label, and 50 % when both labels count alike",
+    "Correlation with other data sets, over all channels": f"{LEAST_CORRELATION:.1f}",
+}
+"""Thresholds of the rule, as a reader sees them."""
 
 CONTROLS = {
     "shuffled_labels": "Labels shuffled between people",
@@ -25,10 +44,53 @@ CONTROLS = {
 QUESTIONS = {
     "sound": "Is the test sound?",
     "beyond_chance": "Is it significant?",
-    "more_than_styling": "Is it more than styling?",
+    "large_enough": "Is it large enough to count?",
+    "more_than_styling": "Does that hold with styling held equal?",
     "tells_apart": "Do the averages predict the label?",
     "elsewhere": "Does it hold elsewhere?",
 }
+
+
+@dataclass(frozen=True)
+class Size:
+    """The largest of many effects, and what is known of it.
+
+    Attributes
+    ----------
+    p_value
+        Family-wise p value.
+    g
+        Hedges' g, in standard deviations.
+    critical
+        Value that the largest abs(g) of 5 % of the permutations exceeds: half a simultaneous interval.
+    standard_error
+        Standard error of a single g near 0.
+    """
+
+    p_value: float
+    g: float
+    critical: float
+    standard_error: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether exchanged labels rarely give as large an effect anywhere."""
+        return self.p_value < ALPHA
+
+    @property
+    def counts(self) -> bool:
+        """Whether the effect is above the smallest that counts with its whole simultaneous interval."""
+        return self.significant and abs(self.g) - self.critical > SMALLEST_EFFECT
+
+    @property
+    def negligible(self) -> bool:
+        """Whether every effect is below the smallest that counts: equivalent, at the 5 % level.
+
+        Two one-sided tests of the largest effect. All effects have to pass, and so none needs a correction
+        (intersection-union test: Berger and Hsu, "Bioequivalence trials, intersection-union tests and equivalence
+        confidence sets", Statistical Science 11, 1996).
+        """
+        return abs(self.g) + float(norm.ppf(1 - ALPHA)) * self.standard_error < SMALLEST_EFFECT
 
 
 def is_sound(controls: dict[str, Control], false_positives: FalsePositives | None) -> bool:
@@ -37,61 +99,66 @@ def is_sound(controls: dict[str, Control], false_positives: FalsePositives | Non
     return none_significant and (false_positives is None or false_positives.by_identity.interval[0] <= ALPHA)
 
 
+def predicts(accuracy: AverageAccuracy) -> bool:
+    """Whether a rule beats the more frequent label, and chance when both labels count alike, with whole intervals."""
+    return accuracy.interval[0] > accuracy.majority and accuracy.balanced_interval[0] > 0.5
+
+
 def criteria(
     *,
-    p_value: float,
-    controls: dict[str, Control],
-    false_positives: FalsePositives | None,
-    matched_p_value: float | None,
-    accuracy_low: float,
-    correlation_low: float | None,
+    sound: bool,
+    size: Size,
+    strictest: Size | None,
+    accuracy: AverageAccuracy | None,
+    elsewhere: bool | None,
 ) -> dict[str, bool | None]:
-    """Check the criteria of the rule.
+    """Answer the questions of the rule.
 
     Parameters
     ----------
-    p_value
-        P value of the permutation test within the face.
-    controls
-        Name -> result of the control.
-    false_positives
-        As from `analysis.hypothesis.controls.false_positives`.
-    matched_p_value
-        P value within the face in the strictest comparison; None if nothing could be held equal.
-    accuracy_low
-        Lower end of the interval of the nearest average's accuracy.
-    correlation_low
-        Lowest of the lower ends of the correlations with other data sets; None without any.
+    sound
+        From `is_sound`.
+    size
+        The largest effect between averages of people.
+    strictest
+        The largest effect in the strictest comparison; None if nothing could be held equal.
+    accuracy
+        Of a rule made from averages, on unseen people; None if there is no test split.
+    elsewhere
+        Whether every other data set agrees; None without any.
 
     Returns
     -------
     dict
-        Key of `QUESTIONS` -> whether the criterion holds; None where it could not be tested.
+        Key of `QUESTIONS` -> whether the answer is yes; None where it could not be tested.
     """
     return {
-        "sound": is_sound(controls, false_positives),
-        "beyond_chance": p_value < ALPHA,
-        "more_than_styling": None if matched_p_value is None else matched_p_value < ALPHA,
-        "tells_apart": accuracy_low > 0.5,
-        "elsewhere": None if correlation_low is None else correlation_low > 0,
+        "sound": sound,
+        "beyond_chance": size.significant,
+        "large_enough": size.counts,
+        "more_than_styling": None if strictest is None else strictest.counts,
+        "tells_apart": None if accuracy is None else predicts(accuracy),
+        "elsewhere": elsewhere,
     }
 
 
-def decide(answers: dict[str, bool | None]) -> Verdict:
-    """Apply the rule.
+def decide(answers: dict[str, bool | None], size: Size) -> Verdict:
+    """Apply the rule to one part.
 
     Parameters
     ----------
     answers
-        Key of `QUESTIONS` -> whether the criterion holds, as from `criteria`.
+        As from `criteria`.
+    size
+        The largest effect between averages of people.
 
     Returns
     -------
     str
-        "supported", "not supported" or "inconclusive".
+        "supported", "not worth speaking of", "no difference" or "inconclusive".
     """
     if not answers["sound"]:
         return "inconclusive"
-    if not answers["beyond_chance"]:
-        return "not supported"
+    if size.negligible:
+        return "not worth speaking of" if size.significant else "no difference"
     return "inconclusive" if any(holds is False for holds in answers.values()) else "supported"

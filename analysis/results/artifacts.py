@@ -15,6 +15,7 @@ from analysis.results.records import (
     ReliabilityRecord,
     RunRecord,
     SearchRecord,
+    ShapeRecord,
     StudyRecord,
 )
 from analysis.results.stored import Arrays, Artifact, Binary, Column, Json, Table, Variable
@@ -27,6 +28,7 @@ _SEARCH = "meanface search NAME --run RUN"
 STEPS = (_STUDY, _TRAIN, _EVALUATE)  # the commands that a published run needs, in the order in which they are run
 
 _SHARE, _EFFECT = "0 to 1", "standard deviations"
+_PUPILS = "distances between the pupils; degrees of an angle"
 
 
 def _text(name: str, meaning: str) -> Column:
@@ -146,6 +148,95 @@ EFFECTS = Arrays(
         _LAB,
         Variable("comparison", ("comparison",), "key of a comparison in hypothesis.json"),
         Variable("dataset", ("dataset",), "name of the other data set"),
+    ),
+)
+SHAPE = Json(
+    "study/shape.json", _STUDY, "The geometric test and what it rests on.", "where present", record=ShapeRecord
+)
+SHAPE_DISTANCES = Table(
+    "study/shape_distances.parquet",
+    _STUDY,
+    "Distances of the face by label, with their effects, in each comparison of each data set.",
+    "where present",
+    columns=(
+        _text("dataset", "data set"),
+        _text("comparison", "key of a comparison in shape.json"),
+        _text("distance", "what is measured"),
+        _number("female", "mean of the people labelled female", _PUPILS),
+        _number("male", "mean of the people labelled male", _PUPILS),
+        _number("g", "Hedges' g, male minus female", _EFFECT),
+        *_interval("g", _EFFECT),
+        _number("p_value", "p value, family-wise over the distances", _SHARE),
+        _number("overlap", "area that the distributions of the two labels share", _SHARE),
+    ),
+)
+SHAPE_GROUPS = Table(
+    "study/shape_groups.parquet",
+    _STUDY,
+    "The same effects on averages of people within ages and races.",
+    "where present",
+    columns=(
+        _text("dataset", "data set"),
+        _text("kind", "age or race"),
+        _text("group", "an age band or a race"),
+        _count("females", "people labelled female in the group"),
+        _count("males", "people labelled male in the group"),
+        _text("distance", "what is measured"),
+        _number("g", "Hedges' g, male minus female", _EFFECT),
+        *_interval("g", _EFFECT),
+    ),
+)
+SHAPE_MAPS = Arrays(
+    "study/shape_maps.zarr.zip",
+    _STUDY,
+    "Average shapes seen from the front, the displacement between them, and the distribution of each distance.",
+    "where present",
+    variables=(
+        Variable("shape", ("label", "point", "axis"), "average points of the mesh", "distances between the pupils"),
+        Variable("displacement_g", ("point", "axis"), "Hedges' g of each point, male minus female", _EFFECT),
+        Variable("beyond_chance", ("point",), "whether a point differs by more than exchanged labels give anywhere"),
+        Variable("bell", ("distance", "label", "deviation"), "density of person averages"),
+        Variable("label", ("label",), "female, male"),
+        Variable("axis", ("axis",), "x to the right of the picture, y down"),
+        Variable("distance", ("distance",), "what is measured"),
+        Variable("deviation", ("deviation",), "distance from the mean of all", _EFFECT),
+    ),
+)
+SHAPE_FREE = Arrays(
+    "study/shape_free.zarr.zip",
+    _STUDY,
+    "Averages of faces warped to a common shape, 16 people or more in each; shape and texture apart.",
+    "where present",
+    variables=(
+        Variable("picture", ("step", "tall", "wide", "channel"), "the average", "0 to 255"),
+        Variable("shape_of", ("step",), "whose shape: 0 female, 1 male, beyond them a caricature"),
+        Variable("texture_of", ("step",), "whose texture"),
+        Variable("points", ("label", "point", "axis"), "average points", "pixels of the frame"),
+        Variable("count", ("label",), "faces averaged"),
+        Variable("sharpness", ("kind", "label"), "mean gradient of luma within the face", "8-bit steps per pixel"),
+        Variable("label", ("label",), "female, male"),
+        Variable("axis", ("axis",), "x, y"),
+        Variable("kind", ("kind",), "aligned or shape-free"),
+        _RGB,
+    ),
+)
+CONTRAST = Table(
+    "study/contrast.parquet",
+    _STUDY,
+    "How much darker than the skin around them eyes, lips and brows are, by label (Russell's facial contrast).",
+    "where present",
+    columns=(
+        _text("dataset", "data set"),
+        _text("kind", "all, bare (neither make-up nor beard), age or race"),
+        _text("group", "everybody, bare faces, an age band or a race"),
+        _count("females", "people labelled female in the group"),
+        _count("males", "people labelled male in the group"),
+        _text("feature", "eyes, lips, brows, or the mean of eyes and lips"),
+        _number("female", "mean contrast of those labelled female", "-1 to 1"),
+        _number("male", "mean contrast of those labelled male", "-1 to 1"),
+        _number("g", "Hedges' g, male minus female", _EFFECT),
+        *_interval("g", _EFFECT),
+        _number("p_value", "p value, family-wise over the features", _SHARE),
     ),
 )
 LABELS = Table(

@@ -54,6 +54,12 @@ class Results:
     balance = artifacts.BALANCE
     elsewhere = artifacts.ELSEWHERE
     effects = artifacts.EFFECTS
+    shape = artifacts.SHAPE
+    shape_distances = artifacts.SHAPE_DISTANCES
+    shape_groups = artifacts.SHAPE_GROUPS
+    shape_maps = artifacts.SHAPE_MAPS
+    shape_free = artifacts.SHAPE_FREE
+    contrast = artifacts.CONTRAST
     metrics = artifacts.METRICS
     card = artifacts.CARD
     history = artifacts.HISTORY
@@ -81,6 +87,16 @@ class Results:
             return self.metrics
         except UserError:
             return None
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether `meanface study` found landmarks, and so measured the shape of faces."""
+        return (self.folder / artifacts.SHAPE.path).exists()
+
+    @property
+    def has_shape_free(self) -> bool:
+        """Whether the run has shape-free averages, which need 16 people of each label."""
+        return (self.folder / artifacts.SHAPE_FREE.path).exists()
 
     @property
     def has_ablation(self) -> bool:

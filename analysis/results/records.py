@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Interval = tuple[float, float]
 Label = Literal["female", "male"]
-Verdict = Literal["supported", "not supported", "inconclusive"]
+Verdict = Literal["supported", "not worth speaking of", "no difference", "inconclusive"]
 
 
 class Record(BaseModel):
@@ -366,6 +366,8 @@ class ComparisonRecord(Record):
     """Within the face."""
     max_abs_g_face: float
     """Largest effect within the face."""
+    critical_abs_g_face: float
+    """Value that the largest effect within the face of 5 % of the permutations exceeds."""
 
 
 class Overlap(Record):
@@ -448,6 +450,12 @@ class AverageAccuracy(Record):
     """Photos."""
     split: str
     """Their split."""
+    balanced: float
+    """Mean of the shares of right answers of both labels."""
+    balanced_interval: Interval
+    """Of ``balanced``."""
+    majority: float
+    """Share of the more frequent label: what always answering with it would give."""
     components: int | None = None
     """Principal components that the discriminant uses."""
     explained: float | None = None
@@ -463,15 +471,73 @@ class AverageAccuracies(Record):
     """Linear discriminant of principal components."""
 
 
+class ShapeComparison(Record):
+    """A comparison of the labels in all named distances of the face."""
+
+    key: str
+    """Short name, which tables use."""
+    title: str
+    """Description of what is held equal."""
+    how: str
+    """Method."""
+    held: list[str]
+    """Covariates that are held equal."""
+    people: dict[str, int]
+    """Label -> people compared."""
+    effective: dict[str, float]
+    """Label -> effective sample size (Kish)."""
+    permutations: int
+    """Permutations of the labels."""
+    p_value: float
+    """Family-wise over all distances."""
+    largest: str
+    """Distance with the largest effect."""
+    g: float
+    """Its Hedges' g, male minus female."""
+    critical: float
+    """Value that the largest abs(g) of 5 % of the permutations exceeds."""
+    standard_error: float
+    """Standard error of a g near 0."""
+
+
+class ShapeRecord(Record):
+    """study/shape.json: the geometric test."""
+
+    photos: int
+    """Faces that were measured."""
+    missed: int
+    """Usable faces without landmarks that can be trusted."""
+    resamples: int
+    """Bootstrap resamples of people."""
+    comparisons: list[ShapeComparison]
+    """Averages of people first, then single photos from "as photographed" to the strictest."""
+    elsewhere: dict[str, list[ShapeComparison]]
+    """Other data set -> the same comparisons there."""
+    agreement: dict[str, float]
+    """Other data set -> correlation of its effects on averages of people with these, over the distances."""
+    pose: dict[str, dict[str, float]]
+    """Label -> mean yaw, pitch and roll, in degrees."""
+    accuracy: AverageAccuracy | None
+    """Of a linear discriminant of the distances, for people it was not fitted on; null without a test split."""
+    same_elsewhere: bool | None
+    """Whether the distance that differs most does so in every other data set, too, enough to count."""
+
+
 class HypothesisRecord(Record):
     """study/hypothesis.json: the verdict and all numbers that it depends on."""
 
     statement: str
     """The hypothesis."""
     verdict: Verdict
-    """By the rule of `analysis.hypothesis.verdict`."""
+    """By the rule of `analysis.hypothesis.verdict`: that on the shape where it was measured, else on the shade."""
+    shade: Verdict
+    """On the colours of aligned faces."""
     criteria: dict[str, bool | None]
-    """Point of that rule -> whether it holds; null where it could not be tested."""
+    """Question of that rule -> answer for the shade; null where it could not be tested."""
+    shape: Verdict | None
+    """On the distances between landmarks; null where there are none."""
+    shape_criteria: dict[str, bool | None] | None
+    """The same answers for the shape."""
     p_value: float
     """Of the permutation test over all pixels and channels."""
     alpha: float
@@ -500,6 +566,8 @@ class HypothesisRecord(Record):
     """Effect that permuted labels exceed somewhere in 5 % of cases."""
     area_significant: float
     """Share of the picture beyond it in any channel."""
+    area_counting: float
+    """Share of the face where an effect is above the smallest that counts with its whole simultaneous interval."""
     area_significant_by_channel: dict[str, float]
     """Channel -> share of the picture beyond it."""
     mean_abs_g: float

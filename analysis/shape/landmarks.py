@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,18 @@ class Landmarks:
         """Bool (image,): faces whose landmarks can be trusted."""
         return self.table["found"].to_numpy(dtype=bool)
 
-    @cached_property
-    def points(self) -> np.ndarray:
-        """float32 (image, 468, 3): x, y and depth in pixels of the frame; not to be trusted where not `found`.
+    def read(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Read the points of some faces, which are not to be trusted where not `found`.
+
+        Parameters
+        ----------
+        rows
+            Row numbers in the manifest, ascending; default: all.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (row, 468, 3): x, y and depth in pixels of the frame.
 
         Raises
         ------
@@ -93,11 +102,12 @@ class Landmarks:
         path = self.folder / "landmarks.zarr"
         with storage.access(path):
             try:
-                stored = np.asarray(zarr.open_array(storage.zarr_store(path), path="points", mode="r")[:])
+                points = zarr.open_array(storage.zarr_store(path), path="points", mode="r")
+                if points.shape != (len(self.table), POINTS, 3):
+                    raise _damaged(path)
+                stored = np.asarray(points.get_orthogonal_selection((rows,)))
             except (ValueError, RuntimeError, KeyError, TypeError, FileNotFoundError) as error:
                 raise _damaged(path) from error
-        if stored.shape != (len(self.table), POINTS, 3):
-            raise _damaged(path)
         return stored.astype(np.float32) * np.float32(_STEP)
 
 
@@ -207,7 +217,7 @@ def _earlier(dataset: Dataset, made_from: dict[str, Any]) -> LandmarkFacts | Non
         landmarks = read_landmarks(dataset)
         if landmarks is None:
             return None
-        _ = landmarks.points
+        landmarks.read()
         facts = LandmarkFacts.model_validate_json((dataset.folder / "landmarks.json").read_bytes())
     except UserError:
         return None

@@ -22,6 +22,7 @@ from analysis.results.records import Duplicates, Frame, StudyOptions, StudyRecor
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.label_noise import doubted_labels
 from analysis.study.samples import sample_grid
+from analysis.study.shapes import study_shapes
 from analysis.study.tables import attribute_table, duplicate_table, identity_table, label_table, quality_table
 
 
@@ -35,6 +36,9 @@ def study(
     progress: bool = True,
 ) -> StudyRecord:
     """Study an ingested data set and write the study part of a run.
+
+    Shape is studied, too, where the data set has landmarks (`meanface landmarks`), and compared with the data sets of
+    ``compare`` that have them.
 
     Parameters
     ----------
@@ -75,7 +79,16 @@ def study(
     others = {other.name: (other.faces, other.manifest) for other in compare}
     metadata = dataset.source.metadata
     averages = average_faces(faces, manifest["label"].where(dataset.usable), progress=progress)
-    findings = examine(faces, manifest, others=others, permutations=permutations, seed=seed, progress=progress)
+    shapes = study_shapes(dataset, compare, averages, permutations=permutations, seed=seed, progress=progress)
+    findings = examine(
+        faces,
+        manifest,
+        others=others,
+        shape=None if shapes is None else shapes.findings.record,
+        permutations=permutations,
+        seed=seed,
+        progress=progress,
+    )
     table = load_table(dataset)
     gallery = build_gallery(dataset, table, progress=progress)
     engine = build_engine(dataset, table, seed=seed, progress=progress)
@@ -119,6 +132,8 @@ def study(
         artifacts.SAMPLES.write(samples, folder)
         artifacts.SUBSETS.write(gallery, folder)
         artifacts.ENGINES.write(agreement, folder)
+        if shapes is not None:
+            shapes.write(folder)
     options = StudyOptions(
         dataset=dataset.name, compare=[other.name for other in compare], permutations=permutations, seed=seed
     )

@@ -9,7 +9,7 @@ import param
 
 from analysis.core.words import p_value
 from analysis.figures import confounders, elsewhere, hypothesis
-from analysis.figures.answers import verdict_reasons
+from analysis.figures.answers import shape_reasons, shown_verdict, verdict_reasons
 from analysis.figures.hypothesis import CHANNEL_NAMES
 from analysis.hypothesis.verdict import QUESTIONS
 from dashboard import chrome, parts
@@ -34,6 +34,15 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View("", hypothesis.region_chart, hypothesis.region_chart_reading, "regions channel"),
         View("", hypothesis.masks, hypothesis.masks_reading, "average_faces", ""),
     ),
+    "large_enough": (
+        View(
+            "",
+            confounders.comparison_table,
+            lambda _: "“At least” is the lower end of the simultaneous interval of the largest |g|.",
+            "hypothesis",
+            numbers=False,
+        ),
+    ),
     "more_than_styling": (
         View("", confounders.steps_chart, confounders.steps_reading, "confounders hypothesis", "hypothesis"),
         View("", confounders.survival_chart, confounders.survival_reading, "confounders hypothesis"),
@@ -48,6 +57,7 @@ ALTERNATIVES = {
     "there are none. Here people are the unit, not photos.",
     "beyond_chance": "Hair, make-up, expression and light differ between the labels, too: the next step holds them "
     "equal.",
+    "large_enough": "An effect of 0.2 standard deviations is small: nine tenths of the two groups overlap.",
     "more_than_styling": "Only what is annotated can be held equal. Pose, lenses and the choice of photos cannot.",
     "tells_apart": "A difference of averages can be certain and still say little about one face, as the two groups "
     "overlap almost everywhere.",
@@ -58,7 +68,7 @@ _MAPPED = ("beyond_chance", "more_than_styling")  # steps that show the maps of 
 
 
 class HypothesisPage(chrome.ExplorerPage):
-    """The argument in five steps, those of the verdict: only the figures of the open one are drawn."""
+    """The argument step by step, through the questions of the verdict: only the figures of the open one are drawn."""
 
     view = param.Selector(objects={question: key for key, question in QUESTIONS.items()}, doc="Step that is open.")
     held = param.Boolean(default=False, doc="Whether the maps show the effect with styling held equal.")
@@ -82,11 +92,12 @@ class HypothesisPage(chrome.ExplorerPage):
     def _verdict(self) -> Any:
         tested = self.results.hypothesis
         people = tested.identities
+        p = p_value(tested.largest_in_face.p_value, tested.permutations)
         return parts.notice(
-            f"“{tested.statement}”\n\n{p_value(tested.largest_in_face.p_value)} within the face in a "
-            f"permutation test with {tested.permutations:,} permutations of {people['female']:,} female-labelled "
-            f"and {people['male']:,} male-labelled people.",
-            title=tested.verdict.capitalize(),
+            f"“{tested.statement}”\n\n{p} within the face in a permutation test with "
+            f"{tested.permutations:,} permutations of {people['female']:,} female-labelled and "
+            f" {people['male']:,} male-labelled people.",
+            title=shown_verdict(self.results).capitalize(),
         )
 
     def _steps(self) -> Any:
@@ -101,6 +112,13 @@ class HypothesisPage(chrome.ExplorerPage):
         steps.param.watch(lambda event: self.open(event.new), "open")
         self.param.watch(lambda event: setattr(steps, "open", event.new), "view")
         return steps
+
+    def _shape(self) -> Any:
+        """List the answers for the shape, where it was measured."""
+        if not (reasons := shape_reasons(self.results)):
+            return parts.notice("Shape was not measured: run `meanface landmarks NAME`, then the study again.")
+        table = pd.DataFrame(reasons, columns=["Question", "Answer", "Numbers"])
+        return parts.table(table.set_index("Question"))
 
     def open(self, key: str) -> None:
         """Open a step; the one on styling begins with styling held equal."""
@@ -169,6 +187,7 @@ class HypothesisPage(chrome.ExplorerPage):
         """List the verdict, the steps that lead to it, and the open step."""
         return [
             parts.or_notice(self._verdict)(),
-            parts.section("The argument in five steps", parts.or_notice(self._steps)()),
+            parts.section("The argument, step by step", parts.or_notice(self._steps)()),
             pn.panel(parts.or_notice(self._view), sizing_mode="stretch_width"),
+            parts.section("The same questions for the shape", parts.or_notice(self._shape)()),
         ]

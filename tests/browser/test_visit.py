@@ -272,8 +272,8 @@ def test_the_blend_is_made_in_the_browser_and_a_choice_changes_face_and_address(
 
 def test_the_argument_is_walked_step_by_step_and_a_place_is_shown_on_all_maps(page, server, complaints):
     open_explorer(page, f"{server}/explore/hypothesis")
-    page.get_by_role("button", name=re.compile("Is it more than styling")).click()
-    page.get_by_role("heading", name="3. Is it more than styling?").wait_for()
+    page.get_by_role("button", name=re.compile("Does that hold with styling held equal")).click()
+    page.get_by_role("heading", name="4. Does that hold with styling held equal?").wait_for()
     page.locator("figure canvas").first.scroll_into_view_if_needed()
     box = page.locator("figure canvas").first.bounding_box()
     assert box["width"] > 150
@@ -284,10 +284,10 @@ def test_the_argument_is_walked_step_by_step_and_a_place_is_shown_on_all_maps(pa
     page.keyboard.press("End")
     page.wait_for_url(re.compile("least="))
     page.get_by_role("button", name=re.compile("^Next: ")).click()
-    page.get_by_role("heading", name=re.compile("^4")).wait_for()
+    page.get_by_role("heading", name=re.compile("^5")).wait_for()
     page.wait_for_url(re.compile("view=tells_apart"))
     page.go_back()
-    page.get_by_role("heading", name=re.compile("^3")).wait_for()
+    page.get_by_role("heading", name=re.compile("^4")).wait_for()
     assert has_no_horizontal_scroll(page)
     assert complaints == []
 

@@ -22,7 +22,7 @@ from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
 PAGES = ("DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
-HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "more_than_styling", "tells_apart", "elsewhere")
+HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "large_enough", "more_than_styling", "tells_apart", "elsewhere")
 METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "robustness", "explanation", "training")
 
 
@@ -212,7 +212,7 @@ def test_the_steps_are_those_of_the_verdict_and_lead_to_their_evidence(shared, r
     assert steps.open == page.view == "sound"
     steps.open = "more_than_styling"
     assert page.view == "more_than_styling" and page.held
-    assert "3. Is it more than styling?" in text_of(shown) and "What else could it be?" in text_of(shown)
+    assert "4. Does that hold with styling held equal?" in text_of(shown) and "What else could it be?" in text_of(shown)
     after = next(button for button in parts_of(page._view(), "Button") if button.label.startswith("Next"))
     after.clicks += 1
     assert page.view == steps.open == "tells_apart" and not page.held
@@ -254,8 +254,10 @@ def test_the_hypothesis_without_another_data_set_says_how_to_compare(shared, res
 
 
 def test_the_verdict_writes_p_as_the_report_does(shared, results):
-    tested = results.hypothesis.largest_in_face.p_value
-    assert p_value(tested) in text_of(dashboard.pages.HypothesisPage(shared)._verdict())
+    tested = results.hypothesis
+    assert p_value(tested.largest_in_face.p_value, tested.permutations) in text_of(
+        dashboard.pages.HypothesisPage(shared)._verdict()
+    )
 
 
 def test_another_split_has_other_metrics(shared, results):

@@ -17,8 +17,9 @@ def results(tmp_path: Path) -> Results:
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("supported", "differ significantly"),
-        ("not supported", "do not differ significantly"),
+        ("supported", "women and men differ ("),
+        ("not worth speaking of", "differ by less than is worth speaking of"),
+        ("no difference", "do not differ"),
         ("inconclusive", "not settled"),
     ],
 )
@@ -26,7 +27,9 @@ def test_answer_to_the_hypothesis_follows_the_verdict(results: Results, verdict:
     results.__dict__["hypothesis"] = results.hypothesis.changed(verdict=verdict)
     answer = figures.answers.hypothesis_answer(results)
     assert said in answer
-    assert f"|g| = {abs(results.hypothesis.largest_in_face.g):.2f}" in answer
+    assert "Shape, supported: they differ most in chin width (g = 1.20, p < 0.0010, none of 1,000)" in answer
+    assert "|g| = 0.50 as photographed and 0.50 with styling held equal" in answer
+    assert "distributions share 92 % on average" in answer
     assert "Styling is part of it" in answer and "60 % of the difference in the face remains" in answer
     assert figures.answers.percent(results.hypothesis.nearest_average.accuracy) in answer
 
@@ -49,15 +52,29 @@ def test_answer_does_not_blame_styling_that_explains_nothing(results: Results) -
 
 def test_reasons_answer_every_question_of_the_rule(results: Results) -> None:
     reasons = figures.answers.verdict_reasons(results)
-    assert [answer for _, answer, _ in reasons] == ["yes"] * 5
+    assert [answer for _, answer, _ in reasons] == ["yes"] * 6
     assert "4.5 % of 200" in reasons[0][2]
-    assert "other: r = 0.70 (0.60 to 0.80)" in reasons[4][2]
+    assert "66.0 % (63.0 % to 69.0 %), where the more frequent label is for 60.0 %" in reasons[4][2]
+    assert "other: r = 0.70 (0.60 to 0.80)" in reasons[5][2]
+    of_shape = figures.answers.shape_reasons(results)
+    assert [answer for _, answer, _ in of_shape] == ["yes"] * 6
+    assert "at least 1.05 with its simultaneous interval, where 0.2 counts" in of_shape[2][2]
+    assert "chin width: g = 1.20 in other" in of_shape[5][2]
     criteria = results.hypothesis.criteria | {"more_than_styling": None, "elsewhere": False}
     results.__dict__["hypothesis"] = results.hypothesis.changed(criteria=criteria, survives=None)
     assert [answer for _, answer, _ in figures.answers.verdict_reasons(results)] == [
+        "yes",
         "yes",
         "yes",
         "not tested",
         "yes",
         "no",
     ]
+
+
+def test_without_landmarks_the_answer_is_about_shade_alone(results: Results) -> None:
+    alone = results.hypothesis.changed(shape=None, shape_criteria=None)
+    results.__dict__["hypothesis"] = alone
+    assert "Shape" not in figures.answers.hypothesis_answer(results)
+    assert figures.answers.shape_reasons(results) == []
+    assert figures.answers.shown_verdict(results) == "supported (shape: not measured; shade: supported)"

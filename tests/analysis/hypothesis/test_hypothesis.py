@@ -39,10 +39,29 @@ def test_real_difference_is_found_where_it_is(found: Findings) -> None:
     assert record.largest.channel == "L"
 
 
+DEVIATION = 20 / np.sqrt(2)  # of the average of a person's two photos
+
+
+@pytest.mark.parametrize(
+    ("planted", "people", "said"),
+    [
+        (0.0, 2500, "no difference"),
+        (0.1, 6000, "not worth speaking of"),
+        (0.5, 2500, "supported"),
+        (0.0, 100, "inconclusive"),  # too few to exclude a difference that counts
+    ],
+)
+def test_verdict_says_how_large_a_planted_difference_is(planted: float, people: int, said: str) -> None:
+    faces, manifest = made_faces(2 * people, shift=planted * DEVIATION, seed=3)
+    record = examine(faces, manifest, **QUICK).record  # type: ignore[arg-type]
+    assert record.verdict == record.shade == said, (record.criteria, record.largest_in_face, record.critical_abs_g)
+    assert record.shape is None and record.shape_criteria is None
+
+
 def test_no_difference_is_not_supported() -> None:
     faces, manifest = made_faces(400, shift=0, seed=3)
     found = examine(faces, manifest, **QUICK)  # type: ignore[arg-type]
-    assert found.record.verdict != "supported"
+    assert found.record.verdict == "inconclusive"
     assert found.record.p_value > 0.05
     assert found.record.criteria["elsewhere"] is None
     assert found.elsewhere.empty

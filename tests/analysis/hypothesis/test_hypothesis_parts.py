@@ -1,5 +1,7 @@
 """Confounders, prediction, other data sets, controls and the verdict's rule."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from made_faces import made_faces
 from analysis.core.people import accuracy_interval
 from analysis.hypothesis import confounders, controls, elsewhere, prediction, verdict
 from analysis.hypothesis.people import Photos, read_photos
-from analysis.results.records import Control, FalsePositiveRate, FalsePositives
+from analysis.results.records import AverageAccuracy, Control, FalsePositiveRate, FalsePositives
 
 
 def portraits(n: int, *, face: float, hair: float, seed: int = 0) -> Photos:
@@ -151,32 +153,54 @@ def false_alarms(low: float, high: float) -> FalsePositives:
 
 
 SOUND = {name: Control(p_value=p, max_abs_g=0.1) for name, p in {"a": 0.5, "b": 0.2, "c": 0.4}.items()}
-HELD = {
-    "p_value": 0.001,
-    "controls": SOUND,
-    "false_positives": false_alarms(0.02, 0.08),
-    "matched_p_value": 0.01,
-    "accuracy_low": 0.6,
-    "correlation_low": 0.3,
-}
+LARGE = verdict.Size(p_value=0.001, g=-0.5, critical=0.15, standard_error=0.04)
+GOOD = AverageAccuracy(
+    accuracy=0.7,
+    interval=(0.65, 0.75),
+    images=400,
+    split="test",
+    balanced=0.69,
+    balanced_interval=(0.63, 0.74),
+    majority=0.6,
+)
+HELD = {"sound": True, "size": LARGE, "strictest": LARGE, "accuracy": GOOD, "elsewhere": True}
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({}, "supported"),
-        ({"matched_p_value": None, "correlation_low": None, "false_positives": None}, "supported"),
-        ({"p_value": 0.2}, "not supported"),
-        ({"controls": SOUND | {"b": Control(p_value=0.001, max_abs_g=1)}}, "inconclusive"),
-        ({"controls": SOUND | {"b": Control(p_value=0.001, max_abs_g=1)}, "p_value": 0.2}, "inconclusive"),
-        ({"false_positives": false_alarms(0.07, 0.2)}, "inconclusive"),
-        ({"matched_p_value": 0.3}, "inconclusive"),
-        ({"accuracy_low": 0.49}, "inconclusive"),
-        ({"correlation_low": -0.1}, "inconclusive"),
+        ({"strictest": None, "accuracy": None, "elsewhere": None}, "supported"),
+        ({"sound": False}, "inconclusive"),
+        ({"size": verdict.Size(0.3, 0.06, 0.12, 0.03)}, "no difference"),
+        ({"size": verdict.Size(0.3, 0.06, 0.12, 0.03), "sound": False}, "inconclusive"),
+        ({"size": verdict.Size(0.3, 0.3, 0.4, 0.15)}, "inconclusive"),  # too few people to exclude a difference
+        ({"size": verdict.Size(0.001, 0.11, 0.1, 0.02)}, "not worth speaking of"),
+        ({"size": verdict.Size(0.001, 0.25, 0.1, 0.03)}, "inconclusive"),  # it may or may not be large enough
+        ({"strictest": verdict.Size(0.001, 0.3, 0.15, 0.1)}, "inconclusive"),
+        ({"accuracy": GOOD.changed(interval=(0.59, 0.75))}, "inconclusive"),  # no better than the more frequent label
+        ({"accuracy": GOOD.changed(balanced_interval=(0.49, 0.74))}, "inconclusive"),
+        ({"elsewhere": False}, "inconclusive"),
     ],
 )
-def test_verdict_follows_its_rule(changed: dict[str, object], said: str) -> None:
-    assert verdict.decide(verdict.criteria(**(HELD | changed))) == said  # type: ignore[arg-type]
+def test_verdict_follows_its_rule(changed: dict[str, Any], said: str) -> None:
+    given = HELD | changed
+    assert verdict.decide(verdict.criteria(**given), given["size"]) == said
+
+
+@pytest.mark.parametrize(
+    ("controls", "alarms", "sound"),
+    [
+        (SOUND, false_alarms(0.02, 0.08), True),
+        (SOUND, None, True),
+        (SOUND | {"b": Control(p_value=0.001, max_abs_g=1)}, None, False),
+        (SOUND, false_alarms(0.07, 0.2), False),
+    ],
+)
+def test_a_test_is_sound_if_nothing_is_found_where_nothing_is(
+    controls: dict[str, Control], alarms: FalsePositives | None, sound: bool
+) -> None:
+    assert verdict.is_sound(controls, alarms) is sound
 
 
 def test_correlation_of_maps_is_corrected_for_noise_and_honest_without_signal() -> None:

@@ -24,7 +24,7 @@ from analysis.results import Results
 
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
-PAGES = ["index", "summary", "data", "faces", "hypothesis"]
+PAGES = ["index", "summary", "data", "faces", "hypothesis", "shape"]
 PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce", "glossary"]
 PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
 CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]
@@ -243,7 +243,7 @@ def test_first_page_answers_with_what_the_results_say(results: Results, pages: d
     assert figures.story.overlap(0) == 1 and round(figures.story.overlap(0.8), 2) == 0.69
 
 
-@pytest.mark.parametrize("verdict", ["supported", "not supported", "inconclusive"])
+@pytest.mark.parametrize("verdict", ["supported", "not worth speaking of", "no difference", "inconclusive"])
 def test_first_sentence_follows_the_verdict(verdict: str, results: Results) -> None:
     changed = results.hypothesis.model_copy(update={"verdict": verdict})
     sentence = figures.story.differ_sentence(SimpleNamespace(hypothesis=changed))

@@ -30,10 +30,10 @@ def test_every_composite_has_landmarks_where_the_detector_saw_eyes_nose_and_mout
     assert facts.found == facts.faces == 400
     found = read_landmarks(scratch)
     assert found is not None
-    assert found.points.shape == (400, 468, 3)
+    assert found.read().shape == (400, 468, 3)
     assert found.table["apart"].max() < module.MOST_APART
     assert found.table["presence"].min() > 0.9
-    left, right = found.points[:, 33, 0], found.points[:, 263, 0]
+    left, right = found.read()[:, 33, 0], found.read()[:, 263, 0]
     assert (left < right).all()
 
 
@@ -57,7 +57,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_points(scratch: Dataset, mo
     found = read_landmarks(scratch)
     assert found is not None
     once, _ = whole(scratch.faces.to_numpy()[:5])
-    np.testing.assert_allclose(found.points[:5], once, atol=1 / 256)
+    np.testing.assert_allclose(found.read(np.arange(5)), once, atol=1 / 256)
     assert not list(scratch.folder.glob(".landmarks-*"))
     calls.clear()
     find_landmarks(scratch)  # all there: nothing to do
@@ -79,7 +79,7 @@ def test_damaged_points_are_named_with_the_command_that_mends_them(scratch: Data
     found = read_landmarks(scratch)
     assert found is not None
     with pytest.raises(UserError, match="run `meanface landmarks demo` again"):
-        _ = found.points
+        found.read()
     assert find_landmarks(scratch).found == 400  # and that does mend them
 
 

@@ -155,4 +155,4 @@ def test_commands_walk_the_demo_faces(home: Path) -> None:
     for command in (["ingest", "demo"], ["study", "demo", "--permutations", "100"]):
         done = runner.invoke(app, command)
         assert done.exit_code == 0, done.output
-    assert "the hypothesis is" in done.output
+    assert "verdict: " in done.output and "run `meanface landmarks demo` first" in done.output
