@@ -422,7 +422,7 @@ def _cross_source(named: dict[str, Any]) -> pd.DataFrame:
 def _robustness() -> pd.DataFrame:
     kinds = {
         "blur": ("standard deviation in pixels of 109 rows", [0, 1, 2, 3, 4, 6], 0),
-        "noise": ("standard deviation in 8-bit steps", [0, 10, 20, 30, 45, 60], 0),
+        "noise": ("standard deviation in grey levels (0 to 255)", [0, 10, 20, 30, 45, 60], 0),
         "JPEG quality": ("1 to 100, 100 left uncompressed", [5, 10, 20, 40, 60, 100], 100),
         "resolution": ("rows of the face, enlarged again", [12, 16, 24, 36, 60, 109], 109),
         "rotation": ("degrees to either side", [0, 5, 10, 20, 30, 45], 0),

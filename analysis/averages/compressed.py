@@ -78,7 +78,7 @@ class Facts:
     exact_below
         Number of faces below which a subset is read instead of estimated.
     residual
-        Root mean square of the difference between a face and its components, in 8-bit steps.
+        Root mean square of the difference between a face and its components, in grey levels (0 to 255).
     seed
         Random seed of the fit.
     """
@@ -151,7 +151,7 @@ class CompressedEngine:
         )
 
     def _estimate(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance in 8-bit steps from coefficients."""
+        """Mean and variance in grey levels (0 to 255) from coefficients."""
         mean_of_codes = self._sum(rows, count) / count - ZERO
         coefficients = (mean_of_codes * self._scale).astype(np.float32)
         split = self.facts.mean_components
@@ -181,7 +181,7 @@ class CompressedEngine:
         return total
 
     def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance in 8-bit steps from the faces themselves."""
+        """Mean and variance in grey levels (0 to 255) from the faces themselves."""
         total, squares = np.zeros((2, self.facts.values), dtype=np.int64)
         faces = np.empty((min(_READ, len(chosen)), self.facts.values), np.uint8)
         # Read, not mapped: with each mapped face the system would map its neighbours and keep them.

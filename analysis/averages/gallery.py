@@ -194,7 +194,7 @@ def measure_agreement(
 
 
 def _rms(first: np.ndarray, second: np.ndarray) -> float:
-    """Root-mean-square difference in 8-bit steps."""
+    """Root-mean-square difference in grey levels (0 to 255)."""
     return float(255 * np.sqrt(np.mean((first.astype(np.float64) - second) ** 2)))
 
 

@@ -36,7 +36,7 @@ _SHARED = 96  # pixels that tiles share; larger faces are left to the smaller si
 _ALONE = 0.8  # score above which the second look is skipped
 _SMALL_SCORE = 0.45
 _SMALL_CONFIRMED = 0.8
-_FLAT = 2.0  # standard deviation of an empty tile, in 8-bit steps
+_FLAT = 2.0  # standard deviation of an empty tile, in grey levels (0 to 255)
 _INSIDE = 0.7  # share of a candidate inside one four times as large: an eye or a button, not a face
 
 # Landmarks are measured twice, the second time on a small canvas with the face in the middle: the

@@ -93,7 +93,7 @@ def _hashes(luma: np.ndarray) -> list[str]:
 
 
 def _rounded(sums: np.ndarray) -> np.ndarray:
-    """Fixed-point sums as 8-bit steps, in float64."""
+    """Fixed-point sums as grey levels (0 to 255), in float64."""
     sums *= 2.0**-_BITS
     sums += 0.5
     return np.clip(np.floor(sums, out=sums), 0, 255, out=sums)

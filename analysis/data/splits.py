@@ -15,7 +15,7 @@ from analysis.core.schema import SPLITS
 from analysis.data.facts import Conflicts
 
 NEAR_BITS = 3  # of 64: perceptual hashes this close are compared pixel by pixel
-NEAR_DIFFERENCE = 8.0  # mean absolute difference in 8-bit steps below which two pictures are near duplicates
+NEAR_DIFFERENCE = 8.0  # mean absolute difference in grey levels (0 to 255) below which two pictures are near duplicates
 _CODES_AT_ONCE = 1024  # hashes that are compared with all others of their bucket, which may hold thousands
 _PAIRS_AT_ONCE = 1024  # pairs whose pixels are in memory: 60 MB
 
@@ -77,7 +77,7 @@ def _close_codes(phash: pd.Series, rows: np.ndarray) -> np.ndarray:
 
 
 def _differences(faces: Any, pairs: np.ndarray) -> np.ndarray:
-    """Mean absolute difference of the pixels of each pair, float64 (pair,), in 8-bit steps."""
+    """Mean absolute difference of the pixels of each pair, float64 (pair,), in grey levels (0 to 255)."""
     differences = np.zeros(len(pairs))
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         some = pairs[start : start + _PAIRS_AT_ONCE]

@@ -103,7 +103,7 @@ def spread_faces_reading(faces: xr.Dataset) -> str:
 
 
 def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
-    """Luma of the average labelled male minus female, in 8-bit steps."""
+    """Luma of the average labelled male minus female, in grey levels (0 to 255)."""
     if not set(LABELS) <= set(faces["label"].values):
         raise UserError("a difference needs faces of both labels: choose a larger subset")
     luma = 255 * (faces["mean"] * LUMA).sum("channel")
@@ -146,7 +146,7 @@ def difference_map(faces: xr.Dataset) -> hv.Image:
     """
     values = _luma_difference(faces).to_numpy()
     limit = float(max(1.0, np.abs(values).max()))
-    return signed_map(values, "Which parts are lighter?", "Luma, male − female", "8-bit steps", limit)
+    return signed_map(values, "Which parts are lighter?", "Luma, male − female", "grey levels (0 to 255)", limit)
 
 
 def difference_map_reading(faces: xr.Dataset) -> str:

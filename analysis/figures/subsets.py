@@ -41,7 +41,7 @@ def subset_faces_reading(difference: Difference) -> str:
 
 
 def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
-    """Luma of the first average minus that of the second, and its standard error, (y, x), in 8-bit steps.
+    """Luma of the first average minus that of the second, and its standard error, (y, x), in grey levels (0 to 255).
 
     The standard error is an upper bound: it assumes that the errors of the three channels are fully correlated, which
     is nearly true.
@@ -54,7 +54,7 @@ def subset_difference(difference: Difference) -> hv.Image:
     """Luma of the first average minus that of the second, on a diverging scale."""
     values, _ = subset_luma(difference)
     limit = float(max(1.0, np.abs(values).max()))
-    return signed_map(values, "Which parts are lighter?", "Luma, first − second", "8-bit steps", limit)
+    return signed_map(values, "Which parts are lighter?", "Luma, first − second", "grey levels (0 to 255)", limit)
 
 
 def subset_difference_reading(difference: Difference) -> str:

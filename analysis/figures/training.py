@@ -50,7 +50,7 @@ SETTINGS = {
     "augmentation.hide": "Augmentation: share of faces with a covered part",
     "augmentation.grey": "Augmentation: share of faces without colour",
     "augmentation.light": "Augmentation: strength of changes of light and colour",
-    "augmentation.noise": "Augmentation: largest standard deviation of noise, 8-bit steps",
+    "augmentation.noise": "Augmentation: largest standard deviation of noise, grey levels (0 to 255)",
     "augmentation.mix": "Augmentation: share of faces blended with another one",
 }
 

@@ -275,7 +275,7 @@ class StudyRecord(Record):
 
 
 class Agreement(Record):
-    """study/engines.json: how far the compressed averages are from the exact ones, in 8-bit steps."""
+    """study/engines.json: how far the compressed averages are from the exact ones, in grey levels (0 to 255)."""
 
     images: int
     """Faces of the data set."""

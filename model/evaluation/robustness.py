@@ -90,7 +90,7 @@ def _brightness(face: np.ndarray, stops: float, rng: np.random.Generator) -> np.
 
 DEGRADATIONS = {
     "blur": Degradation("standard deviation in pixels of 109 rows", (0, 1, 2, 3, 4, 6), 0, _blur),
-    "noise": Degradation("standard deviation in 8-bit steps", (0, 10, 20, 30, 45, 60), 0, _noise),
+    "noise": Degradation("standard deviation in grey levels (0 to 255)", (0, 10, 20, 30, 45, 60), 0, _noise),
     "JPEG quality": Degradation("1 to 100, 100 left uncompressed", (5, 10, 20, 40, 60, 100), 100, _jpeg),
     "resolution": Degradation("rows of the face, enlarged again", (12, 16, 24, 36, 60, 109), 109, _resolution),
     "rotation": Degradation("degrees to either side", (0, 5, 10, 20, 30, 45), 0, _rotation),

@@ -46,7 +46,7 @@ def quick(demo_home: Path, table: pd.DataFrame) -> CompressedEngine:
 
 
 def apart(first: np.ndarray, second: np.ndarray) -> float:
-    """Root-mean-square difference in 8-bit steps."""
+    """Root-mean-square difference in grey levels (0 to 255)."""
     return float(255 * np.sqrt(np.mean((first.astype(float) - second) ** 2)))
 
 
