@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 import param
 
 from analysis.core.words import p_value
-from analysis.figures import confounders, elsewhere, hypothesis
+from analysis.figures import confounders, elsewhere, hypothesis, shape
 from analysis.figures.answers import shape_reasons, shown_verdict, verdict_reasons
 from analysis.figures.hypothesis import CHANNEL_NAMES
 from analysis.hypothesis.verdict import QUESTIONS
@@ -41,6 +41,14 @@ VIEWS: dict[str, tuple[View, ...]] = {
             lambda _: "“At least” is the lower end of the simultaneous interval of the largest |g|.",
             "hypothesis",
             numbers=False,
+        ),
+        View(
+            "",
+            shape.bells,
+            shape.bells_reading,
+            "shape_maps shape_distances studied",
+            "shape_distances shape studied",
+            about="The same question for the shape of faces.",
         ),
     ),
     "more_than_styling": (
@@ -83,6 +91,11 @@ class HypothesisPage(chrome.ExplorerPage):
     title = "Hypothesis"
     lead = "Do the two average faces differ by more than chance, and is the difference in the face or in the styling?"
     in_url = ("view", "channel", "held", "least")
+
+    @property
+    def studied(self) -> str:
+        """Name of the data set that the run studies."""
+        return self.results.study.dataset
 
     @property
     def accuracies(self) -> pd.DataFrame:

@@ -3,8 +3,6 @@
 import param
 import pytest
 
-from dashboard import address
-
 NAMES = ("view", "top", "share", "only", "search", "filter")
 
 
@@ -26,6 +24,8 @@ class Location(param.Parameterized):
 
 
 def following(search=""):
+    from dashboard import address
+
     page, location = Page(), Location(search=search)
     address.follow(page, NAMES, location)
     return page, location
@@ -68,6 +68,8 @@ def test_a_page_starts_as_its_address_says():
     ],
 )
 def test_a_value_that_is_not_valid_is_replaced_by_the_default_in_page_and_address(query):
+    from dashboard import address
+
     page, location = following(query)
     assert address.write(page, NAMES, {name: Page.param[name].default for name in NAMES}) == ""
     assert location.search == ""

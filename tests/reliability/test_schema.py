@@ -12,7 +12,6 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from synthetic import write_results
 
 from analysis.core import paths
-from dashboard.server import create_app
 from model.predict import Predictor
 
 # Bytes that fit the document need not be a photo of a face: most are refused, and rightly so.
@@ -21,6 +20,8 @@ LEFT_OUT = [positive_data_acceptance]
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> schemathesis.BaseSchema:
+    from dashboard.server import create_app
+
     folder = tmp_path_factory.mktemp("schema")
     predictor = Predictor.load(paths.PROJECT / "results/model", threads=1)
     app = create_app(write_results(folder / "run").folder, folder / "site", predictor)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import holoviews as hv
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +26,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def model_of(figure: Any) -> Any:
+    import holoviews as hv
+
     return hv.renderer("bokeh").get_plot(figure).state
 
 
@@ -98,8 +99,9 @@ def test_fence_is_longer_than_any_within() -> None:
     assert figures.html.PageHtml("a ```` b")._repr_markdown_().startswith("`````{=html}\n")
 
 
-def drawing(figure: hv.core.Dimensioned) -> str:
+def drawing(figure: Any) -> str:
     """What BokehJS is given."""
+
     return json.dumps(figures.html.figure_item(figure), separators=(",", ":"), ensure_ascii=False)
 
 
