@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.detection import SMALLEST, detect_faces
-from analysis.data.photo import decode_photo
+from analysis.data.photo import FULL_PIXELS, decode_photo
 from analysis.data.sources import demo_source
 
 #: RGB picture -> landmarks (5, 2) of each face, or None in place of landmarks where a detector has none.
@@ -155,7 +155,8 @@ def main() -> None:
     table["ratio"] = table["ms"] / table["ms"].iloc[0]
     print(
         f"{len(faces)} faces; share found by width of the face on 640 x 640 pixels, in a photo of 12 megapixels (over "
-        f"100: false alarms), and turned by a quarter and a half; meanface looks for faces of {SMALLEST} pixels and up"
+        f"100: false alarms), and turned by a quarter and a half; meanface looks for faces of {SMALLEST} pixels and "
+        f"up, {2 * SMALLEST} in photos of more than {FULL_PIXELS // 1_000_000} megapixels"
     )
     print(table.round(2).to_string())
 
