@@ -292,6 +292,7 @@ def story_html(results: Results) -> PageHtml:
         if label in faces["label"].values
     )
     face = hypothesis.largest_in_face
+    comparisons = hypothesis.confounders.comparisons
     steps = [
         (
             "Two averages",
@@ -302,14 +303,15 @@ def story_html(results: Results) -> PageHtml:
         ),
         (
             "Is it chance?",
-            f"Give people their labels at random, {hypothesis.permutations:,} times. The largest difference within the "
-            f"face, in the {face.region}, is {abs(face.g):.2f} standard deviations ({p_value(face.p_value)}); random "
-            f"labels exceed {hypothesis.critical_abs_g:.2f} anywhere in the picture in one case of twenty.",
+            f"Give people their labels at random, {hypothesis.permutations:,} times: their averages then differ by "
+            f"more than {hypothesis.critical_abs_g:.2f} standard deviations anywhere in one case of twenty. "
+            f"With the true labels the largest difference within the face, in the {face.region}, is {abs(face.g):.2f} "
+            f"({p_value(face.p_value, hypothesis.permutations)}); with one photo of each person it is "
+            f"{comparisons[0].max_abs_g_face:.2f}.",
             map_html(results.effects, hypothesis.critical_abs_g),
             ("hypothesis.html#could-it-be-chance", "The test, and controls that could fail"),
         ),
     ]
-    comparisons = hypothesis.confounders.comparisons
     left = hypothesis.survives
     if left is not None:
         steps.append(
@@ -324,6 +326,8 @@ def story_html(results: Results) -> PageHtml:
                 ("hypothesis.html#is-it-the-face-or-the-styling", "What was held equal"),
             )
         )
+    if results.has_shape and results.has_shape_free:
+        steps.append(_shape_step(results))
     nearest = hypothesis.nearest_average
     counts = results.labels.query("split == @nearest.split").set_index("label")["images"]
     steps.append(
@@ -343,3 +347,26 @@ def story_html(results: Results) -> PageHtml:
         for title, text, picture, (link, name) in steps
     )
     return PageHtml(f'<div class="story">{parts}</div>')
+
+
+def _shape_step(results: Results) -> tuple[str, str, str, tuple[str, str]]:
+    """Whether the faces differ in shape, as a step of `story_html`."""
+    free = results.shape_free
+    of = list(zip(free["shape_of"].values.tolist(), free["texture_of"].values.tolist(), strict=True))
+    pair = "".join(
+        f'<img src="{_source(free["picture"].to_numpy()[of.index((place, place))], 1)}" width="178" height="218" '
+        f'alt="Shape-free average of faces labelled {label}">'
+        for place, label in enumerate(LABELS)
+    )
+    widest, strictest = results.shape.comparisons[0], results.shape.comparisons[-1]
+    return (
+        "Is it shape?",
+        f"Find the same {results.shape_maps.sizes['point']} points in every face, turn heads to the front and measure. "
+        f"{widest.largest.capitalize()} differs most, by {abs(widest.g):.2f} standard deviations between people "
+        f"({p_value(widest.p_value, widest.permutations)}). Where styling, age, pose and smile are the same, "
+        f"{strictest.largest} differs by {abs(strictest.g):.2f} "
+        f"({p_value(strictest.p_value, strictest.permutations)}). These averages are of faces that were warped to one "
+        "shape first.",
+        f'<div class="pair">{pair}</div>',
+        ("shape.html", "The shape of faces"),
+    )
