@@ -167,11 +167,15 @@ def recipe(run: RunArgument) -> None:
 
     Example: `meanface recipe celeba > celeba.yaml`.
     """
+    from analysis.core.errors import UserError
     from analysis.results import Run
+    from analysis.results.publish import no_such_run
 
+    if not (opened := Run.open(run)).folder.is_dir():
+        raise UserError(no_such_run(opened))
     with _training_installed():
         from model.training.recipe import as_yaml, recipe_of
-    typer.echo(as_yaml(recipe_of(Run.open(run))), nl=False)
+    typer.echo(as_yaml(recipe_of(opened)), nl=False)
 
 
 def _given(context: typer.Context) -> set[str]:

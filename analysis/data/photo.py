@@ -136,7 +136,7 @@ def read_photo(data: bytes) -> Photo:
         on a side, larger than 52 megapixels, or would take too much memory or time to decode.
     """
     if not data:
-        raise PhotoError("the file is empty: send a JPEG, PNG or WebP photo")
+        raise PhotoError("the file is empty: send a photo")
     kind = kind_of(data)
     if kind is None:
         raise PhotoError(f"not a photo that can be read: send a {names()}")

@@ -36,11 +36,12 @@ def hypothesis_answer(results: Results) -> str:
     people = sum(hypothesis.identities.values())
     sentences = [f"{_OPENINGS[hypothesis.verdict]} ({people:,} people)."]
     if hypothesis.shape is not None:
-        first, last = results.shape.comparisons[0], results.shape.comparisons[-1]
+        people_first, photos, *_, last = results.shape.comparisons
+        p = p_value(people_first.p_value, people_first.permutations)
         sentences.append(
-            f"Shape, {hypothesis.shape}: they differ most in {first.largest} (g = {number(first.g)}, "
-            f"{p_value(first.p_value, first.permutations)}); with all else held equal, most in {last.largest} "
-            f"(g = {number(last.g)})."
+            f"Shape, {hypothesis.shape}: averages of people differ most in {people_first.largest} "
+            f"(g = {number(people_first.g)}, {p}), single photos in {photos.largest} as photographed "
+            f"(g = {number(photos.g)}) and in {last.largest} with all else held equal (g = {number(last.g)})."
         )
     plain, strictest = hypothesis.confounders.comparisons[0], hypothesis.confounders.comparisons[-1]
     shade = (
@@ -128,9 +129,14 @@ def _soundness(hypothesis: HypothesisRecord) -> str:
     )
 
 
-def _at_least(g: float, critical: float) -> str:
+def lower_end(g: float, critical: float) -> str:
+    """Lower end of the simultaneous interval of abs(g), with a digit more where two hide on which side of 0.2 it is."""
     low = max(0.0, abs(g) - critical)
-    return f"at least {low:.2f} with its simultaneous interval, where {SMALLEST_EFFECT} counts"
+    return f"{low:.3f}" if f"{low:.2f}" == f"{SMALLEST_EFFECT:.2f}" else f"{low:.2f}"
+
+
+def _at_least(g: float, critical: float) -> str:
+    return f"at least {lower_end(g, critical)} with its simultaneous interval, where {SMALLEST_EFFECT} counts"
 
 
 def _against_majority(accuracy: AverageAccuracy) -> str:
@@ -163,9 +169,9 @@ def _least_alike(whole: pd.DataFrame) -> str:
     least = whole.loc[whole["low"].idxmin()]
     among = f", the lowest of {len(whole)} data sets" if len(whole) > 1 else ""
     return (
-        f"{least['dataset']}: r = {least['correlation']:.2f} ({least['low']:.2f} to {least['high']:.2f}) over "
-        f"lightness and colours, where {LEAST_CORRELATION} counts{among}"
-    ).replace("-", "−")
+        f"{least['dataset']}: r = {number(least['correlation'])} ({number(least['low'])} to {number(least['high'])}) "
+        f"over lightness and colours, where {LEAST_CORRELATION} counts{among}"
+    )
 
 
 def api_answer(results: Results) -> str:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from analysis.core.words import p_value, percent
 from analysis.figures import theme
+from analysis.figures.answers import lower_end
 from analysis.figures.hypothesis import chance_marks
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -93,7 +94,7 @@ def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
             "Effective n, female": f"{comparison.effective['female']:,.0f}",
             "Effective n, male": f"{comparison.effective['male']:,.0f}",
             "|g|, face": f"{comparison.max_abs_g_face:.2f}",
-            "at least": f"{max(0.0, comparison.max_abs_g_face - comparison.critical_abs_g_face):.2f}",
+            "at least": lower_end(comparison.max_abs_g_face, comparison.critical_abs_g_face),
             "p, face": p_value(comparison.p_value, hypothesis.confounders.permutations)
             .removeprefix("p ")
             .removeprefix("= "),

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.core.words import extremes
+from analysis.core.words import extremes, number
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
 from analysis.figures.rows import intervals, row_chart
 from analysis.figures.theme import CATEGORIES
@@ -124,10 +124,10 @@ def channels_reading(elsewhere: pd.DataFrame) -> str:
     """Why the correlation over all channels, which the verdict uses, is not that of lightness."""
     whole = elsewhere[elsewhere["kind"] == "all"].pivot(index="dataset", columns="channel", values="correlation")
     least = whole.loc[whole["all"].idxmin()]
-    parts = [f"{least[channel]:.2f} in {name}" for channel, name in CHANNEL_NAMES.items()]
+    parts = [f"{number(least[channel])} in {name}" for channel, name in CHANNEL_NAMES.items()]
     if len({f"{value:.2f}" for value in least}) == 1:
-        return f"All channels agree alike (with {least.name}, r is {', '.join(parts)}).".replace("-", "−")
+        return f"All channels agree alike (with {least.name}, r is {', '.join(parts)})."
     return (
         f"The channels agree to different degrees (with {least.name}, r is {', '.join(parts)}), so over all three "
-        f"together, which the verdict uses, r is {least['all']:.2f}."
-    ).replace("-", "−")
+        f"together, which the verdict uses, r is {number(least['all'])}."
+    )

@@ -121,11 +121,12 @@ def displacement_reading(maps: xr.Dataset) -> str:
     length = np.linalg.norm(way, axis=1)
     parts = {"face outline": FACE_OVAL, "lips": LIPS, "eyes": sum(EYES, ()), "brows": sum(BROWS, ()), "nose": NOSE}
     farthest = max(parts, key=lambda name: float(length[list(parts[name])].mean()))
+    moved = percent(float(length[list(parts[farthest])].mean()))
     return (
         f"Each line is the way of a point from the average shape labelled female (red) to the one labelled male "
-        f"(indigo), {_MAGNIFIED} times as long; {percent(float(maps['beyond_chance'].mean()), 0)} of {len(length)} points "
-        f"differ by more than exchanged labels give anywhere (lines are drawn for these). Points of the {farthest} "
-        f"move most, by {percent(float(length[list(parts[farthest])].mean()))} of the distance between the pupils."
+        f"(indigo), {_MAGNIFIED} times as long; {percent(float(maps['beyond_chance'].mean()), 0)} of {len(length)} "
+        f"points differ by more than exchanged labels give anywhere (lines are drawn for these). Points of the "
+        f"{farthest} move most, by {moved} of the distance between the pupils."
     )
 
 

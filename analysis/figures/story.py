@@ -50,11 +50,18 @@ def differ_sentence(results: Results) -> str:
         "no difference": "No difference that would count was found",
         "inconclusive": "This data does not settle it",
     }[hypothesis.verdict]
+    shades = f"{percent(overlap(hypothesis.mean_abs_g), 0)} of their range of brightness and colour in common"
+    if not results.has_shape:
+        return (
+            f"{opening}. At a typical place of the picture, though, women and men have {shades}; in the "
+            f"{hypothesis.largest_in_face.region}, where shades differ most, {percent(overlap(hypothesis.largest_in_face.g), 0)}."
+        )
+    shape, distances = results.shape.comparisons[0], results.shape_distances
+    own = distances[(distances["dataset"] == results.study.dataset) & (distances["comparison"] == shape.key)]
+    shared = own.set_index("distance")["overlap"].loc[shape.largest]
     return (
-        f"{opening}. At a typical place of the picture, though, women and men have "
-        f"{percent(overlap(hypothesis.mean_abs_g), 0)} of their range of brightness and colour in common; in the "
-        f"{hypothesis.largest_in_face.region}, where faces differ most, "
-        f"{percent(overlap(hypothesis.largest_in_face.g), 0)}."
+        f"{opening}. In {shape.largest}, where shapes differ most, women and men have {percent(float(shared), 0)} of "
+        f"their range in common, and at a typical place of the picture {shades}."
     )
 
 

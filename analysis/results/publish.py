@@ -118,7 +118,7 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
     """
     source = run.folder
     if not source.is_dir():
-        raise UserError(_no_run(run))
+        raise UserError(no_such_run(run))
     kept = [artifact for artifact in ARTIFACTS if _is_published(artifact, source)]
     missing = [artifact for artifact in kept if not (source / artifact.path).exists()]
     if missing:
@@ -152,7 +152,7 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
     return [*(artifact.path for artifact in kept), README]
 
 
-def _no_run(run: Run) -> str:
+def no_such_run(run: Run) -> str:
     """Name the runs that there are, or else the command that starts one."""
     folder = run.folder.parent
     children = folder.iterdir() if folder.is_dir() else ()

@@ -21,7 +21,7 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 // Why a file is not sent, in a sentence; null if it is. What only its content can tell, the server says.
 function refusal(file, model) {
-  if (file.size === 0) return "the file is empty: send a JPEG, PNG or WebP photo";
+  if (file.size === 0) return "the file is empty: send a photo";
   if (file.size > model.most_bytes) {
     return `the file is over ${model.most_bytes / 2 ** 20} MB, it has ${megabytes(file.size)}: upload a smaller photo`;
   }

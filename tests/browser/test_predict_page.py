@@ -84,7 +84,7 @@ def test_a_sample_is_predicted_here_and_reported(predictor, server, complaints, 
     predictor.locator("#predictor input").set_input_files(
         [{"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"not a photo"}]
     )
-    predictor.get_by_text("not a photo that this browser can read").wait_for()
+    predictor.get_by_text("of a kind that this browser cannot read").wait_for()
     with predictor.expect_download() as download:
         predictor.get_by_role("button", name="Report as CSV").click()
     with Path(download.value.path()).open(newline="", encoding="utf-8") as file:

@@ -27,7 +27,9 @@ def test_answer_to_the_hypothesis_follows_the_verdict(results: Results, verdict:
     results.__dict__["hypothesis"] = results.hypothesis.changed(verdict=verdict)
     answer = figures.answers.hypothesis_answer(results)
     assert said in answer
-    assert "Shape, supported: they differ most in chin width (g = 1.20, p < 0.0010, none of 1,000)" in answer
+    assert (
+        "Shape, supported: averages of people differ most in chin width (g = 1.20, p < 0.0010, none of 1,000)" in answer
+    )
     assert "|g| = 0.50 as photographed and 0.50 with styling held equal" in answer
     assert "distributions share 92 % on average" in answer
     assert "Styling is part of it" in answer and "60 % of the difference in the face remains" in answer

@@ -246,8 +246,17 @@ def test_first_page_answers_with_what_the_results_say(results: Results, pages: d
 @pytest.mark.parametrize("verdict", ["supported", "not worth speaking of", "no difference", "inconclusive"])
 def test_first_sentence_follows_the_verdict(verdict: str, results: Results) -> None:
     changed = results.hypothesis.model_copy(update={"verdict": verdict})
-    sentence = figures.story.differ_sentence(SimpleNamespace(hypothesis=changed))
-    assert sentence.startswith("Yes") == (verdict == "supported")
+    measured = SimpleNamespace(
+        hypothesis=changed,
+        has_shape=True,
+        shape=results.shape,
+        shape_distances=results.shape_distances,
+        study=results.study,
+    )
+    for known in (measured, SimpleNamespace(hypothesis=changed, has_shape=False)):
+        sentence = figures.story.differ_sentence(known)
+        assert sentence.startswith("Yes") == (verdict == "supported")
+        assert ("chin width" in sentence) == known.has_shape
 
 
 def test_target_that_is_missed_is_said_to_be(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
