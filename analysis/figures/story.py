@@ -54,7 +54,8 @@ def differ_sentence(results: Results) -> str:
     if not results.has_shape:
         return (
             f"{opening}. At a typical place of the picture, though, women and men have {shades}; in the "
-            f"{hypothesis.largest_in_face.region}, where shades differ most, {percent(overlap(hypothesis.largest_in_face.g), 0)}."
+            f"{hypothesis.largest_in_face.region}, where shades differ most, "
+            f"{percent(overlap(hypothesis.largest_in_face.g), 0)}."
         )
     shape, distances = results.shape.comparisons[0], results.shape_distances
     own = distances[(distances["dataset"] == results.study.dataset) & (distances["comparison"] == shape.key)]
