@@ -69,10 +69,6 @@ class Dataset:
         path = self.folder / "ingest.json"
         with storage.access(path):
             if not path.exists():
-                if fetched_fingerprint(self.name) is None:
-                    raise UserError(
-                        f"there is no data set {self.name!r}: run `meanface fetch PATH --name {self.name}` first"
-                    )
                 raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
             text = path.read_bytes()
         try:

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from fakes import FEMALE, FakePredictor
 from fastapi.testclient import TestClient
-from panel.template import BootstrapTemplate
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
@@ -166,6 +165,8 @@ def test_an_address_that_is_no_component_is_not_found_and_imports_nothing(client
 
 
 def test_a_file_that_a_component_lists_is_served(client):
+    from panel.template import BootstrapTemplate
+
     (listed, *_) = BootstrapTemplate._css
     address = f"/components/{BootstrapTemplate.__module__}/BootstrapTemplate/_css/{listed.name}"
     assert client.get(address).headers["content-type"].startswith("text/css")
