@@ -46,7 +46,7 @@ async function decode(file) {
   try {
     bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error("damaged, cut short, or of a kind that this browser cannot read: choose a whole JPEG, PNG or WebP");
+    throw new Error("damaged, cut short, or of a kind that this browser cannot read: choose a JPEG, PNG or WebP that is whole");
   }
   const { width, height } = bitmap;
   if (Math.min(width, height) < LEAST_SIDE) throw new Error(`the photo is ${width} x ${height} pixels: at least ${LEAST_SIDE} a side are needed`);
