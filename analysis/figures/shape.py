@@ -316,6 +316,15 @@ def sources_reading(shape: ShapeRecord, dataset: str) -> str:
     return f"Over all distances, the effects of {dataset} correlate with those elsewhere: {parts}."
 
 
+def _by_dataset(table: pd.DataFrame, tips: list[tuple[str, str]], order: list[str]) -> list[Any]:
+    """Effects with intervals, each data set in the colour of its place in ``order``: the studied one first."""
+    colours = dict(zip(order, CATEGORIES * 3, strict=False))
+    return [
+        intervals(part, "g", "row", tips, color=colours[str(name)])
+        for name, part in table.groupby("dataset", sort=False)
+    ]
+
+
 def groups_chart(groups: pd.DataFrame, shape: ShapeRecord) -> hv.Overlay:
     """Effect in the distance that differs most, within ages and races of every data set, with intervals.
 
@@ -335,10 +344,8 @@ def groups_chart(groups: pd.DataFrame, shape: ShapeRecord) -> hv.Overlay:
         ("95 % interval", "@low{0.00} to @high{0.00}"),
         ("people, female and male", "@females{0,0}, @males{0,0}"),
     ]
-    layers = [
-        intervals(table[table["dataset"] == dataset], "g", "row", tips, color=colour)
-        for dataset, colour in zip(dict.fromkeys(table["dataset"]), CATEGORIES * 3, strict=False)
-    ]
+    studied = [name for name in dict.fromkeys(table["dataset"]) if name not in shape.elsewhere]
+    layers = _by_dataset(table, tips, [*(studied or [""]), *shape.elsewhere])
     return row_chart(
         [hv.VLine(0).opts(line_dash="solid", line_width=1), hv.VLine(SMALLEST_EFFECT), *layers],
         table["row"],
@@ -386,10 +393,7 @@ def contrast_chart(contrast: pd.DataFrame, feature: str = "eyes and lips") -> hv
         ("contrast, female and male", "@female{0.000}, @male{0.000}"),
         ("people, female and male", "@females{0,0}, @males{0,0}"),
     ]
-    layers = [
-        intervals(table[table["dataset"] == dataset], "g", "row", tips, color=colour)
-        for dataset, colour in zip(dict.fromkeys(table["dataset"]), CATEGORIES * 3, strict=False)
-    ]
+    layers = _by_dataset(table, tips, list(dict.fromkeys(table["dataset"])))
     return row_chart(
         [hv.VLine(0).opts(line_dash="solid", line_width=1), *layers],
         table["row"],

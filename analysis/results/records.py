@@ -347,7 +347,7 @@ class Survives(Record):
     """Of ``share``."""
 
 
-class ComparisonRecord(Record):
+class LabelComparison(Record):
     """A comparison of the labels with some covariates held equal."""
 
     key: str
@@ -362,6 +362,11 @@ class ComparisonRecord(Record):
     """Label -> people compared."""
     effective: dict[str, float]
     """Label -> effective sample size (Kish)."""
+
+
+class ComparisonRecord(LabelComparison):
+    """A comparison of the shades."""
+
     p_value: float
     """Within the face."""
     max_abs_g_face: float
@@ -471,21 +476,9 @@ class AverageAccuracies(Record):
     """Linear discriminant of principal components."""
 
 
-class ShapeComparison(Record):
-    """A comparison of the labels in all named distances of the face."""
+class ShapeComparison(LabelComparison):
+    """A comparison in all named distances of the face."""
 
-    key: str
-    """Short name, which tables use."""
-    title: str
-    """Description of what is held equal."""
-    how: str
-    """Method."""
-    held: list[str]
-    """Covariates that are held equal."""
-    people: dict[str, int]
-    """Label -> people compared."""
-    effective: dict[str, float]
-    """Label -> effective sample size (Kish)."""
     permutations: int
     """Permutations of the labels."""
     p_value: float

@@ -1,5 +1,6 @@
 """One process: report, explorer and API side by side, and sessions that end."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -9,7 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -260,36 +263,45 @@ _run(app, Settings(host="127.0.0.1", port=int(port), shutdown_seconds=120))
 """
 
 
-def test_ctrl_c_ends_the_server_while_an_explorer_page_is_open(results, site):
+@contextlib.contextmanager
+def served(code: str, results: Results, site: Path, **pipes: int) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A process that runs ``code`` and its address, once it answers there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVED_AS_A_COMMAND, str(results.folder), str(site), str(port)],
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", code, str(results.folder), str(site), str(port)],
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        **pipes,
     )
+    base = f"http://127.0.0.1:{port}"
     try:
-        page = f"http://127.0.0.1:{port}/explore"
         until = time.monotonic() + 120
         while True:
             try:
-                given = re.search(r'"token":"([^"]+)"', httpx.get(page, timeout=60, trust_env=False).text)[1]
+                httpx.get(f"{base}/livez", trust_env=False, timeout=60)
                 break
             except httpx.TransportError:
                 assert process.poll() is None and time.monotonic() < until, "the server does not start"
                 time.sleep(0.2)
+        yield process, base
+    finally:
+        process.kill()
+
+
+def test_ctrl_c_ends_the_server_while_an_explorer_page_is_open(results, site):
+    with served(SERVED_AS_A_COMMAND, results, site, stderr=subprocess.PIPE) as (process, base):
+        page = f"{base}/explore"
+        given = re.search(r'"token":"([^"]+)"', httpx.get(page, timeout=60, trust_env=False).text)[1]
         with connect(
-            page.replace("http", "ws", 1) + "/ws", subprotocols=["bokeh", given], origin=page[:-8], proxy=None
+            page.replace("http", "ws", 1) + "/ws", subprotocols=["bokeh", given], origin=base, proxy=None
         ) as opened:
             assert "ACK" in opened.recv()
             asked = time.monotonic()
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=100)
             took = time.monotonic() - asked
-    finally:
-        process.kill()
     assert process.returncode == 0
     assert "Traceback" not in said
     assert took < 60  # two seconds on an idle machine; waiting for the session would take 120
@@ -315,25 +327,7 @@ _run(create_app(pathlib.Path(results), pathlib.Path(site), Slow(), settings), se
 
 
 def test_a_server_that_is_stopped_answers_what_it_has_accepted(results, site):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_SERVER, str(results.folder), str(site), str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    base = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 120
-        while True:
-            try:
-                httpx.get(f"{base}/livez", trust_env=False, timeout=60)
-                break
-            except httpx.TransportError:
-                assert process.poll() is None and time.monotonic() < until, "the server does not start"
-                time.sleep(0.2)
+    with served(SLOW_SERVER, results, site, stdout=subprocess.PIPE) as (process, base):
         with ThreadPoolExecutor(1) as other:
             answer = other.submit(
                 httpx.post, f"{base}/predict", files={"file": ("a.png", FEMALE)}, trust_env=False, timeout=60
@@ -342,7 +336,5 @@ def test_a_server_that_is_stopped_answers_what_it_has_accepted(results, site):
             process.send_signal(signal.SIGTERM)
             assert answer.result().json() == {"gender": "female"}
         process.communicate(timeout=60)
-    finally:
-        process.kill()
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{base}/livez", trust_env=False)
