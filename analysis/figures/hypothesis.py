@@ -465,7 +465,7 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         layers,
         table["row"],
         "How much do averages predict?",
-        "Accuracy on unseen people\n(%, grey: always the more frequent label)",
+        "Accuracy on unseen people (%)\ngrey: always the\nmore frequent label",
         height=120 + 34 * len(table),
         xlim=(45, 101),
     )

@@ -166,7 +166,7 @@ def distance_chart(distances: pd.DataFrame, shape: ShapeRecord, dataset: str) ->
         layers,
         order,
         "Which distances differ?",
-        f"Hedges’ g, male − female (standard deviations;\ndashed: ±{SMALLEST_EFFECT}, the smallest that counts)",
+        f"Hedges’ g, male − female\n(dashed: ±{SMALLEST_EFFECT},\nthe smallest that counts)",
         height=150 + 28 * len(order),
         **theme.legend(columns=1),
     )
@@ -253,7 +253,7 @@ def bells(maps: xr.Dataset, distances: pd.DataFrame, dataset: str) -> hv.Overlay
             "How much do they overlap?",
             height=300,
             max_width=680,
-            xlabel=f"{str(widest).capitalize()}, averages of people (standard deviations from the mean of all)",
+            xlabel=f"{str(widest).capitalize()}, averages of people\n(standard deviations from the mean)",
             ylabel="Density",
             yaxis=None,
             xlim=(-4, 4),
@@ -350,7 +350,7 @@ def groups_chart(groups: pd.DataFrame, shape: ShapeRecord) -> hv.Overlay:
         [hv.VLine(0).opts(line_dash="solid", line_width=1), hv.VLine(SMALLEST_EFFECT), *layers],
         table["row"],
         "At what age, in whom?",
-        f"Hedges’ g of {distance}, male − female\n(people; dashed: {SMALLEST_EFFECT}, the smallest that counts)",
+        f"Hedges’ g of {distance},\nmale − female (dashed: {SMALLEST_EFFECT},\nthe smallest that counts)",
         height=140 + 30 * len(table),
     )
 
@@ -398,7 +398,7 @@ def contrast_chart(contrast: pd.DataFrame, feature: str = "eyes and lips") -> hv
         [hv.VLine(0).opts(line_dash="solid", line_width=1), *layers],
         table["row"],
         "Is the contrast higher in women?",
-        f"Hedges’ g of the contrast of {feature}, male − female\n(below 0: higher where labelled female)",
+        f"Hedges’ g of the contrast\nof {feature}, male − female\n(below 0: higher in female)",
         height=140 + 32 * len(table),
     )
 

@@ -105,11 +105,18 @@ class HypothesisPage(chrome.ExplorerPage):
     def _verdict(self) -> Any:
         tested = self.results.hypothesis
         people = tested.identities
-        p = p_value(tested.largest_in_face.p_value, tested.permutations)
+        shade = p_value(tested.largest_in_face.p_value, tested.permutations)
+        said = f"Shade: {shade}, largest within the face, {people['female']:,} people labelled female and "
+        said += f"{people['male']:,} labelled male."
+        if self.results.has_shape:
+            first = self.results.shape.comparisons[0]
+            shape = f"Shape: {p_value(first.p_value, first.permutations)}, largest of the named distances, "
+            shape += f"{first.people['female']:,} people labelled female and {first.people['male']:,} labelled male."
+            said = (
+                f"{shape} {said} The argument below is that of the shade; the same questions for the shape follow it."
+            )
         return parts.notice(
-            f"“{tested.statement}”\n\n{p} within the face in a permutation test with "
-            f"{tested.permutations:,} permutations of {people['female']:,} female-labelled and "
-            f" {people['male']:,} male-labelled people.",
+            f"“{tested.statement}”\n\nPermutation tests over people. {said}",
             title=shown_verdict(self.results).capitalize(),
         )
 
