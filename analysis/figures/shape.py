@@ -398,7 +398,7 @@ def contrast_chart(contrast: pd.DataFrame, feature: str = "eyes and lips") -> hv
         [hv.VLine(0).opts(line_dash="solid", line_width=1), *layers],
         table["row"],
         "Is the contrast higher in women?",
-        f"Hedges’ g of the contrast\nof {feature}, male − female\n(below 0: higher in female)",
+        f"Hedges’ g of the contrast\nof {feature},\nmale − female\n(below 0: higher in female)",
         height=140 + 32 * len(table),
     )
 
