@@ -1,6 +1,6 @@
 """Numbers and names as a reader sees them: shares, p values, signed numbers, ranges, names of files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -31,6 +31,11 @@ def number(value: float, digits: int = 2) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """Write a number with its sign, plus or minus."""
     return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as a list: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def printable(text: str) -> str:

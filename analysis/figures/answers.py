@@ -4,9 +4,19 @@ import pandas as pd
 from scipy.stats import norm
 
 from analysis.core.words import number, p_value, percent
+from analysis.figures.lineage import unseen
 from analysis.hypothesis.verdict import LEAST_CORRELATION, QUESTIONS, SMALLEST_EFFECT
 from analysis.results import Results
 from analysis.results.records import AverageAccuracy, HypothesisRecord
+
+_WELL = 0.9  # accuracy of the nearer average from which it predicts the label well
+
+
+def told_by_averages(nearest: AverageAccuracy) -> str:
+    """How much the nearer average tells of the label of one face: "much", "little" or "nothing" beyond chance."""
+    if nearest.interval[0] <= nearest.majority:
+        return "nothing"
+    return "much" if nearest.accuracy >= _WELL else "little"
 
 
 def prediction_answer(results: Results) -> str:
@@ -15,7 +25,7 @@ def prediction_answer(results: Results) -> str:
     low, high = test.accuracy_interval
     decided = test.decided
     return (
-        f"On {test.images:,} photos of unseen people, the model agrees with the annotators in "
+        f"On {test.images:,} {unseen(results)}, the model agrees with the annotators in "
         f"{percent(test.accuracy)} of cases (95 % interval {percent(low)} to {percent(high)}); it answers "
         f"“uncertain” for {percent(1 - decided.coverage)} and is right in {percent(decided.accuracy or 0)} of "
         "the others."
@@ -61,9 +71,11 @@ def hypothesis_answer(results: Results) -> str:
             f"face remains (95 % interval {percent(low, 0)} to {percent(high, 0)})."
         )
     nearest = hypothesis.nearest_average
+    words = {"much": "well", "little": "poorly", "nothing": "no better than always giving one answer does"}
+    tells = words[told_by_averages(nearest)]
     sentences.append(
-        "Averages of aligned faces predict the label of one face poorly: the nearer average is the right one for "
-        f"{percent(nearest.accuracy)} of unseen faces, where always giving the more frequent label is right for "
+        f"Averages of aligned faces predict the label of one face {tells}: the nearer average is the right one for "
+        f"{percent(nearest.accuracy)} of test faces, where always giving the more frequent label is right for "
         f"{percent(nearest.majority)}."
     )
     return " ".join(sentences)

@@ -9,11 +9,41 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.rows import in_percent, intervals, of_scope, row_chart
 from analysis.figures.theme import LABEL_COLOURS
+from analysis.results.records import StudyRecord
 
 
 def attribute_name(attribute: str) -> str:
     """CelebA's name of an attribute in words: ``5_o_Clock_Shadow`` -> "5 o’clock shadow"."""
     return attribute.replace("_o_", "_o’").replace("_", " ").capitalize()
+
+
+def scope_reading(attributes: pd.DataFrame, scope: str, study: StudyRecord) -> str:
+    """How many attributes were annotated, and over which images they are counted here.
+
+    Parameters
+    ----------
+    attributes
+        ``scope, attribute``.
+    scope
+        "images" or "metadata".
+    study
+        ``study.json``.
+    """
+    known = attributes.loc[attributes["scope"] == scope, "attribute"].nunique()
+    if not known:
+        return "No attributes besides the label are known."
+    text = (
+        f"Annotators also judged {known} other attributes: what is associated with the label may be style "
+        "(make-up, the length "
+        "of hair) or body (beards), and a model that predicts the label may use both."
+    )
+    if scope == "metadata" and study.metadata_images:
+        return (
+            f"{text} They are counted over all {study.metadata_images:,} photos that the tables of the data set "
+            "describe; the "
+            f"{study.images:,} faces of this run, which every other page and the explorer count, are some of these."
+        )
+    return f"{text} They are counted over the {study.images:,} faces of this run."
 
 
 def _by_label(attributes: pd.DataFrame, scope: str) -> pd.DataFrame:

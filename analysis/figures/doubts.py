@@ -9,6 +9,7 @@ from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.rows import in_percent, intervals, row_chart
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
+from analysis.results import Results
 from analysis.results.records import LabelNoise, MetricsRecord
 
 
@@ -111,4 +112,57 @@ def noise_comparison(metrics: MetricsRecord, study: LabelNoise) -> str:
         f"study’s simple classifier, {percent(metrics.label_noise[name].noise_rate)} from those of the network on "
         "validation and test images: a classifier’s own errors can pass for errors of the labels, and the simple "
         f"classifier agrees with {percent(study.accuracy or 0)} of the labels, the network with {percent(accuracy)}."
+    )
+
+
+def estimates_reading(results: Results) -> str:
+    """Every estimate of the share of wrong labels that the run has, why they differ, and which to believe.
+
+    Parameters
+    ----------
+    results
+        The run.
+    """
+    study, network = results.study, results.network
+    simple = study.label_noise
+    estimates = [f"{percent(simple.noise_rate)} by the simple classifier ({percent(simple.accuracy or 0)} accurate)"]
+    accuracy = None
+    if network is not None and study.dataset in network.label_noise:
+        parts = [network.sources[study.dataset][split] for split in ("validation", "test")]
+        accuracy = sum(part.accuracy * part.images for part in parts) / sum(part.images for part in parts)
+        rate = network.label_noise[study.dataset].noise_rate
+        estimates.append(f"{percent(rate)} by the network on photos that it was not trained on ({percent(accuracy)})")
+    "metadata" if "metadata" in set(results.identities["scope"]) else "images"
+    known = results.identities
+    scope = "metadata" if "metadata" in set(known["scope"]) else "images"
+    several = known[(known["scope"] == scope) & (known["images"] > 1)]
+    photos = int((several["images"] * several["people"]).sum())
+    if photos:
+        minority = int(several["minority_images"].sum())
+        estimates.append(
+            f"{percent(minority / photos)} by the annotators themselves, whose label differs from that of most "
+            "other photos "
+            f"of the same person ({minority:,} of {photos:,})"
+        )
+    if len(estimates) == 1:
+        return f"There is one estimate of wrong labels, {estimates[0]}: its own mistakes may pass for wrong labels."
+    believe = "that of the classifier is an upper guess"
+    if accuracy is not None:
+        better = accuracy > (simple.accuracy or 0)
+        believe = (
+            "the network’s is the better one by a classifier" if better else "neither classifier’s is the better one"
+        )
+    own = (
+        "; the annotators’ own disagreement needs no classifier, but counts a look that changed as well, and "
+        "misses an error "
+        "that is the same in all photos of a person"
+        if photos
+        else ""
+    )
+    return (
+        f"Estimates of the share of wrong labels differ: {'; '.join(estimates)}. A classifier’s own mistakes pass "
+        "for errors of "
+        f"the labels, so that a weaker one finds more of them; {believe}{own}. None is a count: nobody looked at "
+        "these photos "
+        "again."
     )

@@ -344,6 +344,18 @@ def worst_groups(groups: pd.DataFrame) -> str:
     return f"{text} By the other features, it is lowest for {', '.join(parts)}." if parts else text
 
 
+def is_equal(groups: pd.DataFrame) -> bool:
+    """Whether this run has no group of people that is worse served beyond chance."""
+    own = groups[(groups["run"] == groups["run"].iloc[0]) & groups["feature"].isin(PEOPLE)] if len(groups) else groups
+    return not bool((own["gap_low"] > 0).any())
+
+
+def measured_by(groups: pd.DataFrame) -> list[str]:
+    """What groups of people are told apart by: "label", "style", "age" ..., in the order of `PEOPLE`."""
+    named = {"part": "part of a data set"}
+    return [named.get(feature, feature) for feature in PEOPLE if (groups["feature"] == feature).any()]
+
+
 def summary(groups: pd.DataFrame) -> str:
     """The largest gap of this run, and the number of features whose largest gap is significant."""
     if groups.empty:

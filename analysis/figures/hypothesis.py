@@ -436,8 +436,19 @@ def accuracy_table(hypothesis: HypothesisRecord, metrics: MetricsRecord | None, 
     return pd.DataFrame(rows)
 
 
+def spread_reading(hypothesis: HypothesisRecord) -> str:
+    """How far the averages are apart beside how much faces of one label vary, at the typical and the worst place."""
+    largest, typical = abs(hypothesis.largest_in_face.g), hypothesis.mean_abs_g
+    beside = "less" if largest < 1 else "more"
+    return (
+        f"In the face the averages are at most {largest:.2f} standard deviations of single people apart, "
+        f"{typical:.2f} at a "
+        f"typical place: {beside} than people of one label typically differ from their average."
+    )
+
+
 def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
-    """Accuracy of averages, of a linear discriminant and of the network on unseen people, with intervals.
+    """Accuracy of averages, of a linear discriminant and of the network on test photos, with intervals.
 
     Parameters
     ----------
@@ -465,7 +476,7 @@ def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
         layers,
         table["row"],
         "How much do averages predict?",
-        "Accuracy on unseen people (%)\ngrey: always the\nmore frequent label",
+        "Accuracy on test photos (%)\ngrey: always the\nmore frequent label",
         height=120 + 34 * len(table),
         xlim=(45, 101),
     )
@@ -481,7 +492,7 @@ def accuracy_reading(table: pd.DataFrame) -> str:
         return f"{percent(row.accuracy)} ({percent(row.low)} to {percent(row.high)})"
 
     reading = (
-        f"On {int(rows['images'].iloc[0]):,} photos of unseen people, the nearer average predicts the label of "
+        f"On {int(rows['images'].iloc[0]):,} test photos, the nearer average predicts the label of "
         f"{in_words('nearest average')}, a linear discriminant on principal components that of "
         f"{in_words('linear discriminant')}"
     )

@@ -135,5 +135,5 @@ def mixed_labels_reading(identities: pd.DataFrame, scope: str = "images") -> str
     return (
         f"{mixed:,} of {people:,} people with two images or more ({percent(mixed / people)}) have both labels; "
         f"{minority:,} of their {images:,} images ({percent(minority / images, 2)}) have the rarer of the "
-        "two. Each is an inconsistency: a changed look, a wrong label or a wrong identity."
+        "two: how somebody is perceived varies from photo to photo, unless a label or an identity is wrong."
     )

@@ -11,12 +11,12 @@ from analysis.figures import theme
 from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
-_RANGE = (0.2, 0.8)
+RANGE = (0.2, 0.8)  # of scores that are neither near 0 nor near 1
 
 
 def _whole(middle: pd.DataFrame, split: str) -> pd.DataFrame:
     """The whole range of each source that has faces in it."""
-    chosen = middle[(middle["split"] == split) & (middle["left"] == _RANGE[0]) & (middle["right"] == _RANGE[1])]
+    chosen = middle[(middle["split"] == split) & (middle["left"] == RANGE[0]) & (middle["right"] == RANGE[1])]
     if not (chosen["images"] > 0).any():
         raise UserError(f"no image of the {split} split scores between 20 and 80 %")
     return chosen[chosen["images"] > 0]

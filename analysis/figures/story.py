@@ -14,9 +14,12 @@ import xarray as xr
 from PIL import Image
 
 from analysis.core.schema import LABELS
-from analysis.core.words import p_value, percent
+from analysis.core.words import listed, p_value, percent
 from analysis.figures import theme
+from analysis.figures.answers import told_by_averages
+from analysis.figures.fairness import is_equal
 from analysis.figures.html import PageHtml
+from analysis.figures.lineage import unseen
 from analysis.figures.metrics import measured
 from analysis.figures.samples import sample_buttons
 from analysis.results import Results
@@ -69,9 +72,10 @@ def differ_sentence(results: Results) -> str:
 def tell_sentence(results: Results) -> str:
     """What becomes of 100 photos, and for whom accuracy is lower."""
     counts = as_served(results)
+    wrong = "" if is_equal(results.groups) else " It is wrong about some groups more often."
     return (
-        f"Of 100 photos of unseen people the model answers {counts['right']} as annotators did and {counts['wrong']} "
-        f"otherwise; for {counts['uncertain']} it says “uncertain”. It is wrong about some groups more often."
+        f"Of 100 {unseen(results)} the model answers {counts['right']} as annotators did and {counts['wrong']} "
+        f"otherwise; for {counts['uncertain']} it says “uncertain”.{wrong}"
     )
 
 
@@ -83,8 +87,9 @@ def target_sentence(results: Results) -> str:
     missed = [f"{name} {percent(value)}" for name, value in accuracies.items() if value < WANTED]
     parts = [f"met on {', '.join(met)}" if met else "", f"missed on {', '.join(missed)}" if missed else ""]
     return (
-        f"At least {percent(WANTED, 0)} of predictions were to be right, on photos of unseen people, without the "
-        f"answer “uncertain”: {'; '.join(filter(None, parts))}."
+        f"At least {percent(WANTED, 0)} of predictions were to be right, without the answer “uncertain”; on test "
+        "photos "
+        f"this is {'; '.join(filter(None, parts))}."
     )
 
 
@@ -305,7 +310,7 @@ def story_html(results: Results) -> PageHtml:
         (
             "Two averages",
             f"Line up the eyes, noses and mouths of {results.study.images:,} portraits and average them, label by "
-            "label. The two faces that come out look different. A fact about faces, or an accident of these photos?",
+            "label. Two faces come out. Is what sets them apart a fact about faces, or an accident of these photos?",
             f'<div class="pair">{pair}</div>',
             ("faces.html", "Averages of any group"),
         ),
@@ -321,11 +326,12 @@ def story_html(results: Results) -> PageHtml:
         ),
     ]
     left = hypothesis.survives
+    kinds = list(dict.fromkeys(each.kind for each in hypothesis.confounders.overlap))
     if left is not None:
         steps.append(
             (
                 "Is it styling?",
-                "Women and men in photos also differ in smiles, age, hair, make-up, beards and light. In the strictest "
+                f"Labels may differ in more than faces; known here are {listed(kinds)}. In the strictest "
                 f"comparison of people who are alike in these (“{left.title}”), {percent(left.share, 0)} of the "
                 f"difference in the face remains ({percent(left.interval[0], 0)} to "
                 f"{percent(left.interval[1], 0)}): "
@@ -337,11 +343,12 @@ def story_html(results: Results) -> PageHtml:
     if results.has_shape and results.has_shape_free:
         steps.append(_shape_step(results))
     nearest = hypothesis.nearest_average
+    tells = told_by_averages(nearest).capitalize()
     counts = results.labels.query("split == @nearest.split").set_index("label")["images"]
     steps.append(
         (
             "Does it tell anything about one face?",
-            f"Little. The nearer average is the right one for {percent(nearest.accuracy)} of unseen faces; "
+            f"{tells}. The nearer average is the right one for {percent(nearest.accuracy)} of test faces; "
             f"always naming the more frequent label is right for {percent(counts.max() / counts.sum())}. A network, "
             f"which looks at many features together, is right for {percent(test.accuracy)}, and still does not know "
             "who anybody is.",

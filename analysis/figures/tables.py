@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.core.words import extremes, percent
+from analysis.core.words import extremes, listed, percent
 from analysis.figures.doubts import noise_comparison
 from analysis.figures.metrics import measured, sources
 from analysis.results.records import EvaluateStep, LabelNoise, MetricsRecord
@@ -200,15 +200,12 @@ def looks_reading(step: EvaluateStep) -> str:
         parts.append(f"{name} {times} {'time' if times == 1 else 'times'} ({runs})")
     text = (
         "Evaluations of this run, and of the runs that it was trained from, looked at the test splits: "
-        f"{'; '.join(parts)}. Nothing is chosen by them, but whoever goes on from a result that was seen lets it "
-        "choose a little."
+        f"{'; '.join(parts)}. No step of the code chooses by them, but whoever goes on from a result that was seen "
+        "lets "
+        "it choose a little."
     )
     if looks.uncounted:
-        text += f" Of {_and(looks.uncounted)} not every evaluation was counted: these numbers are lower bounds."
+        text += f" Of {listed(looks.uncounted)} not every evaluation was counted: these numbers are lower bounds."
     if looks.gone:
-        text += f" Nothing is known of the evaluations of {_and(looks.gone)}."
+        text += f" Nothing is known of the evaluations of {listed(looks.gone)}."
     return text
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -5,8 +5,9 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 
-from analysis.core.words import percent
+from analysis.core.words import listed, percent
 from analysis.figures import theme
+from analysis.figures.lineage import initial_weights
 from analysis.figures.rows import points
 from analysis.results.records import TrainStep
 
@@ -167,26 +168,17 @@ def repeatable(record: TrainStep, run: str) -> str:
 
 
 def training_origin(record: TrainStep) -> str:
-    """Initial weights, with the networks of others that they go back to, and teachers of a training, in two sentences.
+    """Initial weights, with the networks of others that they go back to, teachers and epochs of a training.
 
     Parameters
     ----------
     record
         The step "train" of ``run.json``.
     """
-    start, teachers = ([f"“{name}”" for name in names] for names in (record.start, record.teachers))
-    initial = "random weights"
-    if start:
-        mean = "the mean weights of earlier runs," if len(start) > 1 else "the weights of an earlier run,"
-        initial = f"{mean} {' and '.join(start)}"
-    if record.backbones:
-        others = " and ".join(
-            f"{each.package} {each.version} (licence {each.licence}; trained on {each.trained_on})"
-            for each in record.backbones
-        )
-        initial = f"{initial}, which go back to a network of others, {others}" if start else f"the weights of {others}"
-    distilled = f", and learned from the labels and the probabilities of {' and '.join(teachers)}" if teachers else ""
-    return f"The published training started from {initial}{distilled}. It ran for {record.epochs} epochs."
+    teachers = listed([f"“{name}”" for name in record.teachers])
+    distilled = f" It learned from the labels and from the probabilities of {teachers}." if teachers else ""
+    epochs = "one epoch" if record.epochs == 1 else f"{record.epochs} epochs"
+    return f"The published training started from {initial_weights(record)}.{distilled} It ran for {epochs}."
 
 
 def settings_table(record: TrainStep) -> pd.DataFrame:

@@ -59,6 +59,12 @@ def test_suspected_labels_are_ordered_and_counted(results: Results) -> None:
     ]
 
 
+def test_estimates_of_wrong_labels_stand_side_by_side(results: Results) -> None:
+    said = figures.doubts.estimates_reading(results)
+    assert "1.7 % by the simple classifier (89.4 % accurate); 2.1 % by the network" in said
+    assert "by the annotators themselves" in said and "nobody looked at these photos again" in said
+
+
 def test_samples_say_how_many_faces_are_in_each(results: Results) -> None:
     html = figures.samples.sample_faces(results.samples, "female").data
     assert html.count("<img") == 3

@@ -289,9 +289,7 @@ def test_origin_of_a_training_is_told(results: Results) -> None:
     anew = figures.training.training_origin(step)
     assert anew == "The published training started from random weights. It ran for 3 epochs."
     taught = figures.training.training_origin(step.changed(start=["first"], teachers=["first", "second"]))
-    assert (
-        "an earlier run, “first”, and learned from the labels and the probabilities of “first” and “second”" in taught
-    )
+    assert "an earlier run, “first”. It learned from the labels and from the probabilities of “first” and “" in taught
     mixed = figures.training.training_origin(step.changed(start=["first", "second"]))
     assert "the mean weights of earlier runs, “first” and “second”." in mixed
 

@@ -24,7 +24,7 @@ from analysis.results import Results
 
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
-PAGES = ["index", "summary", "data", "faces", "hypothesis", "shape"]
+PAGES = ["index", "summary", "data", "datasheets", "faces", "hypothesis", "shape"]
 PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce", "glossary"]
 PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
 CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]

@@ -1,0 +1,162 @@
+"""What a run began with, what it was trained on and what chose, in sentences computed from its record.
+
+A sentence that would be false of some other run stands here, not on a page.
+"""
+
+from collections.abc import Sequence
+
+from analysis.core.words import listed
+from analysis.results import Results
+from analysis.results.records import Backbone, EvaluateStep, StudyRecord, TrainStep
+
+
+def initial_weights(record: TrainStep) -> str:
+    """What a training began with: random weights, earlier runs, or a network of others, with licence and data.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``.
+    """
+    start = [f"“{name}”" for name in record.start]
+    initial = "random weights"
+    if start:
+        initial = "the mean weights of earlier runs, " if len(start) > 1 else "the weights of an earlier run, "
+        initial += listed(start)
+    if not record.backbones:
+        return initial
+    others = listed([_named(other) for other in record.backbones])
+    networks = "a network of others" if len(record.backbones) == 1 else "networks of others"
+    return f"{initial}, which go back to {networks}: {others}" if start else f"the weights of {networks}: {others}"
+
+
+def _named(other: Backbone) -> str:
+    return f"{other.package} {other.version} (licence {other.licence}; trained on {other.trained_on})"
+
+
+def backbone_reading(record: TrainStep) -> str:
+    """What is known of the networks of others that a run goes back to, and what is not; empty if there are none.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``.
+    """
+    if not record.backbones:
+        return ""
+    return " ".join(
+        f"Part of its weights comes from {other.package} {other.version}, a network that others trained on "
+        f"{other.trained_on}. The package is under the licence {other.licence}; the terms of those photos apply to "
+        "what is "
+        "made of them, too. Who is in them, who labelled them and whether anybody agreed is not documented there, "
+        "and was "
+        "not checked here: some may show people of the test splits."
+        for other in record.backbones
+    )
+
+
+def unseen(results: Results) -> str:
+    """The test photos of the studied data set, by what is known of the people in them."""
+    study, train = results.study, results.run.steps.train
+    if study.identities is None:
+        return "photos that were kept out of training"
+    if study.identities_across_splits or study.duplicates.across_splits:
+        return "test photos"
+    if train is not None and train.backbones:
+        return "photos of people who were kept out of training here"
+    return "photos of unseen people"
+
+
+def splits_reading(study: StudyRecord) -> str:
+    """Whether people or pictures are in two splits of the studied data set.
+
+    Parameters
+    ----------
+    study
+        ``study.json``.
+    """
+    pictures = study.duplicates.across_splits
+    people = study.identities_across_splits
+    if study.identities is None:
+        said = f"Who is in them is not known, so that {study.dataset} may show somebody in two splits"
+        return (
+            f"{said}; {pictures:,} pictures of it were found in two." if pictures else f"{said}; no picture is in two."
+        )
+    if not people and not pictures:
+        return f"No person and no picture of {study.dataset} is in two splits."
+    return f"In {study.dataset}, {people:,} people and {pictures:,} pictures are in two splits."
+
+
+def chosen_by(results: Results) -> str:
+    """Which photos the network was trained on, which chose, and how often the test splits were looked at."""
+    train, evaluate = results.run.steps.train, results.run.steps.evaluate
+    trained = "Its training used the train splits only."
+    if train is not None and train.backbones:
+        trained = (
+            "Its training here used the train splits only; the network of others that it goes back to had been "
+            "trained on "
+            f"other photos ({listed([other.trained_on for other in train.backbones])})."
+        )
+    elif train is not None and train.start:
+        trained = f"Its training used the train splits only, as did {listed(list(train.start))}, which it began with."
+    return f"{trained} {looks_in_brief(evaluate)}"
+
+
+def looks_in_brief(step: EvaluateStep | None) -> str:
+    """How often test splits were looked at, in a sentence: the most for any data set."""
+    if step is None or step.looks is None:
+        return "How often the test splits were looked at before was not recorded."
+    looks = step.looks
+    most = max((sum(counts.values()) for counts in looks.evaluations.values()), default=0)
+    bound = "at least " if looks.uncounted or looks.gone else ""
+    times = "once" if most == 1 else f"{most} times"
+    ours = "by this run" if most == 1 and not bound else "by this run and those that it was trained from"
+    return f"The test splits were looked at {bound}{times} {ours}; no step of the code chooses by them."
+
+
+def training_parts(record: TrainStep) -> str:
+    """What is done in training besides fitting the label, by the options of this one.
+
+    Parameters
+    ----------
+    record
+        The step "train" of ``run.json``.
+    """
+    options = record.as_json()
+    sentences = []
+    if options.get("auxiliary", 0):
+        heads = options.get("architecture", {})
+        known = [name for name in ("attributes", "ages", "races") if heads.get(name)]
+        if known:
+            sentences.append(f"Besides the label, the network learns {listed(known)} in training.")
+    augmentation = options.get("augmentation", {})
+    if any(value for value in augmentation.values()):
+        sentences.append("Every face is augmented again each time it is used.")
+    if options.get("balance", 0):
+        sentences.append(
+            "Rare groups of source, label, style (make-up or lipstick) and age are sampled more often, with equal "
+            "weight for "
+            "both labels; at the end, the last layer is fitted again with equal weight for each group if that helps."
+        )
+    if options.get("average", 0):
+        sentences.append("The saved weights are a running mean.")
+    if record.teachers:
+        sentences.append("Besides labels, it learns from the probabilities of earlier runs.")
+    return " ".join(sentences)
+
+
+def other_data(what: str, datasets: Sequence[str], record: TrainStep | None) -> str:
+    """Say that a search or an ablation used other data sets than the published training; empty if it used the same.
+
+    Parameters
+    ----------
+    what
+        "ablation" or "search".
+    datasets
+        Data sets that it used.
+    record
+        The step "train" of ``run.json``.
+    """
+    if record is None or not datasets or set(datasets) == set(record.datasets):
+        return ""
+    return f"This {what} used {listed(list(datasets))}, the published training {listed(record.datasets)}."
