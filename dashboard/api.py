@@ -6,16 +6,17 @@ server is up, ``/readyz`` whether it can predict.
 
 import math
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, cast, get_args
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.data.detection import SMALLEST
 from analysis.data.kinds import names
 from analysis.data.photo import FULL_PIXELS, MAX_PIXELS
 from analysis.results.records import Band, Card
-from dashboard.admission import Admission
+from dashboard.admission import Admission, Endpoint
 from dashboard.problems import NO_STORE, Problem, documented
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.uploads import FIELD, MAX_FILE_BYTES, MAX_FILES, Upload, read_uploads
@@ -33,6 +34,14 @@ photos on their side or upside down, too. Errors are RFC 9457 problem details.
 """
 
 _OF_A_PHOTO = (413, 422)  # statuses that concern one photo, the one that came closest to being scored last
+_CROP = {
+    "name": "crop",
+    "in": "query",
+    "required": False,
+    "description": "`detect` finds and aligns every face; `none` takes the whole photo as one face that is in CelebA's "
+    "aligned frame already.",
+    "schema": {"type": "string", "enum": list(get_args(Crop)), "default": "detect"},
+}
 PREDICTING = ("/api/v1/predict", "/predict")
 PATHS = (*PREDICTING, "/api/v1/model", "/healthz", "/livez", "/readyz")
 
@@ -159,24 +168,16 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
         response_model=Predictions,
         response_description="At least one photo was scored.",
         responses=documented(400, 401, 408, 413, 415, 422, 429, 503),
-        openapi_extra=_form(many=True),
+        openapi_extra=_form(many=True) | {"parameters": [_CROP]},
     )
-    async def predict(
-        request: Request,
-        crop: Annotated[
-            Crop,
-            Query(
-                description="`detect` finds and aligns every face; `none` takes the whole photo as one face that is "
-                "in CelebA's aligned frame already."
-            ),
-        ] = "detect",
-    ) -> Response:
+    async def predict(request: Request) -> Response:
         """Find every face in each photo and predict its perceived gender.
 
         The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
         400 (no photo, more than 32, or no complete form), 413 (too large), 415 (no multipart form) or 422 (not a photo
         that can be read, or no face found); with the reason for each file under `results` if photos were read.
         """
+        crop = _crop(request)
         model = ModelSummary.model_validate(_predictor_card(scorer))
         results: list[FileResult] = []
         failures: list[Problem] = []
@@ -193,8 +194,7 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
                 results.append(FileResult(file=upload.name, error=failure.detail, faces=[]))
         if len(failures) == len(results):
             raise _no_photo_scored(failures, results)
-        made = Predictions(model=model, results=results)  # checked here; FastAPI would do it again
-        return Response(made.model_dump_json(), media_type="application/json", headers=NO_STORE)
+        return _json(Predictions(model=model, results=results))
 
     @routes.get("/api/v1/model", tags=["model"], summary="The model card", responses=documented(503))
     async def model() -> ModelCard:
@@ -205,21 +205,21 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
         "/predict",
         tags=["legacy"],
         summary="Perceived gender of the largest face in one photo",
+        response_model=Gender,
         responses=documented(400, 401, 408, 413, 415, 422, 429, 503),
         openapi_extra=_form(many=False),
     )
-    async def predict_one(request: Request, response: Response) -> Gender:
+    async def predict_one(request: Request) -> Response:
         """Predict the largest face of a photo for clients that know two answers only.
 
         The more probable label is given even where `/api/v1/predict` would say `uncertain`: prefer that one.
         """
-        response.headers.update(NO_STORE)
         _predictor_card(scorer)
         answers = [
             await admission.photo(partial(_score, scorer, upload, "detect"), first=True)
             async for upload in _only_one(request)
         ]
-        return Gender(gender="male" if answers[0][0].p_male >= 0.5 else "female")
+        return _json(Gender(gender="male" if answers[0][0].p_male >= 0.5 else "female"))
 
     @routes.get("/healthz", tags=["service"], summary="Whether the model is loaded", responses=documented(503))
     async def healthz(response: Response) -> Health:
@@ -239,6 +239,27 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
         return Alive(status="ok")
 
     return routes
+
+
+def endpoints(routes: APIRouter) -> dict[str, Endpoint]:
+    """Get what answers each address that predicts: `dashboard.admission.Predictions` calls it without a detour."""
+    return {
+        route.path: cast("Endpoint", route.endpoint)
+        for route in routes.routes
+        if isinstance(route, APIRoute) and route.path in PREDICTING
+    }
+
+
+def _crop(request: Request) -> Crop:
+    crop = request.query_params.get("crop", "detect")
+    if crop not in get_args(Crop):
+        raise Problem(422, f"query.crop: should be {' or '.join(map(repr, get_args(Crop)))}")
+    return cast("Crop", crop)
+
+
+def _json(answer: BaseModel) -> Response:
+    """Write an answer, which was checked when it was made; FastAPI would do it again."""
+    return Response(answer.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
 
 def _predictor_card(scorer: Scorer) -> Card:

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_TURN = 0.001  # seconds after which a thread that scores gives way to the event loop: a fifth of what is usual
-
-_TURN = (
-    0.0005  # seconds after which a thread that scores lets the one of the event loop go on: ten times as soon as usual
-)
-
 
 def check_free(host: str, port: int, *, host_from: str = "--host", port_from: str = "--port") -> None:
     """Refuse an address that the server cannot listen on, before anything slow is done.
@@ -203,7 +197,6 @@ def _render_if_stale(results: Path, site: Path) -> None:
 def _run(app: "FastAPI", settings: Settings) -> None:
     """Serve until Ctrl-C or SIGTERM, and end without a traceback."""
     import contextlib
-    import sys
 
     import cv2
     import uvicorn
@@ -211,6 +204,5 @@ def _run(app: "FastAPI", settings: Settings) -> None:
     from dashboard.server import configure
 
     cv2.setNumThreads(1)  # photos are scored side by side, each by one thread
-    sys.setswitchinterval(_TURN)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(configure(app, settings)).run()

@@ -9,7 +9,7 @@ import inspect
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from analysis.core.errors import UserError
 from analysis.results import Results
 from analysis.results.stored import Artifact
 from dashboard import api, components, explorer, problems, sessions
-from dashboard.admission import Admission, Predictions
+from dashboard.admission import Admission, Endpoint, Predictions
 from dashboard.chrome import Shared
 from dashboard.gateway.bodies import Bodies
 from dashboard.gateway.failures import Failures
@@ -96,6 +96,7 @@ def create_app(
         lambda: predictor or Predictor.load(results / "model", threads=1),
         decode_seconds=settings.decode_seconds,
         decode_processes=settings.decode_processes,
+        score_processes=settings.score_processes,
     )
     if predictor is not None:
         scorer.load()
@@ -120,7 +121,8 @@ def create_app(
         lifespan=lifespan,
     )
     problems.install(app, site)
-    app.include_router(api.router(scorer, admission))
+    predicting = api.router(scorer, admission)
+    app.include_router(predicting)
     for path, answer in (("/api/docs", _api_docs), ("/explore/theme.css", _theme_css), ("/metrics", metrics.page)):
         app.add_api_route(path, answer, include_in_schema=False)
     pages = explorer.applications(Shared(run, scorer, settings))
@@ -147,7 +149,7 @@ def create_app(
     contexts = app.state.explorer._applications.values()
     metrics.watch("sessions", "Sessions of the explorer.", lambda: sessions.count(contexts))
     metrics.watch("ready", "Whether the model is loaded.", lambda: _is_ready(scorer))
-    _wrap(app, settings, admission, metrics, routes)
+    _wrap(app, settings, admission, metrics, routes, api.endpoints(predicting))
     _complete_schema(app, with_keys=bool(settings.api_key))
     return app
 
@@ -173,13 +175,20 @@ def configure(app: FastAPI, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _wrap(app: FastAPI, settings: Settings, admission: Admission, metrics: Metrics, routes: Collection[str]) -> None:
+def _wrap(
+    app: FastAPI,
+    settings: Settings,
+    admission: Admission,
+    metrics: Metrics,
+    routes: Collection[str],
+    endpoints: Mapping[str, Endpoint],
+) -> None:
     """Put in front of an app what each request passes, from the inside to the outside."""
     app.add_middleware(Sessions, explorer=app.state.explorer, admission=admission, most=settings.sessions)
-    app.add_middleware(Predictions, admission=admission, paths=api.PREDICTING, seconds=settings.request_seconds)
     app.add_middleware(PagePolicy)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)  # pages and scripts shrink to a quarter
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Predictions, admission=admission, endpoints=endpoints, seconds=settings.request_seconds)
     app.add_middleware(CrossOriginApi, origins=settings.cors_origin)
     app.add_middleware(SameOriginWebSockets, allowed=settings.allow_origin)
     app.add_middleware(Bodies, read_seconds=settings.read_seconds)

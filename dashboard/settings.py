@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Photos other than small JPEGs and PNGs that are decoded at a time; each may take 200 MB.",
     )
+    score_processes: int = Field(
+        0,
+        ge=0,
+        description="Processes that score small photos; 0 for one a core, four at most. Each takes some 40 MB.",
+    )
     queue: int = Field(48, ge=1, description="Photos that are scored or wait for it at a time; more are answered 503.")
     request_seconds: float = Field(60, gt=0, description="Seconds until a prediction is given up.")
     read_seconds: float = Field(

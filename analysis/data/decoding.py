@@ -38,7 +38,8 @@ _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _PRELOADED = "analysis.data.decoder"
 
 _PATIENCE = 12  # times as long on the clock
-_TOO_LONG = "the photo takes too long to decode: save it again as JPEG or PNG, and send that"
+_SAVE_AGAIN = "save it again as JPEG or PNG, and send that"
+_TOO_LONG = f"the photo takes too long to decode: {_SAVE_AGAIN}"
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +53,13 @@ class Decoders:
         How long the work on one photo may take, in time of the processor: a busy machine costs no photo its score.
     number
         How many photos are worked on at a time, as long as all together take 200 MB.
+    preload
+        Modules that processes of the caller need besides decoders; loaded once, and shared by all.
     """
 
-    def __init__(self, seconds: float = SECONDS, number: int = PROCESSES) -> None:
+    def __init__(self, seconds: float = SECONDS, number: int = PROCESSES, preload: tuple[str, ...] = ()) -> None:
         self._seconds = seconds
+        self._preload = preload
         self._waiting = ThreadPoolExecutor(number, thread_name_prefix="decode")
         self._running: set[Future[Any]] = set()
         self._taken = 0
@@ -67,7 +71,7 @@ class Decoders:
         """Start the process that the others are forked from; whether there is one."""
         with self._starting:
             if self._works is None:
-                self._works = _can_start()
+                self._works = _can_start(self._preload)
         return self._works
 
     def start_soon(self) -> None:
@@ -96,9 +100,8 @@ class Decoders:
     def _run(self, work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
         if not self.start():
             return work(data, *args)
-        on_the_clock = self._seconds * (_PATIENCE if hasattr(signal, "setitimer") else 1)
         # Its annotations call the context otherwise than its code does.
-        options: dict[str, Any] = {"timeout": on_the_clock, "context": _context()}
+        options: dict[str, Any] = {"timeout": on_the_clock(self._seconds), "context": process_context()}
         in_process = concurrent.process(**options)(_work)
         with self._budget(_cost(data)):
             return self._result(in_process, work, bytes(data), args)
@@ -124,14 +127,11 @@ class Decoders:
         try:
             return future.result()
         except TimeoutError:
-            raise PhotoError(_TOO_LONG) from None
+            raise took_too_long() from None
         except MemoryError:
-            raise PhotoError("the photo is too large to decode: send a smaller one") from None
+            raise takes_too_much() from None
         except ProcessExpired as error:
-            if hasattr(signal, "SIGPROF") and error.exitcode == -signal.SIGPROF:
-                raise PhotoError(_TOO_LONG) from None
-            _log.warning("a decoding process has died (%s)", error.exitcode)
-            raise PhotoError("the photo breaks its decoder: save it again as JPEG or PNG, and send that") from None
+            raise why_it_died(error.exitcode) from None
         finally:
             self._running.discard(future)
 
@@ -191,11 +191,49 @@ def _cost(data: bytes) -> int:
 
 
 def _work(seconds: float, work: Callable[..., T], data: bytes, args: tuple[Any, ...]) -> T:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python's own handler waits for the decoder to return
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # ends the process when its time is spent
-    _limit_memory()
+    limit_this_process()
+    limit_time(seconds)
     return work(data, *args)
+
+
+def limit_this_process() -> None:
+    """Let this process be killed at any time, and take no more memory than a photo may."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python's own handler waits for the decoder to return
+    _limit_memory()
+
+
+def limit_time(seconds: float) -> None:
+    """End this process once it has spent so many more seconds of the processor; 0 for no limit. Not on Windows."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def on_the_clock(seconds: float) -> float:
+    """Seconds on the clock after which a process that may spend ``seconds`` of the processor is given up."""
+    return seconds * (_PATIENCE if hasattr(signal, "setitimer") else 1)
+
+
+def took_too_long() -> PhotoError:
+    """Say that a photo was given up."""
+    return PhotoError(_TOO_LONG)
+
+
+def takes_too_much() -> PhotoError:
+    """Say that a photo takes more memory than there is for it."""
+    return PhotoError("the photo is too large to decode: send a smaller one")
+
+
+def spent_its_time(exit_code: int | None) -> bool:
+    """Whether a process has ended at its limit of time."""
+    return hasattr(signal, "SIGPROF") and exit_code == -signal.SIGPROF
+
+
+def why_it_died(exit_code: int | None) -> PhotoError:
+    """Say what a photo has done to the process that it was worked on in, and log it."""
+    if spent_its_time(exit_code):
+        return took_too_long()
+    _log.warning("a decoding process has died (%s)", exit_code)
+    return PhotoError(f"the photo breaks its decoder: {_SAVE_AGAIN}")
 
 
 def _nothing() -> None:
@@ -215,17 +253,18 @@ def _limit_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
-def _context() -> Any:
+def process_context() -> Any:
+    """How processes are started: where the system can, forked from one that has everything loaded."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
-def _can_start() -> bool:
+def _can_start(preload: tuple[str, ...]) -> bool:
     """Whether processes can be started from here; the first one is waited for, as it loads what all have in memory."""
     if multiprocessing.current_process().daemon:  # a worker of Dask's, which may not have processes of its own
         return False
-    context = _context()
-    context.set_forkserver_preload([_PRELOADED, *_of_main()])
+    context = process_context()
+    context.set_forkserver_preload([_PRELOADED, *preload, *_of_main()])
     try:
         first = context.Process(target=_nothing, daemon=True)
         first.start()

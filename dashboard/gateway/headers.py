@@ -24,6 +24,7 @@ _OF_ALL = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+_RAW = [(name.lower().encode(), value.encode()) for name, value in _OF_ALL.items()]
 _OF_PAGES = {
     "default-src": "'self'",
     "script-src": "'self' 'unsafe-eval' blob:",
@@ -122,9 +123,8 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] != 304:
-                headers = MutableHeaders(scope=message)
-                for name, value in _OF_ALL.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in _RAW if each[0] not in given)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -1,18 +1,20 @@
-"""HTTP as uvicorn speaks it, and a limit to how long a client may take to say what it wants."""
+"""HTTP as uvicorn speaks it, and limits to how long a client may take to say what it wants, and how much it may say."""
 
 import asyncio
 import json
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_HEAD = 64 * 2**10  # bytes of a request line with its headers
 
 
-class Protocol(H11Protocol):
+class Protocol(HttpToolsProtocol):
     """Closes a connection on which no request has come within ``head_seconds``; uvicorn would keep it for ever."""
 
     head_seconds = 10.0
     _deadline: asyncio.TimerHandle | None = None
     _upgraded = False
+    _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
@@ -21,29 +23,40 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock once a request has come, start it with the next one's first bytes."""
+        if not self._is_answering():
+            self._head += len(data)
         super().data_received(data)
         if self._is_answering() or self._upgraded or self.transport.is_closing():
             self._stop()
+        elif self._head > _HEAD:
+            self.send_400_response(f"the head of the request is over {_HEAD // 2**10} KB")
         elif self._deadline is None:
             self._start()
+
+    def on_headers_complete(self) -> None:
+        """Count the next request's head from here on."""
+        self._head = 0
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop()
         super().connection_lost(exc)
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+    def handle_websocket_upgrade(self) -> None:
         """Let the clock be stopped: the connection is a websocket's from now on."""
         self._upgraded = True
-        super().handle_websocket_upgrade(event)
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP with problem details."""
         problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": msg}
-        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for part in (response, h11.Data(data=json.dumps(problem).encode()), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(part) or b"")
+        body = json.dumps(problem).encode()
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
     def _is_answering(self) -> bool:

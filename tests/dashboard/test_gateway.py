@@ -124,6 +124,19 @@ def test_a_host_is_read_or_known_to_be_malformed(header, name):
     assert host_name(header) == name
 
 
+def test_a_head_without_end_is_cut_off(live):
+    line = b"X-Filler: " + bytes(b"a" * 1000) + b"\r\n"
+    with socket.create_connection((live.host, live.port), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + 60 * line + b"Connection: close\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection((live.host, live.port), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + 70 * line)
+        said = b""
+        while part := connection.recv(65536):
+            said += part
+    assert said.startswith(b"HTTP/1.1 400 ") and b"over 64 KB" in said
+
+
 def test_a_malformed_or_missing_host_is_answered_400(live):
     for host in ("a b", "[::1", "a/../b", "a:99999", "", "x\r\nHost: y"):
         with socket.create_connection((live.host, live.port), timeout=30) as line:
