@@ -275,6 +275,10 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
             "temperature": 1.2,
             "temperatures": {"synthetic": 1.1, "other": 1.4},
             "band": BAND,
+            "promises": {
+                "synthetic": {"made": "confident", "images": 1000, "decided": 900, "right": 899, "at_least": 0.9948},
+                "other": {"made": "sample", "images": 1000, "decided": 800, "right": 795, "at_least": 0.9869},
+            },
             "right_share_wanted": 0.99,
             "band_ages": [10, 80],
             "label_noise": {name: noise for name in sources},

@@ -1,4 +1,4 @@
-"""The evidence of the synthetic run: paired comparisons, cells, and scores in the middle."""
+"""The evidence of the synthetic run: paired comparisons, cells, the promise, and scores in the middle."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ def write_evidence(folder: Path, scored: pd.DataFrame) -> None:
     """
     artifacts.PAIRED.write(_paired(), folder)
     artifacts.CELLS.write(_cells(), folder)
+    artifacts.PROMISE.write(_promise(), folder)
     artifacts.MIDDLE.write(_middle(scored), folder)
     artifacts.PEERS.write(_peers(artifacts.CARD.read_file(folder / artifacts.CARD.name).sha256), folder)
     artifacts.DEGRADED.write(_degraded(artifacts.ROBUSTNESS.read_file(folder / artifacts.ROBUSTNESS.name)), folder)
@@ -58,6 +59,23 @@ def _cells() -> pd.DataFrame:
     worst = (table["age"] == "0-9") & (table["race"] == "Black") & (table["label"] == "female")
     accuracy = np.where(worst, 0.4, 0.95)
     return table.assign(accuracy=accuracy, low=accuracy - 0.2, high=np.minimum(accuracy + 0.2, 1.0))
+
+
+def _promise() -> pd.DataFrame:
+    """Kept on "synthetic", broken on "other" by its answers "female", of which nobody aged 0 to 9 has one."""
+    rows = [
+        ("synthetic", "all", "all", 1000, 900, 899, 0.9948, 1.0),
+        ("synthetic", "answer", "female", 40, 38, 38, 0.924, 1.0),
+        ("other", "all", "all", 1000, 800, 780, 0.9640, 0.9835),
+        ("other", "ages", "10-80", 900, 790, 775, 0.9709, 0.9882),
+        ("other", "answer", "female", 500, 400, 381, 0.9317, 0.9688),
+        ("other", "answer", "male", 500, 400, 399, 0.9882, 0.9999),
+        ("other", "age", "0-9", 100, 0, 0, np.nan, np.nan),
+        ("other", "race", "Asian", 60, 50, 49, 0.9087, 0.9990),
+    ]
+    table = pd.DataFrame(rows, columns=["source", "feature", "group", "images", "decided", "right", "low", "high"])
+    table["accuracy"] = table["right"] / table["decided"].where(table["decided"] > 0)
+    return pd.concat([table.assign(split="validation"), table.assign(split="test")], ignore_index=True)
 
 
 def _peers(sha256: str) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Write names as a list: "a", "a and b", "a, b and c"."""
+    """Write names as a list: "a", "a and b", "a, b and c"; nothing if there are none."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 

@@ -73,32 +73,6 @@ def source_table_reading(metrics: MetricsRecord, split: str) -> str:
     )
 
 
-def promise_reading(metrics: MetricsRecord, split: str = "test") -> str:
-    """Where decided cases have the accuracy that the band was chosen for, with 95 % confidence or without."""
-    wanted = metrics.right_share_wanted
-    surely: list[str] = []
-    likely: list[str] = []
-    broken: list[str] = []
-    for name in sources(metrics):
-        decided = measured(metrics, split, name).decided
-        if decided.accuracy is None:
-            continue
-        if decided.accuracy < wanted:
-            broken.append(f"{name} ({percent(decided.accuracy, 2)})")  # 98.96 % is not 99.0 %
-        elif decided.accuracy_low is None or decided.accuracy_low < wanted:
-            likely.append(f"{name} ({percent(decided.accuracy)})")
-        else:
-            surely.append(name)
-    parts = [
-        ("that does not hold on", broken),
-        ("it holds, though not with 95 % confidence, on", likely),
-        ("it holds with 95 % confidence on", surely),
-    ]
-    said = "; ".join(f"{how} {', '.join(names)}" for how, names in parts if names)
-    held = f"On the {split} splits {said}." if said else "None is decided."
-    return f"At least {percent(wanted, 0)} of decided cases should be right. {held}"
-
-
 def cross_source_table(cross_source: pd.DataFrame) -> pd.DataFrame:
     """Accuracy in per cent with its 95 % interval: rows are runs by what they were trained on, columns test splits.
 

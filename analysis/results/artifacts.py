@@ -511,6 +511,24 @@ CELLS = Table(
         _number("high", "upper end of it", _SHARE),
     ),
 )
+PROMISE = Table(
+    "model/promise.parquet",
+    _EVALUATE,
+    "Whether decided cases are right as often as promised, for each source and group, on validation and test images.",
+    "where present",
+    columns=(
+        _text("source", "data set"),
+        _text("split", "validation or test"),
+        _text("feature", "all, ages (that the band is chosen for), answer, label, style, part, age or race"),
+        _text("group", "value of the feature"),
+        _IMAGES,
+        _count("decided", "images that are decided"),
+        _count("right", "decided images that are right"),
+        _number("accuracy", "their share; missing where none is decided", _SHARE),
+        _number("low", "lower bound of it that holds with 95 % confidence, photos taken as independent", _SHARE),
+        _number("high", "upper bound of it that holds with 95 % confidence", _SHARE),
+    ),
+)
 MIDDLE = Table(
     "model/middle.parquet",
     _EVALUATE,

@@ -70,6 +70,7 @@ class Results:
     paired = artifacts.PAIRED
     peers = artifacts.PEERS
     cells = artifacts.CELLS
+    promise = artifacts.PROMISE
     middle = artifacts.MIDDLE
     robustness = artifacts.ROBUSTNESS
     degraded = artifacts.DEGRADED
@@ -112,6 +113,11 @@ class Results:
     def has_peers(self) -> bool:
         """Whether the model was measured beside another package, with `benchmarks/peers.py`."""
         return (self.folder / artifacts.PEERS.path).exists()
+
+    @property
+    def has_promise(self) -> bool:
+        """Whether the promise was tested by source and group, as newer runs do."""
+        return (self.folder / artifacts.PROMISE.path).exists()
 
     @property
     def has_reliability(self) -> bool:

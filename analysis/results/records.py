@@ -668,7 +668,9 @@ class Decided(Record):
     accuracy: float | None
     """Share of these that is right; null if none is decided."""
     accuracy_low: float | None = None
-    """Lower end of the one-sided 95 % interval of that share, photos taken as independent."""
+    """Lower bound of that share that holds with 95 % confidence, photos taken as independent."""
+    accuracy_high: float | None = None
+    """Upper bound of it that holds with 95 % confidence; absent in older runs."""
     uncertain: int
     """Images that are not decided."""
 
@@ -719,6 +721,21 @@ class SplitMetrics(Record):
     """People resampled."""
 
 
+class Promise(Record):
+    """What the uncertain band is worth on the validation faces of a source that it was chosen on."""
+
+    made: Literal["confident", "sample", "none"]
+    """Whether enough decided cases are right: with 95 % confidence, in the sample alone, or not."""
+    images: int
+    """Validation images."""
+    decided: int
+    """Images that are decided."""
+    right: int
+    """Decided images that are right."""
+    at_least: float | None
+    """Lower bound on the share of decided images that is right, with 95 % confidence; null if none is decided."""
+
+
 class Thresholds(Record):
     """Everything that is chosen on the validation split."""
 
@@ -730,8 +747,10 @@ class Thresholds(Record):
     """Scores that are answered with "uncertain"."""
     band_ages: tuple[int, int] | None
     """Ages of the faces on which the band was chosen; null if no age is known."""
+    promises: dict[str, Promise]
+    """Source -> what the band is worth on its validation split."""
     right_share_wanted: float
-    """Share of decided cases that should be right on the validation split of every source."""
+    """Share of decided cases that should be right in every source."""
 
 
 class MetricsRecord(Record):
@@ -753,8 +772,10 @@ class MetricsRecord(Record):
     """Scores that are answered with "uncertain"."""
     band_ages: tuple[int, int] | None
     """Ages of the faces on which the band was chosen; null if no age is known."""
+    promises: dict[str, Promise] = {}
+    """Source -> what the band is worth on its validation split; empty in older runs."""
     right_share_wanted: float
-    """Share of decided cases that should be right on the validation split of every source."""
+    """Share of decided cases that should be right in every source."""
     label_noise: dict[str, LabelNoise]
     """Source -> how many labels are likely wrong."""
     parameters: int

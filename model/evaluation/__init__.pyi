@@ -1,4 +1,17 @@
-from . import calibration, cells, cross_source, curves, evaluate, explain, fairness, paired, peers, robustness, scores
+from . import (
+    calibration,
+    cells,
+    cross_source,
+    curves,
+    evaluate,
+    explain,
+    fairness,
+    paired,
+    peers,
+    promise,
+    robustness,
+    scores,
+)
 from .looks import looks_at_test
 from .middle import middle_scores
 from .robustness import Degradation
@@ -18,6 +31,7 @@ __all__ = [
     "middle_scores",
     "paired",
     "peers",
+    "promise",
     "robustness",
     "scores",
 ]

@@ -1,15 +1,10 @@
-"""Honest probabilities: temperature, reliability, and the band of scores in which the model abstains.
-
-All choices are made on the validation split.
-"""
+"""Honest probabilities: the temperature, which is chosen on the validation split, and how reliable they are."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest
 
-from analysis.results.records import Band, Calibration, CalibrationBin
+from analysis.results.records import Calibration, CalibrationBin
 
-RIGHT = 0.99  # share of decided cases that must be right on the validation split of every source
 _BINS = 15
 
 
@@ -45,69 +40,6 @@ def fit_temperature(logits: np.ndarray, male: np.ndarray, source: np.ndarray | N
 def _sizes(source: np.ndarray) -> np.ndarray:
     _, codes, counts = np.unique(source, return_inverse=True, return_counts=True)
     return counts[codes]
-
-
-def choose_band(
-    p_male: np.ndarray, male: np.ndarray, source: np.ndarray | None = None, *, right: float = RIGHT
-) -> Band:
-    """Narrowest band around one half outside of which the wanted share of cases is right in every source.
-
-    Over all sources together, an easy source could make up for a hard one.
-
-    Parameters
-    ----------
-    p_male
-        float (n,) in [0, 1], of the validation split.
-    male
-        bool (n,).
-    source
-        Name of the data set of each image, (n,); default: one data set.
-    right
-        Share of cases that must be right.
-
-    Returns
-    -------
-    Band
-        Both ends are 0.5 if no case needs to be uncertain, and 0 and 1 if no band is wide enough.
-    """
-    distance = np.abs(p_male.astype(np.float64) - 0.5)
-    order = np.argsort(-distance, kind="stable")
-    correct = ((p_male >= 0.5) == male)[order]
-    sources = np.zeros(len(order)) if source is None else np.asarray(source)[order]
-    # Equal scores belong to the same side: a band can end only where the next score differs.
-    allowed = np.append(np.diff(distance[order]) != 0, True)
-    for name in np.unique(sources):
-        inside = sources == name
-        wrong = np.cumsum(inside & ~correct)
-        allowed &= wrong <= (1 - right) * np.cumsum(inside) + 1e-9
-    ends = np.flatnonzero(allowed)
-    if not len(ends):
-        return Band(low=0.0, high=1.0)
-    if ends[-1] == len(order) - 1:
-        return Band(low=0.5, high=0.5)
-    edge = float((distance[order][ends[-1]] + distance[order][ends[-1] + 1]) / 2)
-    return Band(low=0.5 - edge, high=0.5 + edge)
-
-
-def at_least(right: int, decided: int) -> float:
-    """Lower bound on the share of right answers, with 95 % confidence.
-
-    Clopper and Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika
-    26, 1934; one-sided.
-
-    Parameters
-    ----------
-    right
-        Number of right answers.
-    decided
-        Number of answers, at least 1.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
-    return float(binomtest(right, decided, alternative="greater").proportion_ci(0.95, method="exact").low)
 
 
 def calibration(p_male: np.ndarray, male: np.ndarray, bins: int = _BINS) -> Calibration:

@@ -34,7 +34,7 @@ from analysis.results.records import (
 )
 from analysis.results.stored import Table
 from analysis.study.label_noise import label_errors
-from model.evaluation.calibration import RIGHT, at_least, calibration, choose_band, fit_temperature
+from model.evaluation.calibration import calibration, fit_temperature
 from model.evaluation.cells import cells
 from model.evaluation.cross_source import compared_before, cross_source, score_rival
 from model.evaluation.curves import ranking
@@ -43,6 +43,7 @@ from model.evaluation.fairness import group_metrics
 from model.evaluation.looks import looks_at_test
 from model.evaluation.middle import middle_scores
 from model.evaluation.paired import paired
+from model.evaluation.promise import RIGHT, bounds, choose_band, promise_table
 from model.evaluation.robustness import degraded_faces, example_face, robustness
 from model.evaluation.scores import AGES, TrainedRun, check_both_labels, check_disjoint, decided, parts, score_splits
 from model.training.examples import seen_data
@@ -115,6 +116,7 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         artifacts.CROSS_SOURCE: _cross_source(compared, seed),
         artifacts.PAIRED: paired(unseen, {rival.run.name: rows for rival, rows in compared[1:]}, seed=seed),
         artifacts.CELLS: cells(unseen),
+        artifacts.PROMISE: promise_table(scored),
         artifacts.MIDDLE: middle_scores(scored, trained.dataset_names),
         artifacts.LABEL_ISSUES: issues,
     }
@@ -152,7 +154,7 @@ def choose(validation: pd.DataFrame) -> Thresholds:
     Returns
     -------
     Thresholds
-        Each source is right often enough outside of the band. It is chosen on faces within ``band_ages`` and of unknown
+        The band as of `model.evaluation.promise.choose_band`. It is chosen on faces within ``band_ages`` and of unknown
         age: the looks of small children hardly tell a label, and a band that is wide enough for them leaves little
         decided of anybody.
     """
@@ -164,10 +166,12 @@ def choose(validation: pd.DataFrame) -> Thresholds:
     p_male = decided(validation, temperature, Band(low=0.5, high=0.5))["p_male"].to_numpy()
     age = validation["age"].astype("Float64") if "age" in validation else pd.Series(pd.NA, validation.index, "Float64")
     meant = (age.isna() | age.between(*AGES)).fillna(True).to_numpy(bool)
+    band, promises = choose_band(p_male[meant], male[meant], source[meant])
     return Thresholds(
         temperature=temperature,
         temperatures=own,
-        band=choose_band(p_male[meant], male[meant], source[meant]),
+        band=band,
+        promises=promises,
         band_ages=AGES if age.notna().any() else None,
         right_share_wanted=RIGHT,
     )
@@ -240,6 +244,7 @@ def split_metrics(scored: pd.DataFrame, ranks: Ranking, *, seed: int = 0) -> Spl
     people = scored["identity"].reset_index(drop=True) if "identity" in scored else None
     low, high = accuracy_interval(right, people, rng=np.random.default_rng(seed))
     sure = (scored["decision"] != "uncertain").to_numpy()
+    of_decided = bounds(int(right[sure].sum()), int(sure.sum())) if sure.any() else (None, None)
     report = metrics.classification_report(truth, predicted, labels=LABELS, output_dict=True, zero_division=0)
     return SplitMetrics(
         images=len(scored),
@@ -256,7 +261,8 @@ def split_metrics(scored: pd.DataFrame, ranks: Ranking, *, seed: int = 0) -> Spl
         decided=Decided(
             coverage=float(sure.mean()),
             accuracy=float(right[sure].mean()) if sure.any() else None,
-            accuracy_low=at_least(int(right[sure].sum()), int(sure.sum())) if sure.any() else None,
+            accuracy_low=of_decided[0],
+            accuracy_high=of_decided[1],
             uncertain=int((~sure).sum()),
         ),
         **dict(ranks),

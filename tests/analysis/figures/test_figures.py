@@ -542,23 +542,3 @@ def test_the_worst_served_groups_are_named_first(results: Results) -> None:
     )
     assert "no groups" in figures.fairness.worst_groups(groups.iloc[:0])
     assert figures.fairness.worst_groups(results.groups).startswith("Accuracy is lowest for ")
-
-
-def test_where_the_accuracy_of_decided_cases_is_kept_is_said_by_itself(results: Results) -> None:
-    metrics = results.metrics
-    name = metrics.datasets[0]
-
-    def reading(accuracy: float | None, low: float | None) -> str:
-        test = metrics.sources[name]["test"]
-        decided = test.decided.changed(accuracy=accuracy, accuracy_low=low)
-        split = {"test": test.changed(decided=decided)}
-        only = metrics.changed(
-            right_share_wanted=0.99, splits=split, sources={name: metrics.sources[name] | split}, subsets={}
-        )
-        return figures.tables.promise_reading(only)
-
-    assert "holds with 95 % confidence on " + name in reading(0.999, 0.993)
-    assert "not with 95 % confidence, on " + name in reading(0.992, 0.98)
-    assert "not with 95 % confidence, on " + name in reading(0.992, None)  # a run from before it was measured
-    assert "does not hold on " + name in reading(0.985, 0.97)
-    assert "None is decided" in reading(None, None)

@@ -13,8 +13,8 @@ from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 from analysis.data.sources import demo_source, register
 from analysis.results import Results, Run
-from model.evaluation.calibration import choose_band
 from model.evaluation.evaluate import evaluate
+from model.evaluation.promise import choose_band
 
 # Looked for, not imported: TensorFlow's logging would take hold of the stream that pytest captures while it collects.
 pytestmark = [
@@ -155,7 +155,7 @@ def test_splits_share_no_image(trained: Path) -> None:
 def test_test_split_chooses_nothing(trained: Path) -> None:
     metrics, predictions = Results(trained).metrics, Results(trained).predictions
     validation = predictions[predictions["split"] == "validation"]
-    band = choose_band(validation["p_male"].to_numpy(), (validation["label"] == "male").to_numpy())
+    band, _ = choose_band(validation["p_male"].to_numpy(), (validation["label"] == "male").to_numpy())
     assert band == metrics.band
 
 
