@@ -12,8 +12,8 @@ from analysis.results.records import MetricsRecord
 
 _KEPT = {
     "kept": "kept",
-    "enough": "right often enough, but too few images for 95 % confidence",
-    "chance": "right too rarely, which may be chance",
+    "enough": "kept, within chance",
+    "chance": "missed, within chance",
     "broken": "not kept",
 }
 

@@ -72,13 +72,13 @@ def test_groups_in_which_it_was_broken_are_named(results: Results) -> None:
     table = figures.promise.promise_table(results.promise, results.metrics)
     assert table["Promise on test"].to_dict() == {
         "synthetic": "kept",
-        "synthetic: predicted female": "right often enough, but too few images for 95 % confidence",
+        "synthetic: predicted female": "kept, within chance",
         "other": "not kept",
         "other: ages 10–80": "not kept",
         "other: predicted female": "not kept",
-        "other: predicted male": "right often enough, but too few images for 95 % confidence",
+        "other: predicted male": "kept, within chance",
         "other: age 0–9": "–",
-        "other: Asian": "right too rarely, which may be chance",
+        "other: Asian": "missed, within chance",
     }
     short = figures.promise.promise_table(results.promise, results.metrics, groups=False)
     assert list(short.index) == ["synthetic", "other", "other: ages 10–80"]
