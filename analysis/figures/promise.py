@@ -129,18 +129,17 @@ def groups_reading(promise: pd.DataFrame, metrics: MetricsRecord) -> str:
         return "No group has enough test images."
     states = [_state(row.accuracy, row.low, row.high, wanted) for row in table.itertuples()]
     broken = [
-        f"“{_group(row.feature, row.group)}” of {row.source} ({percent(row.accuracy)})"
+        f"“{_group(row.feature, row.group)}” of {row.source}: {percent(row.accuracy)}"
         for row, state in zip(table.itertuples(), states, strict=True)
         if state == "broken"
     ]
-    counts = f"Of {len(states)} groups, it was kept with 95 % confidence in {states.count('kept')}"
-    undecided = states.count("enough") + states.count("chance")
-    counts += f"; {undecided} have too few images or too few errors to tell" if undecided else ""
-    if not broken:
-        return f"{counts}; in none was it broken beyond chance. The band is chosen for whole sources, not for groups."
+    told = (
+        f"Of {len(states)} groups the promise was kept with 95 % confidence in {states.count('kept')}, broken beyond "
+        f"chance in {len(broken)}{f' ({listed(broken)})' if broken else ''}, and in {states.count('enough')} kept and "
+        f"{states.count('chance')} missed within chance."
+    )
     return (
-        f"{counts}. It was not kept, beyond chance, for {listed(broken)}. The band is chosen for whole sources, not "
-        "for groups: of most there are too few validation faces to prove anything."
+        f"{told} The band is chosen for whole sources: of most groups there are too few validation faces for a proof."
     )
 
 

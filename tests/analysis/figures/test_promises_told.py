@@ -67,8 +67,10 @@ def test_what_can_be_promised_for_whom_is_said(results: Results) -> None:
 
 def test_groups_in_which_it_was_broken_are_named(results: Results) -> None:
     text = figures.promise.groups_reading(results.promise, results.metrics)
-    assert text.startswith("Of 4 groups, it was kept with 95 % confidence in 0; 3 have too few")
-    assert "It was not kept, beyond chance, for “predicted female” of other (95.2 %)." in text
+    assert text.startswith(
+        "Of 4 groups the promise was kept with 95 % confidence in 0, broken beyond chance in 1 (“predicted female” of "
+        "other: 95.2 %), and in 2 kept and 1 missed within chance."
+    )
     table = figures.promise.promise_table(results.promise, results.metrics)
     assert table["Promise on test"].to_dict() == {
         "synthetic": "kept",
