@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from synthetic_data_study import write_data_study
 from synthetic_evidence import write_evidence
+from synthetic_faces import write_faces
 from synthetic_hypothesis import write_hypothesis
 from synthetic_shape import write_shape
 
@@ -47,6 +48,16 @@ LOOKS = {
     "evaluations": {"synthetic": {"first": 2, "synthetic": 1}, "other": {"synthetic": 1}},
     "uncounted": ["first"],
 }
+MAP = {
+    "method": "t-SNE",
+    "images": 2000,
+    "features": 192,
+    "perplexity": 30.0,
+    "seed": 0,
+    "neighbours": 15,
+    "kept": 0.41,
+    "by_chance": 0.0075,
+}
 FINGERPRINT = hashlib.sha256(b"synthetic").hexdigest()
 SERVING_FILE = b"onnx"  # what the model card describes; whoever needs the file writes it
 
@@ -58,6 +69,7 @@ def write_results(folder: Path) -> Results:
     (folder / "model").mkdir()
     _write_study(folder / "study", rng)
     _write_model(folder / "model", rng)
+    write_faces(folder / "study", artifacts.PREDICTIONS.read(folder), _faces(), np.random.default_rng(23))
     write_experiments(folder, np.random.default_rng(21))
     made_from = {
         "data": {name: FINGERPRINT for name in ("synthetic", "other")},
@@ -285,6 +297,7 @@ def _write_model(folder: Path, rng: np.random.Generator) -> None:
             "parameters": 123456,
             "input": {"height": 80, "width": 80},
             "serving_bytes": 500000,
+            "map": MAP,
         },
     )
     _record(
@@ -337,6 +350,9 @@ def _scored(rng: np.random.Generator) -> pd.DataFrame:
     scored.insert(0, "image_id", [f"{i:06d}.jpg" for i in range(len(scored))])
     p = scored["p_male"]
     scored["decision"] = np.select([p <= BAND["low"], p >= BAND["high"]], LABELS, "uncertain")
+    drawn = np.random.default_rng(24).normal(size=(len(scored), 2))
+    scored["map_x"] = (np.log(p / (1 - p)) + drawn[:, 0]).round(1).astype(np.float32)
+    scored["map_y"] = (3 * drawn[:, 1]).round(1).astype(np.float32)
     return scored
 
 

@@ -5,6 +5,7 @@ from these declarations; the tests' synthetic run is held against them. To add a
 attribute in the reader, and write it with its ``write``.
 """
 
+from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.results.records import (
     AblationRecord,
     AblationScores,
@@ -43,8 +44,8 @@ def _number(name: str, meaning: str, unit: str = "", *, optional: bool = False) 
     return Column(name, "float", meaning, unit, optional)
 
 
-def _flag(name: str, meaning: str) -> Column:
-    return Column(name, "boolean", meaning)
+def _flag(name: str, meaning: str, *, optional: bool = False) -> Column:
+    return Column(name, "boolean", meaning, "", optional)
 
 
 def _interval(of: str, unit: str, prefix: str = "") -> tuple[Column, Column]:
@@ -363,6 +364,74 @@ SUBSETS = Arrays(
         _RGB,
     ),
 )
+FACES = Table(
+    "study/faces.parquet",
+    _STUDY,
+    "One row per usable image of the data set and of those that it is compared with; never the image.",
+    "where present",
+    columns=(
+        _text("image_id", "name of the image in its data set"),
+        _text("dataset", "data set"),
+        Column("part", "string", "part of the data set", optional=True),
+        _LABEL,
+        _SPLIT,
+        Column("age", "integer", "age as annotated", "years", optional=True),
+        Column("race", "string", "race as annotated", optional=True),
+        *(_flag(name, "CelebA's attribute of this name", optional=True) for name in CELEBA_ATTRIBUTES),
+        _number("brightness", "mean luma", _SHARE, optional=True),
+        _number("contrast", "standard deviation of luma", _SHARE, optional=True),
+        _number("sharpness", "variance of the Laplacian of luma in 0 to 255", optional=True),
+        _number(
+            "yaw",
+            "turn of the head to the right of the picture; this and what follows need landmarks",
+            "degrees",
+            optional=True,
+        ),
+        _number("pitch", "turn of the head up or down, 0 on average", "degrees", optional=True),
+        _number("roll", "tilt of the head", "degrees", optional=True),
+        _number("mouth_corners", "height of the corners of the mouth above its middle", _PUPILS, optional=True),
+        _number("mouth_open", "gap between the lips", _PUPILS, optional=True),
+        _count("aggregate", "number of the group in aggregates.zarr.zip that the face belongs to"),
+    ),
+    further=f"the distances that shape_distances.parquet names, in {_PUPILS}",
+    compression="zstd",
+)
+AGGREGATES = Arrays(
+    "study/aggregates.zarr.zip",
+    _STUDY,
+    "Averages of groups of 16 people or more, from which any selection's follows (`analysis.averages.aggregates`).",
+    "where present",
+    variables=(
+        Variable("centre", ("half_y", "half_x", "channel"), "average of all faces, at half size", "0 to 255"),
+        Variable("basis", ("component", "half_y", "half_x", "channel"), "components of the groups' averages"),
+        Variable("coefficient", ("aggregate", "component"), "of each group's average", "grey levels, 0 to 255"),
+        Variable(
+            "slope",
+            ("dataset", "covariate", "component"),
+            "by how much coefficients differ within a group where a covariate differs by 1",
+        ),
+        Variable("faces", ("aggregate",), "faces of the group"),
+        Variable("people", ("aggregate",), "people on them; an image without identity counts as a person"),
+        Variable("dataset", ("dataset",), "data set"),
+        Variable("covariate", ("covariate",), "what is known of a face, as in faces.parquet, and powers of it"),
+        _RGB,
+    ),
+)
+AGGREGATE_ERRORS = Table(
+    "study/aggregate_errors.parquet",
+    _STUDY,
+    "How far averages made of small groups are from the exact ones, for selections drawn at random.",
+    "where present",
+    columns=(
+        _text("dataset", "data set"),
+        _text("kind", "by what the selections are drawn"),
+        _count("selections", "number of selections, of 32 faces or more"),
+        _number("faces", "median number of faces of a selection"),
+        _number("error", "median root-mean-square error over the picture", "grey levels, 0 to 255"),
+        _number("error_high", "error that 95 % of the selections stay below", "grey levels, 0 to 255"),
+        _number("difference", "median difference of the exact average from that of all faces", "grey levels, 0 to 255"),
+    ),
+)
 ENGINES = Json(
     "study/engines.json", _STUDY, "How far the compressed averages are from the exact ones.", record=Agreement
 )
@@ -401,6 +470,8 @@ PREDICTIONS = Table(
         _LABEL,
         _number("p_male", "calibrated probability that an annotator would say male", _SHARE),
         _text("decision", "female, male or uncertain"),
+        _number("map_x", "place on a map on which faces lie together that the network sees alike", optional=True),
+        _number("map_y", "the same, across", optional=True),
     ),
 )
 CURVES = Table(

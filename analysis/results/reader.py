@@ -47,6 +47,9 @@ class Results:
     quality = artifacts.QUALITY
     average_faces = artifacts.AVERAGE_FACES
     subsets = artifacts.SUBSETS
+    faces = artifacts.FACES
+    aggregates = artifacts.AGGREGATES
+    aggregate_errors = artifacts.AGGREGATE_ERRORS
     engines = artifacts.ENGINES
     hypothesis = artifacts.HYPOTHESIS
     regions = artifacts.REGIONS
@@ -98,6 +101,11 @@ class Results:
     def has_shape_free(self) -> bool:
         """Whether the run has shape-free averages, which need 16 people of each label."""
         return (self.folder / artifacts.SHAPE_FREE.path).exists()
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether the run has a row per image, and the averages of small groups; older runs have neither."""
+        return all((self.folder / each.path).exists() for each in (artifacts.FACES, artifacts.AGGREGATES))
 
     @property
     def has_ablation(self) -> bool:

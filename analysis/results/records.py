@@ -753,6 +753,27 @@ class Thresholds(Record):
     """Share of decided cases that should be right in every source."""
 
 
+class MapRecord(Record):
+    """How the map of faces was made, and how far its neighbours can be believed."""
+
+    method: str
+    """Name of the method."""
+    images: int
+    """Faces on the map."""
+    features: int
+    """Numbers per face that the network's last layer reads."""
+    perplexity: float
+    """About how many neighbours of a face take part in placing it."""
+    seed: int
+    """Random seed."""
+    neighbours: int
+    """Neighbours of a face that are counted."""
+    kept: float
+    """Share of these by the network's features that are among as many on the map."""
+    by_chance: float
+    """The same share on a map that knows nothing."""
+
+
 class MetricsRecord(Record):
     """model/metrics.json: metrics of the model, by source and split."""
 
@@ -784,6 +805,8 @@ class MetricsRecord(Record):
     """Size of the picture that the network sees."""
     serving_bytes: int
     """Bytes of the serving file."""
+    map: MapRecord | None = None
+    """The map of faces in predictions.parquet; absent after a brief evaluation."""
 
 
 class CardInput(Record):

@@ -29,6 +29,8 @@ R = TypeVar("R", bound=Record)
 Dtype = Literal["string", "integer", "float", "boolean"]
 Publication = Literal["always", "where present", "never", "stays"]
 
+_LEVEL = 19  # of zstd, which is slow to write and as quick to read
+
 _FITS = {
     # A column of floats may have whole numbers only. A column without any value has no type to check.
     "string": lambda column: dtypes.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype),
@@ -190,10 +192,13 @@ class Table(Artifact[pd.DataFrame]):
         Its columns, in any order.
     further
         Meaning of any further columns; if empty, none are allowed.
+    compression
+        How columns are compressed.
     """
 
     columns: tuple[Column, ...] = ()
     further: str = ""
+    compression: Literal["snappy", "zstd"] = "snappy"
 
     def check(self, value: pd.DataFrame) -> None:
         """Raise ValueError if a column is missing, of another type, or not declared."""
@@ -220,7 +225,8 @@ class Table(Artifact[pd.DataFrame]):
         return pd.read_parquet(path, page_checksum_verification=True)
 
     def _save(self, value: pd.DataFrame, path: Path) -> None:
-        value.to_parquet(path, index=False, write_page_checksum=True)
+        level = {"compression_level": _LEVEL} if self.compression == "zstd" else {}
+        value.to_parquet(path, index=False, compression=self.compression, write_page_checksum=True, **level)
 
 
 @dataclass(frozen=True)

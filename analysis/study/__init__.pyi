@@ -1,6 +1,7 @@
 from . import study
 from .cooccurrence import cooccurrence_table
 from .label_noise import doubted_labels, label_errors
+from .rows import face_rows
 from .samples import sample_grid
 from .tables import attribute_table, duplicate_table, identity_table, label_table, quality_table
 
@@ -9,6 +10,7 @@ __all__ = [
     "cooccurrence_table",
     "doubted_labels",
     "duplicate_table",
+    "face_rows",
     "identity_table",
     "label_errors",
     "label_table",

@@ -12,7 +12,7 @@ from analysis.averages.shape_free import prototypes, shape_free
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.contrast import contrast_table, measure_contrasts
-from analysis.hypothesis.shape import ShapeFindings, examine_shapes, measure_shapes
+from analysis.hypothesis.shape import ShapeFindings, Shapes, examine_shapes, measure_shapes
 from analysis.results import artifacts
 from analysis.shape.landmarks import read_landmarks
 
@@ -29,11 +29,14 @@ class ShapeStudy:
         From `analysis.hypothesis.contrast.contrast_table`, of all data sets.
     averages
         From `analysis.averages.shape_free.shape_free`; None where a label has fewer than 16 people.
+    measured
+        Name of a data set -> its measured faces, where it has landmarks.
     """
 
     findings: ShapeFindings
     contrast: pd.DataFrame
     averages: xr.Dataset | None
+    measured: dict[str, Shapes]
 
     def write(self, folder: Path) -> None:
         """Write the files into the study folder of a run."""
@@ -84,8 +87,9 @@ def study_shapes(
     rng = np.random.default_rng(seed)
     others = {other.name: measure_shapes(other, found, rng=rng) for other, found in known.items()}
     fewer = max(100, permutations // 5)
+    own = measure_shapes(dataset, landmarks, rng=rng)
     findings = examine_shapes(
-        (dataset.name, measure_shapes(dataset, landmarks, rng=rng)),
+        (dataset.name, own),
         others,
         permutations=permutations,
         control_permutations=fewer,
@@ -100,4 +104,4 @@ def study_shapes(
         averages = shape_free(prototypes(dataset, landmarks, progress=progress), aligned)
     except UserError:  # too few people for an average that may be published
         averages = None
-    return ShapeStudy(findings, pd.concat(contrast, ignore_index=True), averages)
+    return ShapeStudy(findings, pd.concat(contrast, ignore_index=True), averages, {dataset.name: own, **others})

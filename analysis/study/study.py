@@ -11,6 +11,7 @@ from analysis.averages.exact import average_faces
 from analysis.averages.filters import load_table
 from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement
+from analysis.averages.grouping import Aggregated, aggregate, has_groups
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
@@ -21,8 +22,9 @@ from analysis.results.publish import record_step
 from analysis.results.records import Duplicates, Frame, StudyOptions, StudyRecord
 from analysis.study.cooccurrence import cooccurrence_table
 from analysis.study.label_noise import doubted_labels
+from analysis.study.rows import face_rows
 from analysis.study.samples import sample_grid
-from analysis.study.shapes import study_shapes
+from analysis.study.shapes import ShapeStudy, study_shapes
 from analysis.study.tables import attribute_table, duplicate_table, identity_table, label_table, quality_table
 
 
@@ -93,6 +95,7 @@ def study(
     gallery = build_gallery(dataset, table, progress=progress)
     engine = build_engine(dataset, table, seed=seed, progress=progress)
     agreement = measure_agreement(dataset, table, engine, seed=seed, progress=progress)
+    faces_of_all = _small_groups((dataset, *compare), shapes, seed, progress)
     noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
     scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
     tables = {
@@ -132,6 +135,8 @@ def study(
         artifacts.SAMPLES.write(samples, folder)
         artifacts.SUBSETS.write(gallery, folder)
         artifacts.ENGINES.write(agreement, folder)
+        if faces_of_all is not None:
+            faces_of_all.write(folder)
         if shapes is not None:
             shapes.write(folder)
     options = StudyOptions(
@@ -139,3 +144,15 @@ def study(
     )
     record_step(run, options, data={used.name: used.facts.seen for used in (dataset, *compare)})
     return summary
+
+
+def _small_groups(
+    datasets: Sequence[Dataset], shapes: ShapeStudy | None, seed: int, progress: bool
+) -> Aggregated | None:
+    """A row per image and averages of small groups, of all data sets that have enough people of either label."""
+    measured = {} if shapes is None else shapes.measured
+    rows = {dataset: face_rows(dataset, measured.get(dataset.name)) for dataset in datasets}
+    large = [dataset for dataset, table in rows.items() if has_groups(table)]
+    if not large:
+        return None
+    return aggregate(large, [rows[dataset] for dataset in large], seed=seed, progress=progress)

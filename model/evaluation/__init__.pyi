@@ -14,6 +14,7 @@ from . import (
 )
 from .looks import looks_at_test
 from .middle import middle_scores
+from .network_map import face_map
 from .robustness import Degradation
 from .scores import TrainedRun
 
@@ -26,6 +27,7 @@ __all__ = [
     "curves",
     "evaluate",
     "explain",
+    "face_map",
     "fairness",
     "looks_at_test",
     "middle_scores",

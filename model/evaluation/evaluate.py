@@ -42,6 +42,7 @@ from model.evaluation.explain import explain
 from model.evaluation.fairness import group_metrics
 from model.evaluation.looks import looks_at_test
 from model.evaluation.middle import middle_scores
+from model.evaluation.network_map import face_map
 from model.evaluation.paired import paired
 from model.evaluation.promise import RIGHT, bounds, choose_band, promise_table
 from model.evaluation.robustness import degraded_faces, example_face, robustness
@@ -64,8 +65,9 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         and of groups. What was done about a gap shows against a run from before it was done. What these were compared
         with in turn, on the same data, stays in the table of sources.
     brief
-        Leave out what takes longest and no comparison needs: worse photos and explanations. What an earlier evaluation
-        wrote of them is removed, so that the run cannot be published with parts that do not belong together.
+        Leave out what takes longest and no comparison needs: worse photos, explanations and the map of faces. What an
+        earlier evaluation wrote of them is removed, so that the run cannot be published with parts that do not belong
+        together.
     seed
         Of everything that is drawn.
 
@@ -109,8 +111,13 @@ def evaluate(run: Run, *, compare: Sequence[Run] = (), brief: bool = False, seed
         input=Frame(height=card.input.height, width=card.input.width),
         serving_bytes=(folder / card.file).stat().st_size,
     )
+    predictions = scored[["image_id", "dataset", "split", "label", "p_male", "decision"]]
+    if not brief:
+        places, record = face_map(trained.predictor, trained.datasets, seed=seed)
+        predictions = predictions.assign(map_x=places[:, 0], map_y=places[:, 1])
+        result = result.changed(map=record)
     tables: dict[Table, pd.DataFrame] = {
-        artifacts.PREDICTIONS: scored[["image_id", "dataset", "split", "label", "p_male", "decision"]],
+        artifacts.PREDICTIONS: predictions,
         artifacts.CURVES: curves,
         artifacts.GROUPS: _groups(compared, seed),
         artifacts.CROSS_SOURCE: _cross_source(compared, seed),
