@@ -17,6 +17,8 @@ _KEPT = {
     "broken": "not kept",
 }
 
+_MADE = {"confident": "yes", "sample": "not with 95 % confidence", "none": "no", None: "–"}
+
 
 def band_reading(metrics: MetricsRecord) -> str:
     """Which scores are uncertain, what the band promises for which source, and how large a share is decided."""
@@ -57,7 +59,7 @@ def band_reading(metrics: MetricsRecord) -> str:
 
 
 def promise_reading(metrics: MetricsRecord, split: str = "test") -> str:
-    """In which sources and subsets the promise was kept, in which not, and in which it may be chance."""
+    """Markdown list of the sources and subsets on which the promise was kept, was not, or either may be chance."""
     wanted = metrics.right_share_wanted
     found: dict[str, list[str]] = {state: [] for state in _KEPT}
     for name in [*metrics.sources, *metrics.subsets]:
@@ -65,20 +67,24 @@ def promise_reading(metrics: MetricsRecord, split: str = "test") -> str:
         if decided.accuracy is not None:
             state = _state(decided.accuracy, decided.accuracy_low, decided.accuracy_high, wanted)
             found[state].append(f"{name} ({percent(decided.accuracy, _digits(decided.accuracy, metrics))})")
-    parts = [
-        ("it was not kept on", "broken"),
-        ("answers are right too rarely, which may be chance, on", "chance"),
-        ("they are right often enough, though not with 95 % confidence, on", "enough"),
-        ("it was kept with 95 % confidence on", "kept"),
+    lines = [
+        f"- {how}: {'; '.join(found[state])}"
+        for how, state in (
+            ("Not kept", "broken"),
+            ("Missed, though that may be chance", "chance"),
+            ("Kept, though that may be chance", "enough"),
+            ("Kept with 95 % confidence", "kept"),
+        )
+        if found[state]
     ]
-    said = "; ".join(f"{how} {listed(found[state])}" for how, state in parts if found[state])
-    if not said:
+    if not lines:
         return f"None of the {split} images is decided."
-    return f"The promise that at least {percent(wanted, 0)} of the answers are right, on the {split} splits: {said}."
+    title = f"Whether at least {percent(wanted, 0)} of the answers are right on the {split} splits:"
+    return "\n".join([title, "", *lines])
 
 
-def promise_table(promise: pd.DataFrame, metrics: MetricsRecord, *, groups: bool = True) -> pd.DataFrame:
-    """Answers of each source and group on both splits, and whether the promise was kept, formatted for display.
+def promise_table(promise: pd.DataFrame, metrics: MetricsRecord) -> pd.DataFrame:
+    """Answers of each source and group on the test split, and what became of the promise, formatted for display.
 
     Parameters
     ----------
@@ -86,33 +92,58 @@ def promise_table(promise: pd.DataFrame, metrics: MetricsRecord, *, groups: bool
         ``source, split, feature, group, images, decided, accuracy, low, high``.
     metrics
         ``metrics.json``.
-    groups
-        Whether to show groups, or each source as a whole and at the ages that the band is chosen for.
 
     Returns
     -------
     pandas.DataFrame
-        Index: source and group; columns: of the validation and of the test split, share decided and share of answers
-        that are right with the bounds that each hold with 95 % confidence, in per cent; and what became of the promise.
+        Index: source and group; columns: images, share decided and share of these that is right with its bounds, in per
+        cent, and what became of the promise.
     """
-    chosen = promise if groups else promise[promise["feature"].isin(["all", "ages"])]
     rows = {}
+    for row in promise[promise["split"] == "test"].itertuples():
+        state = _state(row.accuracy, row.low, row.high, metrics.right_share_wanted) if row.decided else None
+        rows[_name(row.source, row.feature, row.group)] = [
+            f"{row.images:,}",
+            f"{100 * row.decided / row.images:.1f}",
+            _right(row),
+            _KEPT[state] if state else "–",
+        ]
+    columns = ["Images", "Decided, %", "Right of decided, %", "Promise"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def splits_table(promise: pd.DataFrame, metrics: MetricsRecord) -> pd.DataFrame:
+    """Answers of each source on the validation split, which the band is chosen on, beside those on the test split.
+
+    Parameters
+    ----------
+    promise, metrics
+        As in `promise_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: source, and its faces of the ages that the band is chosen for; columns: share decided and share of these
+        that is right with its bounds, on both splits, in per cent; what was promised, and whether it was kept.
+    """
+    rows = {}
+    chosen = promise[promise["feature"].isin(["all", "ages"])]
     for (source, feature, group), part in chosen.groupby(["source", "feature", "group"], sort=False):
-        cells, state = [], "–"
+        cells, kept = [], "–"
         for split in ("validation", "test"):
             row = next(part[part["split"] == split].itertuples(), None)
-            cells += (
-                ["–", "–"] if row is None else [f"{100 * row.decided / row.images:.1f} of {row.images:,}", _right(row)]
-            )
+            cells += ["–", "–"] if row is None else [f"{100 * row.decided / row.images:.1f}", _right(row)]
             if split == "test" and row is not None and row.decided:
-                state = _KEPT[_state(row.accuracy, row.low, row.high, metrics.right_share_wanted)]
-        rows[_name(source, feature, group)] = [*cells, state]
+                kept = _KEPT[_state(row.accuracy, row.low, row.high, metrics.right_share_wanted)]
+        made = metrics.promises[source].made if source in metrics.promises else None
+        rows[_name(source, feature, group)] = [*cells, _MADE[made], kept]
     columns = [
-        "Validation: decided, %",
-        "right of these, %",
-        "Test: decided, %",
-        "Right of these, %",
-        "Promise on test",
+        "Decided, %",
+        "Right of decided, %",
+        "Decided, test, %",
+        "Right of decided, test, %",
+        "Promised",
+        "On test",
     ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

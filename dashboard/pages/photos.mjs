@@ -190,7 +190,7 @@ export function render({ model, el }) {
     const failed = photos.filter((photo) => photo.error).length;
     const many = (number, one) => `${number} ${one}${number === 1 ? "" : "s"}`;
     return `${many(photos.length - failed, "photo")}, ${many(faces.length, "face")}: ${of("female")} female, ${of("male")} male, ` +
-      `${of("uncertain")} uncertain${failed ? `; ${many(failed, "file")} without an answer` : ""}.`;
+      `${of("uncertain")} not sure enough${failed ? `; ${many(failed, "file")} without an answer` : ""}.`;
   }
 
   const doubt = (photo) => Math.min(2, ...(photo.faces ?? []).map((face) => Math.abs(face.p_male - 0.5)));
@@ -250,7 +250,7 @@ export function render({ model, el }) {
     scale.style.setProperty("--low", `${100 * low}%`);
     scale.style.setProperty("--high", `${100 * high}%`);
     scale.style.setProperty("--at", `${100 * face.p_male}%`);
-    const label = make("span", { class: "label" }, face.label);
+    const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
     return make("li", { "data-face": face.face, tabindex: "0" },
       make("span", { class: "number" }, String(face.face)),
@@ -258,7 +258,7 @@ export function render({ model, el }) {
       make("div", { class: "verdict" }, label,
         make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
-        make("small", {}, "female"), make("small", {}, "uncertain"), make("small", {}, "male"))));
+        make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))));
   }
 
   return () => document.removeEventListener("paste", paste);

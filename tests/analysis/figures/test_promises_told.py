@@ -28,11 +28,11 @@ def with_decided(metrics: MetricsRecord, **changes: Any) -> MetricsRecord:
 @pytest.mark.parametrize(
     ("accuracy", "low", "high", "said"),
     [
-        (0.999, 0.993, 1.0, "it was kept with 95 % confidence on {}"),
-        (0.992, 0.98, 0.999, "they are right often enough, though not with 95 % confidence, on {}"),
-        (0.992, None, None, "they are right often enough, though not with 95 % confidence, on {}"),  # an older run
-        (0.985, 0.97, 0.995, "answers are right too rarely, which may be chance, on {}"),
-        (0.985, 0.97, 0.9899, "it was not kept on {}"),
+        (0.999, 0.993, 1.0, "- Kept with 95 % confidence: {}"),
+        (0.992, 0.98, 0.999, "- Kept, though that may be chance: {}"),
+        (0.992, None, None, "- Kept, though that may be chance: {}"),  # an older run
+        (0.985, 0.97, 0.995, "- Missed, though that may be chance: {}"),
+        (0.985, 0.97, 0.9899, "- Not kept: {}"),
         (0.9896, 0.98, 0.995, "{} (98.96 %)"),  # not 99.0 %
     ],
 )
@@ -72,7 +72,7 @@ def test_groups_in_which_it_was_broken_are_named(results: Results) -> None:
         "other: 95.2 %), and in 2 kept and 1 missed within chance."
     )
     table = figures.promise.promise_table(results.promise, results.metrics)
-    assert table["Promise on test"].to_dict() == {
+    assert table["Promise"].to_dict() == {
         "synthetic": "kept",
         "synthetic: predicted female": "kept, within chance",
         "other": "not kept",
@@ -82,7 +82,10 @@ def test_groups_in_which_it_was_broken_are_named(results: Results) -> None:
         "other: age 0–9": "–",
         "other: Asian": "missed, within chance",
     }
-    short = figures.promise.promise_table(results.promise, results.metrics, groups=False)
-    assert list(short.index) == ["synthetic", "other", "other: ages 10–80"]
+    both = figures.promise.splits_table(results.promise, results.metrics)
+    assert both[["Promised", "On test"]].to_numpy().tolist() == [
+        ["yes", "kept"], ["not with 95 % confidence", "not kept"], ["not with 95 % confidence", "not kept"],
+    ]  # fmt: skip
+    assert list(both.index) == ["synthetic", "other", "other: ages 10–80"]
     only_whole = results.promise[results.promise["feature"] == "all"]
     assert figures.promise.groups_reading(only_whole, results.metrics) == "No group has enough test images."
