@@ -254,6 +254,43 @@ def ablate(
 
 
 @app.command(rich_help_panel="Model")
+def curve(
+    names: DatasetNames,
+    run: RunName = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(min=64, help="Number of training faces; may be repeated. Default: 1,000, doubled up to 32,000."),
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Number of passes over all faces; fewer faces take as many steps.")
+    ] = 20,
+    batch_size: Annotated[int, typer.Option(min=2, help="Number of faces per step.")] = 128,
+    repeats: Annotated[int, typer.Option(min=1, help="Number of trainings for each size.")] = 1,
+    precision: Annotated[
+        PrecisionOption, typer.Option(help="Number format of the layers in training.")
+    ] = PrecisionOption.float32,
+    seed: Seed = 0,
+) -> None:
+    """Measure how accuracy grows with the number of training faces, from random weights, and extrapolate it.
+
+    Each training takes as many steps as one on all faces. Started again, only what is not finished is trained. Meant
+    for an accelerator: with `KERAS_BACKEND=jax` or `torch`, wherever that backend finds one.
+
+    Example: `meanface curve celeba utkface --run celeba`.
+    """
+    from analysis.data.dataset import Dataset
+    from analysis.results import Run
+
+    with _training_installed():
+        from model.training.learning_curve import SIZES, learning_curve
+        from model.training.train import Training
+    training = Training(epochs=epochs, batch_size=batch_size, precision=precision.value, seed=seed)
+    datasets = [Dataset.open(name) for name in names]
+    table = learning_curve(datasets, Run.open(run or names[0]), training, sizes=size or SIZES, repeats=repeats)
+    typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+
+
+@app.command(rich_help_panel="Model")
 def evaluate(
     run: RunArgument,
     compare: Annotated[

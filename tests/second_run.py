@@ -81,7 +81,7 @@ def _claim(folder: Path) -> None:
     study |= {"identities": None, "metadata_images": None, "identities_across_splits": 7}
     study["duplicates"]["across_splits"] = 8
     (folder / "study/study.json").write_text(json.dumps(study), "utf-8")
-    for kind in ("ablation", "search"):
+    for kind in ("ablation", "search", "learning"):
         shutil.rmtree(folder / kind)
     found = json.loads((folder / "study/hypothesis.json").read_text("utf-8"))
     found |= {"verdict": "no difference", "shade": "no difference", "shape": None, "shape_criteria": None}

@@ -121,6 +121,7 @@ def write_experiments(folder: Path, rng: np.random.Generator) -> None:
         for variant, change in changes.items()
         for dataset in ("synthetic", "other")
     ]
+    _write_learning_curve(folder / "learning")
     artifacts.ABLATION.write(pd.DataFrame(rows), folder / "ablation")
     budget = {"epochs": 4, "faces": 800, "seed": 0, "datasets": ["synthetic", "other"]}
     _record(artifacts.ABLATION_BUDGET, folder / "ablation", budget)
@@ -141,6 +142,36 @@ def write_experiments(folder: Path, rng: np.random.Generator) -> None:
     importance = {"learning_rate": 0.7, "batch_size": 0.2, "light": 0.1}
     record = {"sampler": "tpe", "trials": 20, "epochs": 3, "faces": 800, "importance": importance, "best": best}
     _record(artifacts.SEARCH_RECORD, folder / "search", record)
+
+
+def _write_learning_curve(folder: Path) -> None:
+    """Wrong answers that fall with the square root of the number of faces towards 2 %."""
+    sizes = (500, 1000, 2000, 4000)
+    rows = [
+        {
+            "faces": faces,
+            "repeat": 0,
+            "dataset": dataset,
+            "images": 300,
+            "accuracy": accuracy,
+            "low": accuracy - 0.03,
+            "high": min(accuracy + 0.03, 1.0),
+            "log_loss": 2 * (1 - accuracy),
+            "seconds": 60.0,
+        }
+        for dataset, scale in (("synthetic", 2.0), ("other", 4.0))
+        for faces in sizes
+        for accuracy in [0.98 - scale * faces**-0.5]
+    ]
+    artifacts.LEARNING.write(pd.DataFrame(rows), folder)
+    laws = {
+        dataset: {"floor": 0.02, "scale": scale, "exponent": 0.5, "faces": 160_000, "accuracy": accuracy,
+                  "interval": [accuracy - 0.02, accuracy + 0.01]}
+        for dataset, scale, accuracy in (("synthetic", 2.0, 0.975), ("other", 4.0, 0.97))
+    }  # fmt: skip
+    budget = {"epochs": 4, "batch_size": 64, "seed": 0, "precision": "float32", "datasets": ["synthetic", "other"],
+              "data": {}, "all_faces": 4000}  # fmt: skip
+    _record(artifacts.LEARNING_RECORD, folder, {"budget": budget, "extrapolations": laws})
 
 
 def _record(artifact: Json[Any], folder: Path, fields: dict[str, Any]) -> None:

@@ -1,14 +1,14 @@
-"""Experiments before the published training: an ablation, and a search of hyper-parameters."""
+"""Experiments beside the published training: ablation, learning curve, and a search of hyper-parameters."""
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401 - gives tables `.hvplot`
 import numpy as np
 import pandas as pd
 
-from analysis.core.words import percent, signed
+from analysis.core.words import listed, percent, signed
 from analysis.figures import theme
-from analysis.figures.rows import in_percent, intervals
-from analysis.results.records import AblationRecord, SearchRecord
+from analysis.figures.rows import in_percent, intervals, points, with_errors
+from analysis.results.records import AblationRecord, LearningRecord, SearchRecord
 
 _NAMES = {
     "learning_rate": "learning rate",
@@ -97,6 +97,88 @@ def ablation_table(ablation: pd.DataFrame) -> pd.DataFrame:
         row["Minutes"] = f"{results['seconds'].iloc[0] / 60:.1f}"
         rows.append(row)
     return pd.DataFrame(rows).set_index("Changed")
+
+
+def learning_chart(learning: pd.DataFrame, record: LearningRecord) -> hv.Overlay:
+    """Share of wrong answers against the number of training faces, both logarithmic, with the fitted power laws.
+
+    Parameters
+    ----------
+    learning
+        ``faces, repeat, dataset, images, accuracy, low, high``; shares in [0, 1].
+    record
+        ``learning.json``, whose laws are drawn on to the number of faces that they are extrapolated to.
+    """
+    table = learning.assign(
+        wrong=1 - learning["accuracy"], low=1 - learning["high"], high=1 - learning["low"], source=learning["dataset"]
+    )
+    least = 0.5 / table["images"]  # a logarithmic axis has no zero
+    table = in_percent(table.assign(**{name: table[name].clip(lower=least) for name in ("wrong", "low", "high")}),
+                       "wrong", "low", "high")  # fmt: skip
+    names = list(dict.fromkeys(table["dataset"]))
+    tips = [
+        ("data set", "@source"),
+        ("training faces", "@faces{0,0}"),
+        ("wrong", "@wrong{0.0} %"),
+        ("95 % interval", "@low{0.0} % to @high{0.0} %"),
+        ("validation images", "@images{0,0}"),
+    ]
+    layers: list[hv.core.Dimensioned] = []
+    ends = [table["faces"].min(), table["faces"].max()]
+    for name, colour in zip(names, theme.CATEGORIES, strict=False):
+        rows = with_errors(table[table["dataset"] == name], "wrong")
+        law = record.extrapolations.get(name)
+        if law is not None:
+            faces = np.geomspace(rows["faces"].min(), law.faces, 60)
+            line = hv.Curve((faces, 100 * np.maximum(law.floor + law.scale * faces**-law.exponent, 1e-4)))
+            layers.append(line.opts(color=colour, line_dash="dashed", line_width=1.5))
+            ends.append(law.faces)
+        layers += [
+            hv.ErrorBars(rows, "faces", ["wrong", "below", "above"]).opts(color=colour, line_width=1.5),
+            points(rows, "faces", "wrong", tips, label=name, color=colour, size=8),
+        ]
+    return hv.Overlay(layers).opts(
+        **theme.chart(
+            "Would more faces help?",
+            height=380,
+            xlabel="Training faces (logarithmic)",
+            ylabel="Wrong (%, logarithmic)",
+            logx=True,
+            logy=True,
+            xlim=(0.8 * min(ends), 1.25 * max(ends)),
+            ylim=(0.7 * float(table["low"].min()), 1.4 * float(table["high"].max())),
+            xformatter="%d",
+            show_grid=True,
+            **theme.names_of(names),
+        )
+    )
+
+
+def learning_reading(learning: pd.DataFrame, record: LearningRecord) -> str:
+    """Accuracy with the fewest and with the most faces, and where the power laws lead."""
+    budget = record.budget
+    parts = []
+    for name, rows in learning.groupby("dataset", sort=False):
+        mean = rows.groupby("faces")["accuracy"].mean()
+        parts.append(
+            f"on {name} from {percent(mean.iloc[0])} with {mean.index[0]:,} faces to {percent(mean.iloc[-1])} with "
+            f"{mean.index[-1]:,}"
+        )
+    text = (
+        f"From random weights, with as many steps as {budget.epochs} passes over all {budget.all_faces:,} faces take, "
+        f"accuracy on the validation splits goes {listed(parts)}."
+    )
+    led = [
+        f"{percent(law.accuracy)} on {name} (95 % interval {percent(law.interval[0])} to {percent(law.interval[1])})"
+        for name, law in record.extrapolations.items()
+    ]
+    if not led:
+        return f"{text} That is too little for a power law."
+    faces = next(iter(record.extrapolations.values())).faces
+    return (
+        f"{text} Power laws that are fitted to this (dashed) lead with {faces:,} faces to {listed(led)}, if they go on "
+        "and further faces are like these."
+    )
 
 
 def importance_chart(record: SearchRecord) -> hv.Overlay:

@@ -12,6 +12,8 @@ from analysis.results.records import (
     Agreement,
     Card,
     HypothesisRecord,
+    LearningRecord,
+    LearningScores,
     MetricsRecord,
     ReliabilityRecord,
     RunRecord,
@@ -25,6 +27,7 @@ _STUDY = "meanface study NAME --run RUN"
 _TRAIN = "meanface train NAME --run RUN"
 _EVALUATE = "meanface evaluate RUN"
 _ABLATE = "meanface ablate NAME --run RUN"
+_CURVE = "meanface curve NAME --run RUN"
 _SEARCH = "meanface search NAME --run RUN"
 STEPS = (_STUDY, _TRAIN, _EVALUATE)  # the commands that a published run needs, in the order in which they are run
 
@@ -709,6 +712,36 @@ ABLATION_BUDGET = Json(
 )
 ABLATION_SCORES = Json(
     "ablation/scores.json", _ABLATE, "What is finished of an ablation, to resume from.", "never", record=AblationScores
+)
+LEARNING = Table(
+    "learning/curve.parquet",
+    _CURVE,
+    "Accuracy on the validation splits after training from random weights on more and more faces.",
+    "where present",
+    columns=(
+        _count("faces", "faces to learn from"),
+        _count("repeat", "number of the repeat, from 0"),
+        _text("dataset", "data set that was scored"),
+        _IMAGES,
+        _ACCURACY,
+        *_interval("accuracy", _SHARE),
+        _number("log_loss", "log loss", "nats per image"),
+        _number("seconds", "time of the training", "seconds"),
+    ),
+)
+LEARNING_RECORD = Json(
+    "learning/learning.json",
+    _CURVE,
+    "What the trainings of the learning curve have in common, and the power law that they follow.",
+    "where present",
+    record=LearningRecord,
+)
+LEARNING_SCORES = Json(
+    "learning/scores.json",
+    _CURVE,
+    "What is finished of a learning curve, to resume from.",
+    "never",
+    record=LearningScores,
 )
 SEARCH = Table(
     "search/search.parquet",

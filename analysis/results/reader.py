@@ -81,6 +81,8 @@ class Results:
     explanation = artifacts.EXPLANATION
     ablation = artifacts.ABLATION
     ablation_budget = artifacts.ABLATION_BUDGET
+    learning = artifacts.LEARNING
+    learning_record = artifacts.LEARNING_RECORD
     search = artifacts.SEARCH
     search_record = artifacts.SEARCH_RECORD
 
@@ -111,6 +113,11 @@ class Results:
     def has_ablation(self) -> bool:
         """Whether `meanface ablate` was run."""
         return (self.folder / artifacts.ABLATION_BUDGET.path).exists()
+
+    @property
+    def has_learning(self) -> bool:
+        """Whether `meanface curve` was run."""
+        return (self.folder / artifacts.LEARNING_RECORD.path).exists()
 
     @property
     def has_search(self) -> bool:

@@ -887,6 +887,73 @@ class AblationScores(Record):
     """Variant -> result of its training."""
 
 
+class LearningBudget(Record):
+    """What the trainings of a learning curve have in common."""
+
+    epochs: int
+    """Passes over all faces; of fewer faces as many more."""
+    batch_size: int
+    """Faces in a step."""
+    seed: int
+    """Random seed of the first repeat."""
+    precision: str
+    """Number format of the layers."""
+    datasets: list[str]
+    """Data sets used for training."""
+    data: dict[str, str]
+    """Data set -> fingerprint."""
+    all_faces: int
+    """Faces of the train splits."""
+
+
+class LearningScore(Record):
+    """One training of a learning curve."""
+
+    faces: int
+    """Faces to learn from."""
+    repeat: int
+    """Number of the repeat, from 0."""
+    logits: list[float]
+    """Logit of each validation face."""
+    seconds: float
+    """Time of the training."""
+
+
+class LearningScores(Record):
+    """learning/scores.json: finished trainings of a learning curve, from which it resumes."""
+
+    budget: LearningBudget
+    """What they have in common."""
+    scores: list[LearningScore]
+    """Finished trainings."""
+
+
+class Extrapolation(Record):
+    """Power law of wrong answers on a source: floor + scale * faces ** -exponent."""
+
+    floor: float
+    """Share of wrong answers that no number of faces goes below."""
+    scale: float
+    """Scale."""
+    exponent: float
+    """Exponent."""
+    faces: int
+    """Number of faces to which it is extrapolated."""
+    accuracy: float
+    """Accuracy there."""
+    interval: Interval
+    """Fitted to resampled people; whether the law goes on is not in it."""
+
+
+class LearningRecord(Record):
+    """learning/learning.json: budget of a learning curve, and where it leads."""
+
+    budget: LearningBudget
+    """What the trainings have in common."""
+    extrapolations: dict[str, Extrapolation]
+    """Source -> power law; empty with fewer than four sizes."""
+
+
 class SearchRecord(Record):
     """search/search.json: method and result of a search of hyper-parameters."""
 

@@ -143,6 +143,13 @@ VIEWS: dict[str, tuple[View, ...]] = {
             "ablation ablation_budget",
             about="Short trainings with one thing changed, compared on the same validation faces.",
         ),
+        View(
+            "Learning curve",
+            experiments.learning_chart,
+            experiments.learning_reading,
+            "learning learning_record",
+            about="Trainings from random weights that differ only in the number of faces to learn from.",
+        ),
         View("Hyperparameter search", experiments.importance_chart, experiments.importance_reading, "search_record"),
         View(
             "",

@@ -29,8 +29,8 @@ from model.predictions import COLUMNS
 
 CARE = """
 The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing about
-who somebody is and never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in tables
-and in the API); the probability beside it says how far the model leans.
+who somebody is and never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
+tables and in the API); the probability beside it says how far the model leans.
 
 **Photos stay in memory.** They are scored and dropped, never stored or logged. The photos that this page shows are
 those in your browser.
@@ -124,8 +124,8 @@ class PredictPage(chrome.ExplorerPage):
             else ""
         )
         about = (
-            f"The model comes from run `{card.run}`.{agrees} It is *not sure enough* where its probability of “male” is "
-            f"between {card.band.low:.3f} and {card.band.high:.3f}."
+            f"The model comes from run `{card.run}`.{agrees} It is *not sure enough* where its probability of “male” "
+            f"is between {card.band.low:.3f} and {card.band.high:.3f}."
         )
         return [
             parts.stack(

@@ -142,7 +142,7 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
         print(f"{variant.name} ({number + 1} of {len(tried)})", flush=True)
         part = sample(_of(train_split, variant.datasets or names), faces, seed)
         start = time.perf_counter()
-        logits, parameters = _trained(part, validation, variant.change(short))
+        logits, parameters = short_training(part, validation, variant.change(short))
         scores[variant.name] = VariantScore(
             logits=logits.tolist(), seconds=time.perf_counter() - start, parameters=parameters
         )
@@ -170,8 +170,8 @@ def _of(faces: Faces, names: Sequence[str]) -> Faces:
     return Faces(faces.table.iloc[rows].reset_index(drop=True), faces.pixels[rows])
 
 
-def _trained(part: Faces, validation: Faces, training: Training) -> tuple[np.ndarray, int]:
-    """Logits (n,) on the validation split after a short training, and the number of parameters."""
+def short_training(part: Faces, validation: Faces, training: Training) -> tuple[np.ndarray, int]:
+    """Logits (n,) on the validation split after a training of which no file is kept, and the number of parameters."""
     keras.backend.clear_session()
     training = with_heads(training, part)
     network = compiled(training, len(part))

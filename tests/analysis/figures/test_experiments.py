@@ -77,3 +77,19 @@ def test_a_run_without_experiments_says_so(results: Results, tmp_path: Path) -> 
     assert not Results(tmp_path).has_search
     with pytest.raises(Exception, match="ablation"):
         _ = pd.DataFrame(Results(tmp_path).ablation)
+
+
+def test_learning_curve_draws_every_training_and_its_law(results: Results) -> None:
+    import holoviews as hv
+
+    chart = figures.experiments.learning_chart(results.learning, results.learning_record)
+    drawn = {element.label: element for element in chart if isinstance(element, hv.Points)}
+    assert {name: len(points) for name, points in drawn.items()} == {"synthetic": 4, "other": 4}
+    laws = [element for element in chart if isinstance(element, hv.Curve)]
+    assert [float(law.dimension_values(0).max()) for law in laws] == pytest.approx([160_000, 160_000])
+    reading = figures.experiments.learning_reading(results.learning, results.learning_record)
+    assert "on synthetic from 89.1 % with 500 faces to 94.8 % with 4,000" in reading
+    assert "with 160,000 faces to 97.5 % on synthetic (95 % interval 95.5 % to 98.5 %)" in reading
+    none = results.learning_record.changed(extrapolations={})
+    assert figures.experiments.learning_reading(results.learning, none).endswith("too little for a power law.")
+    assert len([e for e in figures.experiments.learning_chart(results.learning, none) if isinstance(e, hv.Curve)]) == 0

@@ -64,10 +64,12 @@ def test_finished_variants_are_not_trained_again(demo: Path, monkeypatch: pytest
         trained.append("one")
         return np.where(faces.male > 0, 1.0, -1.0), 5
 
-    monkeypatch.setattr(ablation, "_trained", stopped)
+    monkeypatch.setattr(ablation, "short_training", stopped)
     with pytest.raises(KeyboardInterrupt):
         ablation.ablate([Dataset.open("demo")], Run.open("ablated"), epochs=1, faces=64)
-    monkeypatch.setattr(ablation, "_trained", lambda part, faces, training: (trained.append("two"), (faces.male, 5))[1])
+    monkeypatch.setattr(
+        ablation, "short_training", lambda part, faces, training: (trained.append("two"), (faces.male, 5))[1]
+    )
     table = ablation.ablate([Dataset.open("demo")], Run.open("ablated"), epochs=1, faces=64)
     variants = ablation.variants("ablated", ["demo"])
     assert trained.count("two") == len(variants) - 3
