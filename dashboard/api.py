@@ -53,7 +53,12 @@ class Face(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    face: int = Field(description="Number of the face in the photo; 0 is the largest.", examples=[0])
+    face: int = Field(
+        ge=0,
+        description="Number of the face in the photo, counted from 0, the largest, as in every table; pictures "
+        "made for reading count from 1.",
+        examples=[0],
+    )
     x: int = Field(description="Left edge of the face's box, in pixels of the upright photo.", examples=[412])
     y: int = Field(description="Top edge of the box, in pixels.", examples=[188])
     width: int = Field(description="Width of the box, in pixels.", examples=[240])
@@ -66,6 +71,11 @@ class Face(BaseModel):
         description="Degrees clockwise by which the photo was turned to bring the face upright; the box is that of the "
         "photo before.",
         examples=[0],
+    )
+    small: bool = Field(
+        description="Whether the face is smaller than the size from which on every face is found, which the API's "
+        "description states: the answer is less certain than `p_male` says.",
+        examples=[False],
     )
 
 

@@ -9,8 +9,8 @@ Python's lock for longer than the answer to a request takes.
 """
 
 import asyncio
-import contextlib
 import logging
+import os
 import pickle
 import signal
 from collections import deque
@@ -156,6 +156,7 @@ class Workers:
         worker = _Worker(process, ours)
         self._all.add(worker)
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read, worker)
+        os.set_blocking(ours.fileno(), True)  # uvloop changes that: a long photo would be sent in part
 
     def _go_on(self) -> None:
         while self._waiting and self._idle:
@@ -166,8 +167,10 @@ class Workers:
             worker.job = job
             patience = decoding.on_the_clock(self._seconds)
             worker.clock = asyncio.get_running_loop().call_later(patience, self._give_up, worker)
-            with contextlib.suppress(OSError):  # it has died: `_read` hears of it, too
+            try:
                 worker.line.send_bytes(job.message)
+            except OSError:  # it has died, and if not, it cannot be used: `_read` hears of it
+                worker.process.kill()
 
     def _give_up(self, worker: _Worker) -> None:
         worker.given_up = True

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.data.alignment import align_face, fit_frame
-from analysis.data.detection import Face, detect_faces
+from analysis.data.detection import SMALLEST, Face, detect_faces
 from analysis.data.photo import Photo, PhotoError, only_photo_errors, read_photo
 
 Crop = Literal["detect", "none"]
@@ -32,11 +32,14 @@ class FaceCrop:
         uint8 (109, 89, 3), RGB.
     turned
         Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270.
+    small
+        Whether it is narrower than `analysis.data.detection.SMALLEST` pixels in the photo as it was decoded.
     """
 
     box: tuple[int, int, int, int]
     pixels: np.ndarray
     turned: int = 0
+    small: bool = False
 
 
 def faces_in_photo(data: bytes, crop: Crop = "detect") -> list[FaceCrop]:
@@ -77,4 +80,4 @@ def _crop(photo: Photo, face: Face, pixels: np.ndarray) -> FaceCrop:
     """A face and its box in pixels of the photo as it was sent."""
     x, y, width, height = (side * photo.shrink for side in face.box)
     box = (x, y, min(width, photo.width - x), min(height, photo.height - y))
-    return FaceCrop(box, pixels, face.turned)
+    return FaceCrop(box, pixels, face.turned, face.box[2] < SMALLEST)

@@ -56,7 +56,7 @@ class FacePrediction:
     Attributes
     ----------
     face
-        Number in the photo; 0 is the largest.
+        Number in the photo, counted from 0; the largest is the first one.
     x, y, width, height
         Box in pixels of the upright photo.
     label
@@ -66,6 +66,9 @@ class FacePrediction:
     turned
         Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270. The box is that
         of the photo before.
+    small
+        Whether the face is smaller than the 40 pixels from which on every face is found (80 in photos of more than 16
+        megapixels): the answer is less certain than ``p_male`` says.
     """
 
     face: int
@@ -76,6 +79,7 @@ class FacePrediction:
     label: str
     p_male: float
     turned: int = 0
+    small: bool = False
 
 
 class Predictor:
@@ -248,7 +252,7 @@ class Predictor:
         """
         scores = self.predict_faces(np.stack([face.pixels for face in crops]))
         return [
-            FacePrediction(number, *face.box, self.decide(float(p)), float(p), face.turned)
+            FacePrediction(number, *face.box, self.decide(float(p)), float(p), face.turned, face.small)
             for number, (face, p) in enumerate(zip(crops, scores, strict=True))
         ]
 

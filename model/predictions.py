@@ -24,12 +24,12 @@ from model.predict import FacePrediction
 COLUMNS = ("file", *(field.name for field in fields(FacePrediction)), "error")
 ENDINGS = (".csv", ".parquet", ".jsonl")
 
-_DTYPES = {int: "Int64", float: "float64", str: "string"}
+_DTYPES = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
 _TYPES = {field.name: _DTYPES[field.type] for field in fields(FacePrediction)}  # type: ignore[index]
 _EMPTY = pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "string")) for name in COLUMNS})
 SCHEMA = pa.Schema.from_pandas(_EMPTY, preserve_index=False)  # of a part and of a Parquet report
 
-_FORMAT = 1  # raised when what a part holds changes
+_FORMAT = 2  # raised when what a part holds changes
 _ROW = 160  # bytes that a row takes in a report, at least, so that a full disk is seen before the work
 
 

@@ -224,7 +224,7 @@ export function render({ model, el }) {
     function boxes() { // the browser turns a photo upright as the server does: both count the same pixels
       const [width, height] = [image.naturalWidth, image.naturalHeight];
       const places = photo.faces.map((face) => {
-        const box = make("span", { class: "box", "data-face": face.face }, make("i", {}, String(face.face)));
+        const box = make("span", { class: "box", "data-face": face.face }, make("i", {}, String(face.face + 1)));
         box.style.left = `${(100 * face.x) / width}%`;
         box.style.top = `${(100 * face.y) / height}%`;
         box.style.width = `${(100 * face.width) / width}%`;
@@ -253,10 +253,10 @@ export function render({ model, el }) {
     const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
     return make("li", { "data-face": face.face, tabindex: "0" },
-      make("span", { class: "number" }, String(face.face)),
-      make("img", { src: face.aligned, alt: `Face ${face.face} as the model sees it`, width: 45, height: 55 }),
+      make("span", { class: "number" }, String(face.face + 1)),
+      make("img", { src: face.aligned, alt: `Face ${face.face + 1} as the model sees it`, width: 45, height: 55 }),
       make("div", { class: "verdict" }, label,
-        make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}`)),
+        make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${face.small ? "; a very small face: less certain" : ""}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
         make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))));
   }

@@ -68,7 +68,7 @@ class PredictPage(chrome.ExplorerPage):
         Returns
         -------
         dict of str to object
-            ``faces``, one dict for each with the fields of `FacePrediction`, numbered from 1, and ``aligned``, a data
+            ``faces``, one dict for each with the fields of `FacePrediction`, numbered from 0, and ``aligned``, a data
             URL of the face as the model sees it; or ``error``, one sentence.
         """
         if len(data) > MAX_FILE_BYTES:
@@ -78,7 +78,7 @@ class PredictPage(chrome.ExplorerPage):
             scored = await self.shared.scorer.score_with_crops(data, self.crop)
         except UserError as error:
             return self.refuse(name, str(error))
-        answers = [asdict(face) | {"face": face.face + 1} for face, _ in scored]
+        answers = [asdict(face) for face, _ in scored]
         self.rows = [*self.rows, *({"file": name, **answer} for answer in answers)]
         return {
             "faces": [
@@ -92,9 +92,9 @@ class PredictPage(chrome.ExplorerPage):
         return {"error": error}
 
     def report(self) -> pd.DataFrame:
-        """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, turned, error``."""
+        """Make a table of the rows: ``file, face, x, y, width, height, label, p_male, turned, small, error``."""
         whole = dict.fromkeys(("face", "x", "y", "width", "height", "turned"), "Int64")
-        return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype(whole)
+        return pd.DataFrame(self.rows, columns=list(COLUMNS)).astype({**whole, "small": "boolean"})
 
     def clear(self) -> None:
         """Forget every row."""

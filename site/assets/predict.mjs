@@ -76,14 +76,15 @@ export async function predict(file) {
     const p = await probability(warp(photo.image, landmarks, card.landmarks, wide, tall).picture);
     const label = p > card.band.low && p < card.band.high ? "uncertain" : p >= 0.5 ? "male" : "female";
     const [x, y, width, height] = box.map((side) => side * photo.shrink);
-    faces.push({ face, x, y, width: Math.min(width, photo.width - x), height: Math.min(height, photo.height - y), label, p_male: p, turned });
+    faces.push({ face, x, y, width: Math.min(width, photo.width - x), height: Math.min(height, photo.height - y), label, p_male: p, turned, small: box[2] < SMALLEST });
   }
   return { canvas: photo.canvas, shrink: photo.shrink, faces, card };
 }
 
 // ---- the page
 
-const COLUMNS = ["file", "face", "x", "y", "width", "height", "label", "p_male", "turned", "error"];
+const COLUMNS = ["file", "face", "x", "y", "width", "height", "label", "p_male", "turned", "small", "error"];
+const SMALLEST = 40; // pixels from which on every face is found, as analysis.data.detection has it
 const rows = []; // of the report
 const element = (name, attributes = {}, ...parts) => {
   const made = document.createElement(name);
@@ -109,14 +110,14 @@ function picture({ canvas, shrink, faces }) {
   return shown;
 }
 
-function bar({ label, p_male: p }, { band }, many, number) {
+function bar({ label, p_male: p, small }, { band }, many, number) {
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const said = label === "uncertain" ? "not sure enough" : label;
   const scale = element("div", { class: "score", role: "img", "aria-label": `Probability of male ${percent(p)}; not sure enough between ${percent(band.low)} and ${percent(band.high)}` },
     element("span", { class: "score-band", style: `left:${100 * band.low}%;width:${100 * (band.high - band.low)}%` }),
     element("span", { class: `score-mark ${label}`, style: `left:${100 * p}%` }));
   const ends = element("div", { class: "score-ends", "aria-hidden": "true" }, element("span", {}, "female"), element("span", {}, "not sure enough"), element("span", {}, "male"));
-  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}`), scale, ends);
+  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${small ? "; a very small face: less certain" : ""}`), scale, ends);
 }
 
 async function show(file, place, status, tools) {

@@ -46,7 +46,7 @@ class FakePredictor:
     def predict_crops(self, crops):
         scores = [round(float(face.pixels.mean() / 255), 2) for face in crops]
         return [
-            FacePrediction(number, *face.box, self.decide(p_male), p_male, face.turned)
+            FacePrediction(number, *face.box, self.decide(p_male), p_male, face.turned, face.small)
             for number, (face, p_male) in enumerate(zip(crops, scores, strict=True))
         ]
 

@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from analysis.core.paths import PROJECT
+from analysis.data.detection import SMALLEST
 from analysis.data.sources import demo_source
 from analysis.results.records import Card
 from dashboard.uploads import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES, Upload
@@ -54,7 +55,7 @@ def test_every_photo_is_answered_in_order_with_its_faces(client):
     assert [result["faces"][0]["label"] for result in body["results"]] == ["female", "male", "uncertain"]
     assert body["results"][0]["faces"][0] == {
         "face": 0, "x": 0, "y": 0, "width": 48, "height": 64, "label": "female", "p_male": 0.16,
-        "turned": 0,
+        "turned": 0, "small": False,
     }  # fmt: skip
 
 
@@ -387,6 +388,16 @@ def test_the_largest_of_several_faces_comes_first(real, portraits):
     assert [face["face"] for face in faces] == [0, 1]
     assert faces[0]["width"] * faces[0]["height"] > faces[1]["width"] * faces[1]["height"]
     assert faces[0]["x"] > 340 > faces[1]["x"]
+
+
+def test_a_face_below_the_stated_size_is_answered_and_called_small(real, portraits):
+    tiny = encoded(portraits["female"].resize((53, 65)), quality=95)
+    (usual,), (small,) = (
+        result["faces"]
+        for result in real.post(PREDICT, files=files(encoded(portraits["female"]), tiny)).json()["results"]
+    )
+    assert (usual["small"], small["small"]) == (False, True)
+    assert small["width"] < SMALLEST <= usual["width"]
 
 
 def test_a_jpeg_that_is_cut_short_is_refused_and_says_why(real, portraits):

@@ -314,7 +314,7 @@ def test_several_photos_and_a_broken_one_give_a_row_each(shared):
     assert list(table.columns) == list(COLUMNS)
     assert list(table["file"]) == ["f.png", "m.png", "u.png", "broken.jpg", "none.png"]
     assert list(table["label"])[:3] == ["female", "male", "uncertain"]
-    assert list(table["face"])[:3] == [1, 1, 1]
+    assert list(table["face"])[:3] == [0, 0, 0]
     assert table["error"].isna().tolist() == [True, True, True, False, False]
     assert "no face found" in table["error"].iloc[4]
 
@@ -322,7 +322,7 @@ def test_several_photos_and_a_broken_one_give_a_row_each(shared):
 def test_the_answer_for_the_browser_has_numbers_and_the_face_as_the_model_sees_it(shared):
     page = dashboard.pages.PredictPage(shared)
     (face,) = asyncio.run(page.score("f.png", FEMALE))["faces"]
-    assert face["face"] == 1 and face["label"] == "female" and face["width"] == 48
+    assert face["face"] == 0 and face["label"] == "female" and face["width"] == 48
     assert face["aligned"].startswith("data:image/jpeg;base64,")
     assert asyncio.run(page.score("none.png", NO_FACE))["error"].startswith("no face found")
 

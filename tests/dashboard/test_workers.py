@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import photos
 import pytest
+import uvloop
 
 from analysis.core.paths import PROJECT
 from analysis.data.photo import PhotoError
@@ -30,6 +31,10 @@ def predictor() -> Predictor:
 
 def where(predictor: Predictor) -> int:
     return os.getpid()
+
+
+def same(predictor: Predictor, photo: bytes) -> bytes:
+    return photo
 
 
 def rest(predictor: Predictor, seconds: float) -> int:
@@ -59,7 +64,17 @@ def with_workers(predictor: Predictor, test: Callable[[Workers], Awaitable[None]
         finally:
             workers.close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as in service
+        runner.run(run())
+
+
+def test_long_photos_and_answers_pass_whole(predictor: Predictor) -> None:
+    async def test(workers: Workers) -> None:
+        for size in (1, 100_000, 1_000_000, 4_000_000):
+            photo = os.urandom(size)
+            assert await asyncio.gather(*(workers.do(same, photo) for _ in range(3))) == [photo] * 3
+
+    with_workers(predictor, test)
 
 
 def test_processes_answer_as_the_predictor_does_here(predictor: Predictor) -> None:

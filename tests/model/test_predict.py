@@ -192,7 +192,7 @@ def test_command_prints_csv_and_fails_only_if_nothing_was_scored(
     runner = CliRunner()
     both = runner.invoke(app, ["predict", str(good), str(bad), "--model", str(model_folder)])
     assert both.exit_code == 0
-    assert both.stdout.startswith("file,face,x,y,width,height,label,p_male,turned,error\n")
+    assert both.stdout.startswith("file,face,x,y,width,height,label,p_male,turned,small,error\n")
     assert both.stdout.count("\n") == 3
     assert runner.invoke(app, ["predict", str(bad), "--model", str(model_folder)]).exit_code == 2
 
