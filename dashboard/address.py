@@ -4,6 +4,7 @@ Panel's own `Location.sync` writes every parameter, leaves a bad value where it 
 longer names, so that going back would change nothing.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -70,6 +71,9 @@ def follow(page: param.Parameterized, names: Iterable[str], location: Any) -> No
 def _value(parameter: param.Parameter, text: str | None, default: Any) -> Any:
     if text is None:
         return default
+    if isinstance(parameter, param.ListSelector):
+        wanted = text.split(",") if text else []
+        return wanted if set(wanted) <= set(parameter.objects) else default
     if isinstance(parameter, param.Selector) and parameter.check_on_set:
         return next((value for value in parameter.get_range().values() if _text(value) == text), default)
     try:
@@ -85,6 +89,11 @@ def _parsed(parameter: param.Parameter, text: str) -> Any:
         return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else parameter.default
     if isinstance(parameter, param.Selector):
         return text
+    if isinstance(parameter, param.Range):
+        low, high = (float(end) for end in text.split(","))
+        if not -math.inf < low <= high < math.inf:
+            raise ValueError("a range has two finite ends, the lower one first")
+        return low, high
     if isinstance(parameter, param.Integer):
         return int(text)
     if isinstance(parameter, param.Number):
@@ -93,4 +102,6 @@ def _parsed(parameter: param.Parameter, text: str) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -25,6 +25,7 @@ from dashboard.settings import Settings
 
 NAVIGATION = (
     ("/explore", "Data"),
+    ("/explore/every-face", "Every face"),
     ("/explore/faces", "Faces"),
     ("/explore/hypothesis", "Hypothesis"),
     ("/explore/metrics", "Metrics"),

@@ -125,6 +125,11 @@ def choice(parameter: param.Parameter) -> pmui.RadioButtonGroup:
     return pmui.RadioButtonGroup.from_param(parameter, label="", description="", margin=0, sx=_CHOICE)
 
 
+def chips(parameter: param.Parameter) -> pmui.CheckButtonGroup:
+    """Show a ListSelector parameter as buttons, any of which can be pressed."""
+    return pmui.CheckButtonGroup.from_param(parameter, label="", description="", margin=0, sx=_CHOICE)
+
+
 def controls(*widgets: Any) -> pn.FlexBox:
     """Put widgets side by side, on several lines where the window is narrow."""
     return pn.FlexBox(*widgets, gap="12px 20px", align_items="end", sizing_mode="stretch_width", margin=0)

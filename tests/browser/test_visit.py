@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 
 EXPLORER = {
     "/explore": "Data",
+    "/explore/every-face": "Every face",
     "/explore/faces": "Faces",
     "/explore/hypothesis": "Hypothesis",
     "/explore/metrics": "Metrics",

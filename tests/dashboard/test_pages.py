@@ -21,7 +21,7 @@ from dashboard.scoring import Scorer
 from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
-PAGES = ("DataPage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
+PAGES = ("DataPage", "EveryFacePage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "large_enough", "more_than_styling", "tells_apart", "elsewhere")
 METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "robustness", "explanation", "training")
 

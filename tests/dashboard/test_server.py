@@ -24,7 +24,15 @@ from websockets.sync.client import connect
 import dashboard
 from analysis.results import Results
 
-PAGES = ("/explore", "/explore/faces", "/explore/hypothesis", "/explore/metrics", "/explore/predict", "/explore/api")
+PAGES = (
+    "/explore",
+    "/explore/every-face",
+    "/explore/faces",
+    "/explore/hypothesis",
+    "/explore/metrics",
+    "/explore/predict",
+    "/explore/api",
+)
 BROWSER = {"accept": "text/html"}
 OWN = {"origin": "http://testserver"}
 

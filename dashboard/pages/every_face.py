@@ -1,0 +1,547 @@
+"""The page of all faces: a map, histograms and chips that select, and what follows from the selection.
+
+The page's parameters are the one state of the selection. Plots and controls change them, and everything that is shown
+follows from them; nothing is handed from plot to plot.
+"""
+
+from functools import partial
+from html import escape
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.events import Event, SelectionGeometry
+from bokeh.models import (
+    BoxSelectTool,
+    ColumnDataSource,
+    DataRange1d,
+    LassoSelectTool,
+    LinearColorMapper,
+    PanTool,
+    Range1d,
+    ResetTool,
+    WheelZoomTool,
+)
+from bokeh.models.annotations.geometry import BoxAnnotation
+from bokeh.palettes import interp_palette
+from bokeh.plotting import figure
+
+from analysis.core.errors import UserError
+from analysis.core.schema import LABELS, MIN_FACES, SPLITS
+from analysis.core.words import percent
+from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
+from dashboard import chrome, parts
+from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measure, everyone, inside_area
+
+SELECTED = "#00866E"  # of what is selected, on the map and in the histograms
+_DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
+_VERDICT_COLOURS = {"right": "#5F9EA0", "uncertain": QUIET, "wrong": "#C06A00"}
+_CORNERS = 60  # of a lasso, which the address holds
+_SHOWN = 12  # attributes in the table
+_CHIPS = {  # parameter -> column, what it says
+    "label": ("label", "Label"),
+    "split": ("split", "Split"),
+    "source": ("dataset", "Data set"),
+    "answer": ("decision", "Answer of the model"),
+    "verdict": ("verdict", "The answer is"),
+    "race": ("race", "Race, as annotated"),
+}
+_COLOURED = {"label": "label", "answer": "decision", "verdict": "verdict", "source": "dataset"}
+
+
+class EveryFacePage(chrome.ExplorerPage):
+    """All images of a run as points, and the average face of any selection of them."""
+
+    label = param.ListSelector(default=[], objects=list(LABELS), doc="Labels that are selected; none for all.")
+    split = param.ListSelector(default=[], objects=list(SPLITS), doc="Splits.")
+    source = param.ListSelector(default=[], objects=[], doc="Data sets.")
+    answer = param.ListSelector(default=[], objects=list(SCORED), doc="Answers of the model.")
+    verdict = param.ListSelector(default=[], objects=list(VERDICTS), doc="Whether answers are right.")
+    race = param.ListSelector(default=[], objects=[], doc="Races as annotated.")
+    having = param.ListSelector(default=[], objects=[], doc="Attributes that the faces have.")
+    lacking = param.ListSelector(default=[], objects=[], doc="Attributes that they do not have.")
+    area = param.String(doc='Corners of an area of the map, "x,y x,y ..."; empty for all of it.')
+    distance = param.Selector(objects=[""], doc="Distance of the face with a histogram.")
+    colour = param.Selector(
+        objects={"Label": "label", "Answer": "answer", "Right or wrong": "verdict", "Data set": "source"},
+        doc="What the colour of a point says.",
+    )
+    p_male = param.Range(default=None, allow_None=True, doc="Probability of male.")
+    age = param.Range(default=None, allow_None=True, doc="Age in years.")
+    brightness = param.Range(default=None, allow_None=True, doc="Brightness.")
+    contrast = param.Range(default=None, allow_None=True, doc="Contrast.")
+    sharpness = param.Range(default=None, allow_None=True, doc="Logarithm of the sharpness.")
+    yaw = param.Range(default=None, allow_None=True, doc="Turn of the head in degrees.")
+    pitch = param.Range(default=None, allow_None=True, doc="Nod of the head in degrees.")
+    size = param.Range(default=None, allow_None=True, doc="The distance that is chosen.")
+
+    path = "/explore/every-face"
+    title = "Every face"
+    lead = (
+        "Each point is one image. Draw a box or a lasso on the map, brush a histogram or press a chip: everything on "
+        "this page follows, and so does the average face of what is selected."
+    )
+    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", *MEASURES, "size")
+
+    def __init__(self, shared: chrome.Shared, **params: Any) -> None:
+        super().__init__(shared, **params)
+        self._all: Everyone | None = None
+        try:
+            found = self._all = everyone(shared.results)
+        except UserError:
+            return  # a notice says so in place of the page
+        for name, column in (("source", "dataset"), ("race", "race")):
+            self.param[name].objects = found.known(column)
+        for name in ("having", "lacking"):
+            self.param[name].objects = found.attributes
+        if found.distances:
+            self.param.distance.objects = found.distances
+            self.distance = found.distances[0]
+
+    # ---- what is selected
+
+    def corners(self) -> np.ndarray | None:
+        """Corners of the area of the map, float (corner, 2); None where none can be read."""
+        try:
+            found = np.array([[float(number) for number in each.split(",")] for each in self.area.split()])
+        except ValueError:
+            return None
+        drawn = found.ndim == 2 and 2 < len(found) <= 2 * _CORNERS and found.shape[1] == 2
+        return found if drawn and np.isfinite(found).all() else None
+
+    def selected(self) -> np.ndarray:
+        """Bool (face,): which faces fit everything that is chosen.
+
+        Raises
+        ------
+        UserError
+            If the run has no rows of single images.
+        """
+        found = everyone(self.results)
+        chosen = np.ones(len(found.rows), dtype=bool)
+        for name, (column, _) in _CHIPS.items():
+            if (wanted := getattr(self, name)) and column in found.rows:
+                chosen &= found.rows[column].isin(wanted).fillna(False).to_numpy(dtype=bool)
+        for name, matrix in (("having", found.has), ("lacking", found.lacks)):
+            for attribute in getattr(self, name):
+                chosen &= matrix[:, found.attributes.index(attribute)] > 0
+        for name, measure in self._measures(found).items():
+            if (ends := getattr(self, name)) is not None:
+                chosen &= measure.inside(*ends)
+        if (corners := self.corners()) is not None and found.places is not None:
+            chosen &= inside_area(found.places, corners)
+        return chosen
+
+    def _measures(self, found: Everyone) -> dict[str, Measure]:
+        """Parameter -> the measure that it selects by."""
+        own = {name: found.measures[name] for name in MEASURES if name in found.measures}
+        return own | ({"size": found.measures[self.distance]} if self.distance else {})
+
+    def anything(self) -> bool:
+        """Whether anything is chosen."""
+        return any(
+            getattr(self, name) not in ([], "", None) for name in self.in_url if name not in ("colour", "distance")
+        )
+
+    def clear(self, *events: Any) -> None:
+        """Select all faces again."""
+        self.param.update(
+            {name: self.param[name].default for name in self.in_url if name not in ("colour", "distance")}
+        )
+
+    # ---- what is shown
+
+    def content(self) -> list[Any]:
+        """List the chips, the map beside the average face, the histograms and the attributes."""
+        try:
+            found = everyone(self.results)
+        except UserError as error:
+            return [parts.notice(str(error), severity="warning")]
+        shown = _Shown(self, found)
+        return [shown.chips, shown.above, shown.middle, shown.histograms, shown.below]
+
+
+class _Shown:
+    """The parts of a page and how they follow its state."""
+
+    def __init__(self, page: EveryFacePage, found: Everyone) -> None:
+        self.page, self.found = page, found
+        self.chips = self._chips()
+        self._summary = parts.html("", "everyone")
+        again = pmui.Button(label="Select everything", variant="outlined", margin=0, on_click=page.clear)
+        self._again = again
+        self.above = parts.controls(self._summary, again)
+        self._faces = parts.html("", "everyone")
+        self._legend = parts.html("", "everyone")
+        self._table = parts.html("", "everyone")
+        self.middle = pn.FlexBox(
+            self._map(),
+            pn.Column(
+                self._faces, sizing_mode="stretch_width", margin=0, styles={"flex": "1 1 330px", "min-width": "0"}
+            ),
+            gap="16px 28px",
+            sizing_mode="stretch_width",
+            margin=0,
+            align_items="start",
+        )
+        self._bars: dict[str, tuple[ColumnDataSource, ColumnDataSource, BoxAnnotation, Any]] = {}
+        self.histograms = parts.section(
+            "Histograms",
+            self._histograms(),
+            about="Share of the faces in each bin, of all (grey) and of those selected (green). Drag across one to "
+            "select a range, or move the handles under it.",
+        )
+        self.below = parts.section("What the selected faces have in common", self._table)
+        page.param.watch(self._follow, list(page.in_url))
+        self._follow()
+
+    def _chips(self) -> pn.viewable.Viewable:
+        groups: list[Any] = []
+        for name, (column, title) in _CHIPS.items():
+            if len(self.found.known(column)) < 2:
+                continue
+            said = parts.html(f"<small>{escape(title)}</small>", "everyone")
+            wide = {"width": "max-content", "max-width": "100%"}
+            groups.append(pn.Column(said, parts.chips(self.page.param[name]), margin=0, styles=wide))
+        if self.found.attributes:
+            for name, title in (("having", "Having"), ("lacking", "Not having")):
+                groups.append(
+                    pmui.MultiChoice.from_param(
+                        self.page.param[name],
+                        label=title,
+                        description="",
+                        width=260,
+                        margin=0,
+                        options={each.replace("_", " "): each for each in self.found.attributes},
+                    )
+                )
+        return parts.controls(*groups)
+
+    # ---- the map
+
+    def _map(self) -> pn.viewable.Viewable:
+        if self.found.places is None:
+            return parts.notice("This run has no map of its faces: `meanface evaluate` draws one unless it is brief.")
+        places = self.found.places
+        plot = figure(
+            height=520,
+            sizing_mode="stretch_width",
+            output_backend="webgl",
+            toolbar_location="above",
+            tools=[],
+            x_axis_type=None,
+            y_axis_type=None,
+            outline_line_color=None,
+            min_width=280,
+        )
+        plot.grid.visible = False
+        all_ = ColumnDataSource({"x": places[:, 0], "y": places[:, 1]})
+        self._points = ColumnDataSource({"x": places[:0, 0], "y": places[:0, 1], "c": np.zeros(0, np.float32)})
+        size = 4 if len(places) < 5000 else 2.5
+        plot.scatter("x", "y", source=all_, size=size, color=QUIET, alpha=0.22, line_color=None)
+        self._mapper = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
+        plot.scatter(
+            "x",
+            "y",
+            source=self._points,
+            size=size,
+            color={"field": "c", "transform": self._mapper},
+            alpha=0.8,
+            line_color=None,
+        )
+        self._outline = ColumnDataSource({"x": [], "y": []})
+        plot.patch(
+            "x", "y", source=self._outline, fill_alpha=0.06, fill_color=SELECTED, line_color=SELECTED, line_width=2
+        )
+        box, lasso = (tool(continuous=False, renderers=[]) for tool in (BoxSelectTool, LassoSelectTool))
+        wheel = WheelZoomTool()
+        plot.add_tools(box, lasso, PanTool(), wheel, ResetTool())
+        plot.toolbar.active_drag = box
+        plot.toolbar.logo = None
+        plot.on_event(SelectionGeometry, self._drawn)
+        colour = parts.choice(self.page.param.colour)
+        kept = self.page.results.network
+        note = ""
+        if kept is not None and kept.map is not None:
+            note = (
+                f"Faces lie together that the network sees alike ({kept.map.method}): {percent(kept.map.kept, 0)} of a "
+                f"face's {kept.map.neighbours} nearest are among its nearest on the map, too (by chance "
+                f"{percent(kept.map.by_chance, 2)}). Neighbours mean something here, far distances do not."
+            )
+        return pn.Column(
+            colour,
+            self._legend,
+            pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+            parts.text(note),
+            margin=0,
+            styles={"flex": "1 1 480px", "min-width": "0", "gap": "8px"},
+        )
+
+    def _drawn(self, event: Event) -> None:
+        shape = _drawn_shape(event)
+        if shape is None:
+            return
+        if shape["type"] == "rect":
+            x, y = sorted((shape["x0"], shape["x1"])), sorted((shape["y0"], shape["y1"]))
+            corners = [(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])]
+        else:
+            corners = list(zip(shape["x"], shape["y"], strict=True))
+            corners = corners[:: -(-len(corners) // _CORNERS)]
+        self.page.area = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+    # ---- the histograms
+
+    def _histograms(self) -> pn.viewable.Viewable:
+        cells = [self._histogram(name) for name in MEASURES if name in self.found.measures]
+        if self.found.distances:
+            cells.append(self._histogram("size"))
+        return pn.FlexBox(*cells, gap="20px 24px", sizing_mode="stretch_width", margin=0)
+
+    def _measure(self, name: str) -> Measure:
+        return self.found.measures[self.page.distance if name == "size" else name]
+
+    def _histogram(self, name: str) -> pn.viewable.Viewable:
+        measure = self._measure(name)
+        plot = figure(
+            height=130,
+            sizing_mode="stretch_width",
+            min_width=200,
+            toolbar_location=None,
+            tools=[],
+            outline_line_color=None,
+            x_range=Range1d(start=0, end=1),
+            y_range=DataRange1d(start=0),
+        )
+        plot.yaxis.visible = False
+        plot.grid.visible = False
+        empty = {"left": [], "right": [], "top": []}
+        all_, own = ColumnDataSource(empty), ColumnDataSource(empty)
+        plot.quad("left", "right", "top", 0, source=all_, color=QUIET, alpha=0.35, line_color=None)
+        plot.quad("left", "right", "top", 0, source=own, color=SELECTED, alpha=0.65, line_color=None)
+        range_ = BoxAnnotation(fill_color=SELECTED, fill_alpha=0.12, line_color=SELECTED, visible=False)
+        plot.add_layout(range_)
+        tool = BoxSelectTool(dimensions="width", continuous=False, renderers=[])
+        plot.add_tools(tool)
+        plot.toolbar.active_drag = tool
+        plot.on_event(SelectionGeometry, partial(self._brushed, name))
+        slider = pmui.RangeSlider(
+            label=measure.name,
+            start=0.0,
+            end=1.0,
+            value=(0.0, 1.0),
+            step=0.1,
+            format="0.[00]",
+            margin=0,
+            size="small",
+            sizing_mode="stretch_width",
+        )
+        slider.param.watch(partial(self._slid, name), "value_throttled")
+        self._bars[name] = (all_, own, range_, (plot, slider))
+        self._scale(name)
+        head = (
+            [
+                pmui.Select.from_param(
+                    self.page.param.distance,
+                    label="Distance",
+                    description="",
+                    size="small",
+                    margin=0,
+                    sizing_mode="stretch_width",
+                )
+            ]
+            if name == "size"
+            else []
+        )
+        return pn.Column(
+            *head,
+            pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+            slider,
+            margin=0,
+            styles={"flex": "1 1 240px", "min-width": "0", "max-width": "360px"},
+        )
+
+    def _scale(self, name: str) -> None:
+        """Fit a histogram to its measure."""
+        measure = self._measure(name)
+        all_, _, _, (plot, slider) = self._bars[name]
+        left, right = measure.edges[:-1], measure.edges[1:]
+        all_.data = {"left": left, "right": right, "top": measure.counts()}
+        plot.x_range.update(start=float(left[0]), end=float(right[-1]))
+        slider.param.update(
+            label=measure.name,
+            start=float(left[0]),
+            end=float(right[-1]),
+            step=float(right[0] - left[0]) / 2,
+            value=(float(left[0]), float(right[-1])),
+        )
+
+    def _brushed(self, name: str, event: Event) -> None:
+        if shape := _drawn_shape(event):
+            low, high = sorted((shape["x0"], shape["x1"]))
+            self._set(name, low, high)
+
+    def _slid(self, name: str, event: Any) -> None:
+        if event.new is not None:
+            self._set(name, *event.new)
+
+    def _set(self, name: str, low: float, high: float) -> None:
+        """Select by a range; the whole range is no selection."""
+        edges = self._measure(name).edges
+        step = (edges[1] - edges[0]) / 4
+        low, high = max(low, edges[0]), min(high, edges[-1])
+        whole = low <= edges[0] + step and high >= edges[-1] - step
+        setattr(self.page, name, None if whole or low > high else (float(f"{low:.4g}"), float(f"{high:.4g}")))
+
+    # ---- what follows
+
+    def _follow(self, *events: Any) -> None:
+        changed = {event.name for event in events}
+        if "distance" in changed and "size" in self._bars:
+            if self.page.size is not None and "size" not in changed:
+                self.page.size = None  # a range of another distance means nothing; this comes back here
+            self._scale("size")
+        chosen = self.page.selected()
+        self._again.disabled = not self.page.anything()
+        self._summary.object = _summary(self.found, chosen)
+        for name, (_, own, range_, (_, slider)) in self._bars.items():
+            measure = self._measure(name)
+            own.data = {"left": measure.edges[:-1], "right": measure.edges[1:], "top": measure.counts(chosen)}
+            ends = getattr(self.page, name)
+            range_.update(visible=ends is not None, left=ends and ends[0], right=ends and ends[1])
+            slider.value = ends or (float(measure.edges[0]), float(measure.edges[-1]))
+        if self.found.places is not None:
+            self._follow_map(chosen)
+        self._faces.object = _faces(self.found, chosen, self.page.source)
+        self._table.object = _attributes(self.found, chosen)
+
+    def _follow_map(self, chosen: np.ndarray) -> None:
+        names, colours = _colours(self.found, self.page.colour)
+        column = self.found.rows[_COLOURED[self.page.colour]]
+        codes = (
+            column.astype("string")
+            .map({name: place for place, name in enumerate(names)})
+            .to_numpy(np.float32, na_value=np.nan)
+        )
+        assert self.found.places is not None
+        self._mapper.update(palette=colours, low=-0.5, high=len(colours) - 0.5)
+        x, y = self.found.places[chosen].T
+        self._points.data = {"x": x, "y": y, "c": codes[chosen]}
+        corners = self.page.corners()
+        self._outline.data = {"x": [], "y": []} if corners is None else {"x": corners[:, 0], "y": corners[:, 1]}
+        marks = "".join(
+            f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
+            for name, colour in zip(names, colours, strict=True)
+        )
+        self._legend.object = f'<div class="legend">{marks}</div>'
+
+
+def _drawn_shape(event: Event) -> dict[str, Any] | None:
+    """What was drawn on a plot, once it is complete."""
+    assert isinstance(event, SelectionGeometry)
+    return cast("dict[str, Any]", event.geometry) if event.final else None
+
+
+def _colours(found: Everyone, by: str) -> tuple[list[str], list[str]]:
+    """Names and colours of what a point's colour says."""
+    if by == "source":
+        names = found.known("dataset")
+        return names, [CATEGORIES[place % len(CATEGORIES)] for place in range(len(names))]
+    table: dict[str, str] = {"label": {name: LABEL_COLOURS[name] for name in LABELS}, "answer": LABEL_COLOURS}.get(
+        by, _VERDICT_COLOURS
+    )
+    return list(table), list(table.values())
+
+
+def _summary(found: Everyone, chosen: np.ndarray) -> str:
+    """How many are selected, and their labels and answers beside those of all."""
+    count, rows = int(chosen.sum()), found.rows
+    text = f"<p><b>{count:,} of {len(rows):,} faces</b> ({percent(count / len(rows))})"
+    if count:
+        male = (rows["label"] == "male").to_numpy()
+        text += f"; {percent(float(male[chosen].mean()))} are labelled male, of all {percent(float(male.mean()))}"
+        if "verdict" in rows:
+            scored = rows["verdict"].notna().to_numpy()
+            if (chosen & scored).any():
+                wrong, unsure = (
+                    (rows["verdict"] == verdict).fillna(False).to_numpy(dtype=bool)
+                    for verdict in ("wrong", "uncertain")
+                )
+                text += (
+                    f"; the model is wrong on {percent(float(wrong[chosen & scored].mean()))} (of all "
+                    f"{percent(float(wrong[scored].mean()))}) and does not decide on "
+                    f"{percent(float(unsure[chosen & scored].mean()))} ({percent(float(unsure[scored].mean()))})"
+                )
+    return text + ".</p>"
+
+
+def _faces(found: Everyone, chosen: np.ndarray, sources: list[str]) -> str:
+    """The average of the selection, that of the rest of the same data sets, and their difference."""
+    count = int(chosen.sum())
+    if count < MIN_FACES:
+        return (
+            f"<p>{'No face is' if not count else 'One face is' if count == 1 else f'{count} faces are'} selected: an "
+            f"average of fewer than {MIN_FACES} could show a person. Select more.</p>"
+        )
+    own, exact = found.average(chosen)
+    pictures = [(own, "Average face of the selection", f"<b>Selected</b><br>{count:,} faces")]
+    of_same = found.rows["dataset"].isin(sources or found.rows.loc[chosen, "dataset"].unique()).to_numpy(dtype=bool)
+    rest = of_same & ~chosen
+    remark = ""
+    if rest.sum() >= MIN_FACES:
+        other, other_exact = found.average(rest) if not exact else (found.average(rest)[0], True)
+        exact = exact and other_exact
+        pictures.append((other, "Average face of the rest", f"<b>The rest</b><br>{int(rest.sum()):,} faces"))
+        luma = 255 * (own - other) @ np.array([0.299, 0.587, 0.114], np.float32)
+        limit = max(4.0, float(np.abs(luma).max()))
+        coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in _DIFFERENCE])[
+            np.rint((luma / limit + 1) / 2 * (len(_DIFFERENCE) - 1)).astype(int).clip(0, len(_DIFFERENCE) - 1)
+        ]
+        pictures.append(
+            (coloured / 255, "Selected minus the rest, in lightness", "<b>Selected − rest</b><br>lightness")
+        )
+        stops = ",".join(_DIFFERENCE[::32])
+        remark = (
+            f'<div class="bar" style="background:linear-gradient(to right,{stops})"></div><div class="ends">'
+            f"<small>selected is darker, −{limit:.0f}</small><small>lighter, +{limit:.0f} of 255</small></div>"
+        )
+    figures = "".join(
+        f'<figure><img alt="{alt}" src="{_png(picture)}"><figcaption>{caption}</figcaption></figure>'
+        for picture, alt, caption in pictures
+    )
+    if exact:
+        how = "Averaged by the quick engine from the faces on this machine."
+    else:
+        how = (
+            f"Estimated from averages of small groups of {MIN_FACES} people or more, so that nobody's face is needed: "
+            f"typically {found.error(chosen):.1f} of 255 steps from the exact average of a selection drawn at random."
+        )
+    return f'<div class="trio">{figures}</div>{remark}<p>{how}</p>'
+
+
+def _png(picture: np.ndarray) -> str:
+    bgr = (255 * picture[..., ::-1].clip(0, 1)).round().astype(np.uint8)
+    return parts.data_url(cv2.imencode(".png", bgr)[1].tobytes(), "image/png")
+
+
+def _attributes(found: Everyone, chosen: np.ndarray) -> str:
+    """Table of the attributes whose share differs most from that of all faces."""
+    if chosen.all() or not chosen.any():
+        return f"<p>{'Every' if chosen.all() else 'No'} face is selected: select some to see what sets them apart.</p>"
+    shares = found.shares(chosen).head(_SHOWN)
+    if shares.empty:
+        return "<p>Nothing is annotated of the selected faces beyond the label.</p>"
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td class="number">{percent(row["chosen"], 0)}</td>'
+        f'<td class="number">{percent(row["all"], 0)}</td><td><span class="share" '
+        f'style="--own:{100 * row["chosen"]:.1f}%;--all:{100 * row["all"]:.1f}%"></span></td></tr>'
+        for name, row in shares.iterrows()
+    )
+    return (
+        '<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">Attribute</th>'
+        '<th scope="col" class="number">Selected</th><th scope="col" class="number">All</th>'
+        f'<th scope="col">Green: selected; line: all</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        "<p>Attributes whose share differs most, among the faces of which they are known.</p>"
+    )

@@ -1,0 +1,294 @@
+"""Every face of a run as one table of columns, and what is shown of a selection of them.
+
+Read once for all sessions. A selection is a bool for each row; what follows from it is computed here, without Panel.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.averages.aggregates import Aggregates
+from analysis.averages.base import Engine
+from analysis.averages.source import LiveSubsets, predictions_of, subset_source
+from analysis.core.errors import UserError
+from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
+from analysis.data.dataset import Dataset
+from analysis.results import Results, artifacts
+
+BINS = 40  # of a histogram, at most
+_ROUNDED = 1000  # values of a measure, below which it is taken to be rounded
+SCORED = ("female", "uncertain", "male")
+VERDICTS = ("right", "uncertain", "wrong")
+MEASURES = {  # column -> name and unit
+    "p_male": "Probability of male",
+    "age": "Age, years",
+    "brightness": "Brightness, 0 to 1",
+    "contrast": "Contrast, 0 to 1",
+    "sharpness": "Sharpness, log10",
+    "yaw": "Turn of the head, °",
+    "pitch": "Nod of the head, °",
+}
+"""Measures with a histogram, as far as a run has them; distances of the face come on top."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of the faces.
+
+    Attributes
+    ----------
+    name
+        Its name and unit.
+    values
+        float32 (face,); NaN where it is not known.
+    edges
+        float64 (bin + 1,): edges of the bins, 40 at most.
+    bins
+        int (face,): bin of each face; one more than the last where it is not known.
+    """
+
+    name: str
+    values: np.ndarray
+    edges: np.ndarray
+    bins: np.ndarray
+
+    @classmethod
+    def of(cls, name: str, values: np.ndarray) -> "Measure":
+        """Bin values between their extremes, or their outermost thousandths where these are far closer together.
+
+        Stored values are rounded: each bin holds as many of their steps as the next, so that no comb appears.
+        """
+        known = np.unique(values[np.isfinite(values)])
+        low, high = (float(end) for end in np.nanquantile(values, [0.001, 0.999]))
+        if high - low > 0.5 * (known[-1] - known[0]):
+            low, high = float(known[0]), float(known[-1])
+        step = float(np.diff(known).min()) if 1 < len(known) < _ROUNDED else 0.0
+        width = max((high - low) / BINS, 1e-3)
+        if step:
+            width = step * np.ceil(width / step - 1e-6)
+            low, high = low - step / 2, high + step / 2
+        edges = low + width * np.arange(int(np.ceil((high - low) / width - 1e-6)) + 1)
+        if len(edges) < 2:
+            edges = np.array([low, low + width])
+        bins = np.clip(np.digitize(values, edges) - 1, 0, len(edges) - 2)
+        return cls(name, values.astype(np.float32), edges, np.where(np.isfinite(values), bins, len(edges) - 1))
+
+    def counts(self, chosen: np.ndarray | None = None) -> np.ndarray:
+        """Share of the faces that are in each bin, of those whose value is known, in %."""
+        bins = len(self.edges) - 1
+        count = np.bincount(self.bins if chosen is None else self.bins[chosen], minlength=bins + 1)[:bins]
+        return 100 * count / max(1, count.sum())
+
+    def inside(self, low: float, high: float) -> np.ndarray:
+        """Whether each face lies between two values; the outermost bins hold what lies beyond them, too."""
+        step = (self.edges[1] - self.edges[0]) / 2
+        above = self.values >= (low if low > self.edges[0] + step * 1e-6 else -np.inf)
+        below = self.values <= (high if high < self.edges[-1] - step * 1e-6 else np.inf)
+        return above & below
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """All faces of a run.
+
+    Attributes
+    ----------
+    rows
+        One row per face: ``faces.parquet`` with ``p_male``, ``decision`` and ``verdict`` ("right", "uncertain" or
+        "wrong") where a face is scored.
+    places
+        float32 (face, 2): the map; None where the run has none.
+    measures
+        Column -> its measure.
+    distances
+        Names of the distances among ``measures``.
+    attributes
+        Names of the attributes that are known of some faces.
+    """
+
+    rows: pd.DataFrame
+    places: np.ndarray | None
+    measures: dict[str, Measure]
+    distances: list[str]
+    attributes: list[str]
+    has: np.ndarray
+    lacks: np.ndarray
+    aggregates: Aggregates
+    errors: pd.DataFrame
+    studied: str
+    live: Callable[[np.ndarray], np.ndarray] | None
+
+    def known(self, column: str) -> list[str]:
+        """Values of a column that occur, the most frequent first."""
+        return [str(value) for value in self.rows[column].value_counts().index] if column in self.rows else []
+
+    def average(self, chosen: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Average face of a selection, and whether it is of the faces themselves.
+
+        Parameters
+        ----------
+        chosen
+            bool (face,).
+
+        Returns
+        -------
+        average : numpy.ndarray
+            float32 (y, x, 3) in [0, 1].
+        exact : bool
+            Whether the engine of a data set on this machine was asked, not the groups that are published.
+
+        Raises
+        ------
+        UserError
+            If there are fewer than 16 faces.
+        """
+        if self.live is not None and chosen.sum() >= MIN_FACES:
+            own = (self.rows["dataset"] == self.studied).to_numpy()
+            if not (chosen & ~own).any():
+                return self.live(chosen), True
+        return self.aggregates.average(chosen), False
+
+    def error(self, chosen: np.ndarray) -> float:
+        """Typical error of an average of small groups, in grey levels: the mean of those of its data sets."""
+        own = self.errors.groupby("dataset")["error"].median()
+        counts = self.rows.loc[chosen, "dataset"].value_counts()
+        shared = [name for name in counts.index if name in own.index]
+        return float(np.average(own[shared], weights=counts[shared])) if shared else float("nan")
+
+    def shares(self, chosen: np.ndarray) -> pd.DataFrame:
+        """Share of each attribute among the chosen faces and among the others of which it is known.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``chosen`` and ``all`` in [0, 1] and ``known``, by attribute, the largest difference first.
+        """
+        inside = chosen.astype(np.float32)
+        has, lacks = inside @ self.has, inside @ self.lacks
+        of_all = self.has.sum(axis=0) / (self.has + self.lacks).sum(axis=0)
+        table = pd.DataFrame(
+            {"chosen": has / np.maximum(has + lacks, 1), "all": of_all, "known": (has + lacks).astype(int)},
+            index=self.attributes,
+        )
+        table = table[table["known"] > 0]
+        return table.loc[(table["chosen"] - table["all"]).abs().sort_values(ascending=False, kind="stable").index]
+
+
+def inside_area(places: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Whether each place is inside a polygon (even-odd rule).
+
+    Parameters
+    ----------
+    places
+        float (place, 2).
+    corners
+        float (corner, 2), in order; three or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (place,).
+    """
+    inside = np.zeros(len(places), dtype=bool)
+    near = np.flatnonzero(((places >= corners.min(axis=0)) & (places <= corners.max(axis=0))).all(axis=1))
+    x, y = places[near].astype(np.float64).T
+    crossed = np.zeros(len(near), dtype=bool)
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y1 != y2:
+            crossed ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    inside[near] = crossed
+    return inside
+
+
+def everyone(results: Results) -> Everyone:
+    """Read all faces of a run, once for all sessions.
+
+    Raises
+    ------
+    UserError
+        If the run has no rows of single images.
+    """
+    if not results.has_faces:
+        raise UserError(
+            "this run has no row for each image yet: run `meanface study` again, then `meanface evaluate` for the map, "
+            "and publish it"
+        )
+    files = (artifacts.FACES, artifacts.AGGREGATES, artifacts.PREDICTIONS)
+    marks = tuple(path.stat().st_mtime_ns if (path := results.folder / each.path).exists() else 0 for each in files)
+    return _read(results.folder, marks)
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path, marks: tuple[int, ...]) -> Everyone:
+    results = Results(folder)
+    rows, scored = results.faces, predictions_of(results)
+    if scored is not None:
+        kept = ["dataset", "image_id", "p_male", "decision", *(c for c in ("map_x", "map_y") if c in scored)]
+        rows = rows.merge(scored[kept], on=["dataset", "image_id"], how="left")
+        rows["verdict"] = np.select(
+            [rows["decision"].isna(), rows["decision"] == "uncertain", rows["decision"] == rows["label"]],
+            ["", "uncertain", "right"],
+            "wrong",
+        )
+        rows["verdict"] = rows["verdict"].where(rows["verdict"] != "")
+    places = None
+    if "map_x" in rows:
+        places = rows[["map_x", "map_y"]].to_numpy(np.float32)
+        rows = rows.drop(columns=["map_x", "map_y"])
+    distances = [name for name in rows if name not in {column.name for column in artifacts.FACES.columns}]
+    distances = [name for name in distances if name not in ("p_male", "decision", "verdict")]
+    measures = {}
+    for column in (*MEASURES, *distances):
+        if column in rows and rows[column].notna().any():
+            values = rows[column].astype("Float64").to_numpy(float, na_value=np.nan)
+            if column == "sharpness":
+                values = np.log10(np.maximum(values, 1))
+            measures[column] = Measure.of(MEASURES.get(column, column.capitalize()), values)
+    attributes = [name for name in CELEBA_ATTRIBUTES if name in rows and rows[name].notna().any()]
+    known = np.stack(
+        [rows[name].astype("Float32").to_numpy(np.float32, na_value=np.nan) for name in attributes]
+        or [np.zeros(len(rows), np.float32)],
+        axis=1,
+    )[:, : len(attributes)]
+    frame = results.average_faces.sizes
+    return Everyone(
+        rows=rows,
+        places=places,
+        measures=measures,
+        distances=[name for name in distances if name in measures],
+        attributes=attributes,
+        has=(known == 1).astype(np.float32),
+        lacks=(known == 0).astype(np.float32),
+        aggregates=Aggregates(results.aggregates, rows, (frame["y"], frame["x"])),
+        errors=results.aggregate_errors,
+        studied=results.study.dataset,
+        live=_live(results, rows),
+    )
+
+
+def _live(results: Results, rows: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Averages by the engine of the studied data set, where it is here."""
+    try:
+        source = subset_source(results)
+    except UserError:
+        return None
+    if not isinstance(source, LiveSubsets):
+        return None
+    name = results.study.dataset
+    manifest = Dataset.open(name).manifest
+    places = pd.Index(manifest["image_id"]).get_indexer(rows["image_id"])
+    own = (rows["dataset"] == name).to_numpy()
+    if (places[own] < 0).any():
+        return None  # the data set that is here is another version
+    engine: Engine = source.engine
+
+    def average(chosen: np.ndarray) -> np.ndarray:
+        asked = np.zeros(len(manifest), dtype=bool)
+        asked[places[chosen]] = True
+        return engine.average(asked).mean
+
+    return average

@@ -1,0 +1,145 @@
+"""Selecting faces on the map, in a histogram and by chips, in a real Chromium over a made-up run."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import wait_for
+from test_visit import has_no_horizontal_scroll, open_explorer
+
+pytestmark = pytest.mark.browser
+
+PAGE = "/explore/every-face"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server over a made-up run, which has a row for each of its 2,000 images."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("made-run")
+    log = folder / "log.txt"
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("made_run.py")), str(port), str(folder / "home")],
+            stdout=written,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def count(page):
+    """Number of faces that are selected."""
+    text = page.get_by_text(re.compile(r"^[\d,]+ of 2,000 faces")).first.text_content()
+    return int(text.split(" ")[0].replace(",", ""))
+
+
+def wait_for_count(page, number):
+    page.get_by_text(f"{number:,} of 2,000 faces").wait_for()
+
+
+def plot(page, number=0):
+    """Box of the inside of a plot; the map is the first."""
+    found = page.locator(".bk-Figure").nth(number)
+    found.scroll_into_view_if_needed()
+    box = found.bounding_box()
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def drag(page, places):
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=5)
+    page.mouse.up()
+
+
+def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaints):
+    open_explorer(page, server + PAGE)
+    page.locator(".bk-Figure").first.wait_for()
+    assert count(page) == 2000
+    x, y, width, height = plot(page)
+    drag(page, [(x + 0.1 * width, y + 0.2 * height), (x + 0.5 * width, y + 0.8 * height)])
+    page.wait_for_url(re.compile("area="))
+    page.get_by_text("The rest").wait_for()
+    some = count(page)
+    assert 0 < some < 2000
+    assert page.locator("img[alt='Selected minus the rest, in lightness']").count() == 1
+    page.get_by_role("button", name="male", exact=True).first.click()
+    page.wait_for_url(re.compile("label=male"))
+    page.get_by_text(f"{some:,} of 2,000 faces").wait_for(state="detached")
+    page.go_back()
+    page.wait_for_url(lambda address: "label" not in address)
+    wait_for_count(page, some)
+    page.get_by_role("button", name="Select everything").click()
+    page.wait_for_url(re.compile(PAGE + "$"))
+    wait_for_count(page, 2000)
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
+def test_a_lasso_selects_and_its_address_opens_the_same(page, server, complaints):
+    open_explorer(page, server + PAGE)
+    page.locator(".bk-Figure").first.wait_for()
+    page.locator(".bk-tool-icon-lasso-select, [title*='Lasso']").first.click()
+    x, y, width, height = plot(page)
+    ring = [(0.2, 0.3), (0.6, 0.25), (0.7, 0.7), (0.3, 0.75), (0.2, 0.3)]
+    drag(page, [(x + a * width, y + b * height) for a, b in ring])
+    page.wait_for_url(re.compile("area="))
+    page.get_by_text("The rest").wait_for()
+    some = count(page)
+    assert 0 < some < 2000
+    address = page.url
+    open_explorer(page, address)
+    wait_for_count(page, some)
+    assert page.url == address
+    assert complaints == []
+
+
+def test_brush_and_handles_of_a_histogram_select_a_range(page, server, complaints):
+    open_explorer(page, server + PAGE)
+    page.locator(".bk-Figure").nth(1).wait_for()
+    x, y, width, height = plot(page, 1)
+    drag(page, [(x + 0.3 * width, y + 0.5 * height), (x + 0.7 * width, y + 0.5 * height)])
+    page.wait_for_url(re.compile("p_male=0"))
+    page.get_by_text("2,000 of 2,000 faces").wait_for(state="detached")
+    some = count(page)
+    assert 0 < some < 2000
+    handle = page.get_by_role("slider").first
+    handle.focus()
+    page.keyboard.press("Home")
+    page.wait_for_url(re.compile("p_male=0%2C|p_male=0,|p_male=0.00"))
+    page.get_by_text(f"{some:,} of 2,000 faces").wait_for(state="detached")
+    assert count(page) > some
+    assert complaints == []
+
+
+@pytest.mark.parametrize("query", ["?p_male=nan,1", "?area=here&label=other&age=9,1", "?having=Nothing&colour=red"])
+def test_what_an_address_says_wrongly_is_left_out(page, server, complaints, query):
+    open_explorer(page, server + PAGE + query)
+    page.locator(".bk-Figure").first.wait_for()
+    assert count(page) == 2000
+    assert complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(browser, server, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    open_explorer(page, f"{server}{PAGE}?label=male&p_male=0.2,0.8")
+    page.get_by_text("The rest").wait_for()
+    violations = Axe().run(page).response["violations"]
+    context.close()
+    assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations] == []

@@ -1,0 +1,151 @@
+"""The page of all faces without a browser: what its parameters select, and what follows from it."""
+
+import shutil
+
+import numpy as np
+import pytest
+from shown import panel, text_of
+
+import dashboard
+from analysis.averages.source import LiveSubsets
+from analysis.results import Results, artifacts
+from dashboard import address
+from dashboard.pages import everyone as module
+from dashboard.pages.every_face import EveryFacePage
+from dashboard.pages.everyone import Measure, everyone, inside_area
+
+
+@pytest.fixture
+def page(results, scorer):
+    return EveryFacePage(dashboard.Shared(results, scorer))
+
+
+def said(page):
+    return text_of(panel(page))
+
+
+def test_all_faces_are_selected_at_first(page):
+    assert page.selected().all() and len(page.selected()) == 2000
+    text = said(page)
+    assert "2,000 of 2,000 faces" in text and "Every face is selected" in text
+    assert "15 nearest" in text and "41 %" in text  # how far the map can be believed
+
+
+def test_chips_ranges_and_area_select_together(page, results):
+    rows = everyone(results).rows
+    page.param.update(label=["male"], verdict=["wrong", "uncertain"], p_male=(0.2, 0.8))
+    expected = (rows["label"] == "male") & (rows["decision"] != "male") & rows["p_male"].between(0.2, 0.8)
+    assert page.selected().tolist() == expected.tolist()
+    page.param.update(label=[], verdict=[], p_male=None, having=["Smiling"], lacking=["Young"])
+    assert page.selected().tolist() == (rows["Smiling"].eq(True) & rows["Young"].eq(False)).fillna(False).tolist()
+    page.clear()
+    assert page.selected().all()
+    page.area = "0.05,-100 100,-100 100,100 0.05,100"
+    assert page.selected().sum() == (everyone(results).places[:, 0] > 0).sum()
+    assert f"{int(page.selected().sum()):,} of 2,000 faces" in said(page)
+
+
+def test_what_is_selected_is_shown_beside_the_rest(page):
+    shown = panel(page)
+    page.param.update(source=["synthetic"], label=["male"])
+    text = text_of(shown)
+    assert "400 of 2,000 faces" in text and "600 faces" in text  # the rest of the same data set
+    assert "Selected minus the rest" in text and "typically 2.0 of 255 steps" in text
+    assert "Smiling" in text
+
+
+def test_the_average_of_few_faces_is_not_shown(page, results):
+    places = everyone(results).places
+    x, y = places[0]
+    page.area = f"{x - 0.02},{y - 0.02} {x + 0.02},{y - 0.02} {x + 0.02},{y + 0.02} {x - 0.02},{y + 0.02}"
+    assert 0 < page.selected().sum() < 16
+    assert "average of fewer than 16 could show a person" in said(page)
+    page.area = "900,900 901,900 901,901"
+    assert "No face is selected" in said(page)
+
+
+def test_the_average_follows_what_the_groups_know(results):
+    found = everyone(results)
+    bright = found.measures["brightness"].values > np.quantile(found.measures["brightness"].values, 0.8)
+    light, exact = found.average(bright)
+    assert light.shape == (109, 89, 3) and not exact
+    assert light.mean() > found.average(~bright)[0].mean() + 0.05
+
+
+def test_a_data_set_that_is_here_is_averaged_by_its_engine(results, monkeypatch):
+    found = everyone(results)
+    asked = []
+    rows = found.rows.loc[found.rows["dataset"] == "synthetic", ["image_id"]]
+
+    class Engine:
+        def average(self, chosen):
+            asked.append(int(chosen.sum()))
+            return type("Found", (), {"mean": np.zeros((109, 89, 3), np.float32)})
+
+    monkeypatch.setattr(module, "subset_source", lambda results: LiveSubsets(rows, Engine()))
+    monkeypatch.setattr(module.Dataset, "open", lambda name: type("Here", (), {"manifest": rows[::-1]}))
+    live = module._live(results, found.rows)
+    own = (found.rows["dataset"] == "synthetic").to_numpy()
+    assert live(own & (found.rows["label"] == "male").to_numpy()).shape == (109, 89, 3)
+    assert asked == [400]
+    monkeypatch.setattr(module.Dataset, "open", lambda name: type("Here", (), {"manifest": rows[:10]}))
+    assert module._live(results, found.rows) is None  # another version of the data set
+
+
+def test_a_run_without_rows_says_what_makes_them(results, scorer, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(results.folder, folder)
+    (folder / artifacts.FACES.path).unlink()
+    text = said(EveryFacePage(dashboard.Shared(Results(folder), scorer)))
+    assert "run `meanface study` again" in text
+
+
+def test_a_run_without_a_map_selects_by_the_rest(results, scorer, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(results.folder, folder)
+    scored = artifacts.PREDICTIONS.read(folder).drop(columns=["map_x", "map_y"])
+    artifacts.PREDICTIONS.write(scored, folder / "model")
+    page = EveryFacePage(dashboard.Shared(Results(folder), scorer), label=["male"])
+    text = said(page)
+    assert "800 of 2,000 faces" in text and "no map" in text
+
+
+def test_the_address_holds_the_selection(page):
+    names = page.in_url
+    defaults = {name: getattr(page, name) for name in names}
+    page.param.update(label=["male"], p_male=(0.25, 0.75), area="0,0 1,0 1,1", having=["Smiling"])
+    query = address.write(page, names, defaults)
+    read = address.read(page, names, query, defaults)
+    assert read == {name: getattr(page, name) for name in names}
+    for wrong in ("?p_male=0.7,0.2", "?p_male=nan,1", "?p_male=1", "?label=nobody", "?distance=none"):
+        assert address.read(page, names, wrong, defaults) == defaults
+
+
+@pytest.mark.parametrize("area", ["here", "1,2", "1,2 3,4", "1,2,3 4,5,6 7,8,9", "1 2 3", "nan,nan nan,nan nan,nan"])
+def test_an_area_that_is_none_selects_everything_or_nothing(page, area):
+    page.area = area
+    assert page.selected().sum() in (0, 2000)
+    assert "2,000 faces" in said(page)
+
+
+def test_places_are_inside_a_polygon_by_the_even_odd_rule(rng):
+    places = rng.uniform(-1, 1, (500, 2))
+    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    assert inside_area(places, square).tolist() == (np.abs(places).max(axis=1) < 0.5).tolist()
+    assert inside_area(places, square[::-1]).tolist() == inside_area(places, square).tolist()
+    bow = np.array([[-1, -1], [1, 1], [1, -1], [-1, 1]])
+    assert inside_area(places, bow).tolist() == (np.abs(places[:, 1]) < np.abs(places[:, 0])).tolist()
+
+
+def test_rounded_values_fill_their_bins_evenly(rng):
+    measure = Measure.of("Age", rng.integers(0, 100, 20_000).astype(float))
+    assert np.allclose(np.diff(measure.edges), 3)
+    assert measure.counts()[:-1].std() < 0.1 * measure.counts()[:-1].mean()
+    assert measure.counts().sum() == pytest.approx(100)
+    assert measure.inside(measure.edges[0], measure.edges[-1]).all()
+
+
+def test_a_measure_of_one_value_or_with_gaps_has_bins():
+    assert Measure.of("Turn", np.array([5.0, 5.0, np.nan])).counts().sum() == pytest.approx(100)
+    far = Measure.of("Turn", np.concatenate([np.linspace(0, 1, 5000), [1e6]]))
+    assert far.edges[-1] < 2 and far.inside(0.5, far.edges[-1])[-1]  # beyond the last bin counts as within it
