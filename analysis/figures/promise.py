@@ -17,7 +17,7 @@ _KEPT = {
     "broken": "not kept",
 }
 
-_MADE = {"confident": "yes", "sample": "not with 95 % confidence", "none": "no", None: "–"}
+_MADE = {"confident": "made", "sample": "not with 95 % confidence", "none": "not made", None: "–"}
 
 
 def band_reading(metrics: MetricsRecord) -> str:
@@ -113,7 +113,7 @@ def promise_table(promise: pd.DataFrame, metrics: MetricsRecord) -> pd.DataFrame
 
 
 def splits_table(promise: pd.DataFrame, metrics: MetricsRecord) -> pd.DataFrame:
-    """Answers of each source on the validation split, which the band is chosen on, beside those on the test split.
+    """Answers of each source on the validation split, which the band is chosen on, above those on the test split.
 
     Parameters
     ----------
@@ -123,29 +123,22 @@ def splits_table(promise: pd.DataFrame, metrics: MetricsRecord) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index: source, and its faces of the ages that the band is chosen for; columns: share decided and share of these
-        that is right with its bounds, on both splits, in per cent; what was promised, and whether it was kept.
+        Index: source, or its faces of the ages that the band is chosen for, and split; columns: share decided and share
+        of these that is right with its bounds, in per cent; whether the promise is made (validation) or was kept
+        (test).
     """
     rows = {}
     chosen = promise[promise["feature"].isin(["all", "ages"])]
     for (source, feature, group), part in chosen.groupby(["source", "feature", "group"], sort=False):
-        cells, kept = [], "–"
-        for split in ("validation", "test"):
-            row = next(part[part["split"] == split].itertuples(), None)
-            cells += ["–", "–"] if row is None else [f"{100 * row.decided / row.images:.1f}", _right(row)]
-            if split == "test" and row is not None and row.decided:
-                kept = _KEPT[_state(row.accuracy, row.low, row.high, metrics.right_share_wanted)]
         made = metrics.promises[source].made if source in metrics.promises else None
-        rows[_name(source, feature, group)] = [*cells, _MADE[made], kept]
-    columns = [
-        "Decided, %",
-        "Right of decided, %",
-        "Decided, test, %",
-        "Right of decided, test, %",
-        "Promised",
-        "On test",
-    ]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        for row in part.itertuples():
+            kept = _state(row.accuracy, row.low, row.high, metrics.right_share_wanted) if row.decided else None
+            rows[f"{_name(source, feature, group)}, {row.split}"] = [
+                f"{100 * row.decided / row.images:.1f}",
+                _right(row),
+                _MADE[made] if row.split == "validation" else _KEPT[kept] if kept else "–",
+            ]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["Decided, %", "Right of decided, %", "Promise"])
 
 
 def _right(row: Any) -> str:

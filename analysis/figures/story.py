@@ -72,9 +72,10 @@ def differ_sentence(results: Results) -> str:
 def tell_sentence(results: Results) -> str:
     """What becomes of 100 photos, and for whom accuracy is lower."""
     counts = as_served(results)
+    wrongly = counts["wrong"] or "fewer than one"  # rounded to 0, but nobody is never wrong
     wrong = "" if is_equal(results.groups) else " It is wrong about some groups more often."
     return (
-        f"Of 100 {unseen(results)} the model answers {counts['right']} as annotators did and {counts['wrong']} "
+        f"Of 100 {unseen(results)} the model answers {counts['right']} as annotators did and {wrongly} "
         f"otherwise; for {counts['uncertain']} it says “uncertain”.{wrong}"
     )
 

@@ -83,9 +83,13 @@ def test_groups_in_which_it_was_broken_are_named(results: Results) -> None:
         "other: Asian": "missed, within chance",
     }
     both = figures.promise.splits_table(results.promise, results.metrics)
-    assert both[["Promised", "On test"]].to_numpy().tolist() == [
-        ["yes", "kept"], ["not with 95 % confidence", "not kept"], ["not with 95 % confidence", "not kept"],
-    ]  # fmt: skip
-    assert list(both.index) == ["synthetic", "other", "other: ages 10–80"]
+    assert both["Promise"].to_dict() == {
+        "synthetic, validation": "made",
+        "synthetic, test": "kept",
+        "other, validation": "not with 95 % confidence",
+        "other, test": "not kept",
+        "other: ages 10–80, validation": "not with 95 % confidence",
+        "other: ages 10–80, test": "not kept",
+    }
     only_whole = results.promise[results.promise["feature"] == "all"]
     assert figures.promise.groups_reading(only_whole, results.metrics) == "No group has enough test images."
