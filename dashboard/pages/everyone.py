@@ -227,8 +227,18 @@ def _read(folder: Path, marks: tuple[int, ...]) -> Everyone:
     results = Results(folder)
     rows, scored = results.faces, predictions_of(results)
     if scored is not None:
-        kept = ["dataset", "image_id", "p_male", "decision", *(c for c in ("map_x", "map_y") if c in scored)]
+        scored = scored.rename(columns={"split": "scored_in"})
+        kept = [
+            "dataset",
+            "image_id",
+            "scored_in",
+            "p_male",
+            "decision",
+            *(c for c in ("map_x", "map_y") if c in scored),
+        ]
         rows = rows.merge(scored[kept], on=["dataset", "image_id"], how="left")
+        # Where several data sets share a person, the model's splits are not those of each data set.
+        rows["split"] = rows.pop("scored_in").fillna(rows["split"])
         rows["verdict"] = np.select(
             [rows["decision"].isna(), rows["decision"] == "uncertain", rows["decision"] == rows["label"]],
             ["", "uncertain", "right"],

@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 import panel as pn
+import panel_material_ui as pmui
 import param
 
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import (
+    crossing,
     curves,
     experiments,
     explanation,
@@ -26,7 +28,9 @@ from analysis.figures import (
 )
 from analysis.results.records import Band, LabelNoise, SplitMetrics
 from dashboard import chrome, parts
+from dashboard.pages import crossing as cells_as
 from dashboard.pages.decisions import Decisions
+from dashboard.pages.everyone import everyone
 from dashboard.parts import View
 
 
@@ -172,6 +176,7 @@ class MetricsPage(chrome.ExplorerPage):
             "Accuracy": "accuracy",
             "Scores": "scores",
             "Groups": "groups",
+            "Any two groups": "crossing",
             "Robustness": "robustness",
             "Explanation": "explanation",
             "Training": "training",
@@ -185,6 +190,9 @@ class MetricsPage(chrome.ExplorerPage):
         doc="Split on which the model is measured.",
     )
     degradation = param.Selector(objects=[], doc="How the quality of photos is reduced.")
+    rows = param.Selector(objects=[], doc="What the rows of the grid of groups differ in.")
+    columns = param.Selector(objects=[], doc="What its columns differ in.")
+    order = param.Selector(objects={"As a grid": "grid", "Lowest first": "lowest"}, doc="How to show the groups.")
     low = param.Number(bounds=(0, 1), doc="Largest score that is answered by female; by default as served.")
     high = param.Number(bounds=(0, 1), doc="Smallest score that is answered by male; by default as served.")
 
@@ -194,13 +202,25 @@ class MetricsPage(chrome.ExplorerPage):
         "How often the model agrees with the annotators, and how far its scores can be trusted. Only the test splits "
         "were never used to make or choose the model."
     )
-    in_url = ("view", "source", "split", "degradation", "low", "high")
+    in_url = ("view", "source", "split", "degradation", "rows", "columns", "order", "low", "high")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         measured = self._measured(shared)
         super().__init__(
             shared, **{name: names[0] for name, names in measured.items() if names} | self._served(shared) | params
         )
+        self._offer_groupings()
+
+    def _offer_groupings(self) -> None:
+        """Offer what faces can be grouped by; nothing where the run has no row per image."""
+        try:
+            names = crossing.groupings(everyone(self.results).rows)
+        except UserError:
+            return  # a notice says so where the grid would be shown
+        for name, wanted in (("rows", "Label"), ("columns", "Age")):
+            if names:
+                self.param[name].objects = names
+                setattr(self, name, names.get(wanted, next(iter(names.values()))))
 
     @staticmethod
     def _served(shared: chrome.Shared) -> dict[str, float]:
@@ -239,11 +259,19 @@ class MetricsPage(chrome.ExplorerPage):
 
     @param.depends("view")
     def _choices(self) -> Any:
-        choices = []
+        choices: list[Any] = []
         if self.view in ("decisions", "accuracy", "scores"):
             if len(self.param["source"].objects) > 1:
                 choices.append(parts.choice(self.param["source"]))
             choices.append(parts.choice(self.param["split"]))
+        if self.view == "crossing" and self.rows:
+            wide = {"description": "", "size": "small", "width": 240, "margin": 0}
+            choices += [
+                pmui.Select.from_param(self.param["rows"], label="Rows", **wide),
+                pmui.Select.from_param(self.param["columns"], label="Columns", **wide),
+                parts.choice(self.param["order"]),
+                parts.choice(self.param["split"]),
+            ]
         if self.view == "robustness":
             choices.append(parts.choice(self.param["degradation"]))
         return parts.controls(*choices) if choices else parts.nothing()
@@ -283,8 +311,27 @@ class MetricsPage(chrome.ExplorerPage):
             ),
         )
 
+    @parts.or_notice
+    @param.depends("rows", "columns", "order", "split")
+    def _crossing(self) -> Any:
+        rows = everyone(self.results).rows
+        if not self.rows or "p_male" not in rows:
+            raise UserError("this run has no scores of single images that could be grouped: evaluate it first")
+        cells = crossing.crossed_accuracy(rows[rows["split"] == self.split], self.rows, self.columns)
+        if cells.empty:
+            raise UserError("no face of this split is in both kinds of groups: choose others")
+        write = cells_as.grid if self.order == "grid" else cells_as.ranking
+        return parts.section(
+            "Any two groups",
+            parts.scrolling(write(cells, self.rows, self.columns, self.split)),
+            parts.text(crossing.crossed_reading(cells)),
+            about="Share of right answers where two kinds of groups cross. A click leads to the faces of a cell.",
+        )
+
     @param.depends("view")
     def _view(self) -> Any:
+        if self.view == "crossing":
+            return pn.panel(self._crossing, sizing_mode="stretch_width")
         if self.view == "decisions":
             return pn.panel(self._decisions, sizing_mode="stretch_width")
         facts = [pn.panel(self._facts, sizing_mode="stretch_width")] if self.view == "accuracy" else []

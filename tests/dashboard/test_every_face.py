@@ -1,5 +1,7 @@
 """The page of all faces without a browser: what its parameters select, and what follows from it."""
 
+import html
+import re
 import shutil
 
 import numpy as np
@@ -11,6 +13,7 @@ from analysis.averages.source import LiveSubsets
 from analysis.results import Results, artifacts
 from dashboard import address
 from dashboard.pages import everyone as module
+from dashboard.pages.crossing import faces_address
 from dashboard.pages.every_face import EveryFacePage
 from dashboard.pages.everyone import Measure, everyone, inside_area
 
@@ -149,3 +152,27 @@ def test_a_measure_of_one_value_or_with_gaps_has_bins():
     assert Measure.of("Turn", np.array([5.0, 5.0, np.nan])).counts().sum() == pytest.approx(100)
     far = Measure.of("Turn", np.concatenate([np.linspace(0, 1, 5000), [1e6]]))
     assert far.edges[-1] < 2 and far.inside(0.5, far.edges[-1])[-1]  # beyond the last bin counts as within it
+
+
+def test_any_two_groups_are_crossed_and_lead_to_their_faces(results, scorer):
+    page = dashboard.pages.MetricsPage(dashboard.Shared(results, scorer), view="crossing")
+    page.param.update(rows="label", columns="age", split="train")
+    shown = panel(page)
+    text = text_of(shown)
+    assert "0-9" in text and "60+" in text and "answered rightly" in text
+    link = re.search(r'href="every-face\?([^"]*age=20[^"]*)"', text)
+    assert link is not None
+    faces = EveryFacePage(dashboard.Shared(results, scorer))
+    names = faces.in_url
+    query = html.unescape(link[1])
+    faces.param.update(**address.read(faces, names, query, {name: getattr(faces, name) for name in names}))
+    counts = re.findall(r"n = ([\d,]+)", text)
+    assert f"{faces.selected().sum():,}" in counts
+    page.param.update(rows="Smiling", columns="Smiling", order="lowest", split="train")
+    text = text_of(shown)
+    assert "95 % interval" in text and "having=Smiling" in text and "lacking=Smiling" in text
+
+
+def test_a_style_is_crossed_but_cannot_be_selected():
+    assert faces_address({"style": "styled", "label": "male"}, "test") == ""
+    assert faces_address({"Young": "yes", "Smiling": "yes"}, "test") == "every-face?split=test&having=Young%2CSmiling"

@@ -23,7 +23,7 @@ from model.predictions import COLUMNS
 
 PAGES = ("DataPage", "EveryFacePage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "large_enough", "more_than_styling", "tells_apart", "elsewhere")
-METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "robustness", "explanation", "training")
+METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "crossing", "robustness", "explanation", "training")
 
 
 @pytest.fixture(autouse=True)
@@ -287,7 +287,7 @@ def test_choices_are_those_of_the_run(shared, results):
 def test_each_view_of_the_metrics_is_drawn_and_read(view, shared):
     page = dashboard.pages.MetricsPage(shared, view=view)
     shown = panel(page._view)
-    assert parts_of(shown, "Decisions" if view == "decisions" else "HoloViews")
+    assert parts_of(shown, {"decisions": "Decisions", "crossing": "HTML"}.get(view, "HoloViews"))
     assert len(text_of(page._view)) > 100 and "run `meanface" not in text_of(page._view)
 
 
