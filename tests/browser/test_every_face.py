@@ -125,6 +125,15 @@ def test_brush_and_handles_of_a_histogram_select_a_range(page, server, complaint
     assert complaints == []
 
 
+def test_a_cell_of_two_groups_leads_to_its_faces(page, server, complaints):
+    open_explorer(page, f"{server}/explore/metrics?view=crossing&split=train&rows=label&columns=dataset")
+    page.get_by_text("are answered rightly").wait_for()
+    page.locator(".cells a").first.click()
+    page.wait_for_url(re.compile(r"every-face\?.*label=female"))
+    wait_for_count(page, 480)
+    assert complaints == []
+
+
 @pytest.mark.parametrize("query", ["?p_male=nan,1", "?area=here&label=other&age=9,1", "?having=Nothing&colour=red"])
 def test_what_an_address_says_wrongly_is_left_out(page, server, complaints, query):
     open_explorer(page, server + PAGE + query)
@@ -138,8 +147,13 @@ def test_axe_finds_nothing(browser, server, theme):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
     page = context.new_page()
     page.set_default_timeout(60_000)
-    open_explorer(page, f"{server}{PAGE}?label=male&p_male=0.2,0.8")
-    page.get_by_text("The rest").wait_for()
-    violations = Axe().run(page).response["violations"]
+    violations = []
+    for address, text in (
+        (f"{PAGE}?label=male&p_male=0.2,0.8", "The rest"),
+        ("/explore/metrics?view=crossing&split=train", "are answered rightly"),
+    ):
+        open_explorer(page, server + address)
+        page.get_by_text(text).first.wait_for()
+        violations += Axe().run(page).response["violations"]
     context.close()
     assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations] == []
