@@ -332,6 +332,16 @@ def evaluate(
                 f"{percent(low)} to {percent(high)}); {percent(measured.decided.coverage)} decided, of those "
                 f"{percent(measured.decided.accuracy or 0)} right"
             )
+    made = {
+        "confident": "promised with 95 % confidence",
+        "sample": "not proven, true of the sample",
+        "none": "not promised",
+    }
+    for name, promise in result.promises.items():
+        typer.echo(
+            f"{percent(result.right_share_wanted, 0)} of decided faces right, {name}: {made[promise.made]} "
+            f"({promise.right:,} of {promise.decided:,} on validation)"
+        )
     typer.echo(f"Next: meanface evaluate RUN --compare {run}" if brief else f"Next: meanface publish {run}")
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.core.words import percent
+from analysis.core.words import listed, percent
 from analysis.figures.answers import shown_verdict
 from analysis.figures.peers import data_sets, main_peer, systems
 from analysis.results import Results
+from analysis.results.records import MetricsRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKERS = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- end of numbers -->)", re.DOTALL)
@@ -49,6 +50,7 @@ def numbers(results: Results) -> str:
             f"Decided on {metrics.datasets[0]}, the rest being “uncertain”",
             f"{percent(test.decided.coverage)}, of which {percent(test.decided.accuracy)} rightly",
         ),
+        *promised(metrics),
         (f"Calibration error on {metrics.datasets[0]}", f"{test.calibration.ece:.3f}"),
         ("Model", f"{metrics.parameters:,} parameters, {metrics.serving_bytes / 1e6:.1f} MB"),
         (
@@ -61,6 +63,16 @@ def numbers(results: Results) -> str:
         ),
     ]
     return "| | |\n|:---|:---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+
+
+def promised(metrics: MetricsRecord) -> list[tuple[str, str]]:
+    """For which data sets it is proven that decided faces are right; none in runs from before that was tested."""
+    if not metrics.promises:
+        return []
+    proven = [name for name, promise in metrics.promises.items() if promise.made == "confident"]
+    others = [name for name in metrics.promises if name not in proven]
+    told = [f"promised for {listed(proven)}"] * bool(proven) + [f"not for {listed(others)}"] * bool(others)
+    return [(f"{percent(metrics.right_share_wanted, 0)} of decided faces right, with 95 % confidence", "; ".join(told))]
 
 
 def effects(results: Results) -> str:
