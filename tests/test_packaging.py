@@ -15,7 +15,8 @@ import yaml
 from analysis.core.paths import PROJECT
 
 PACKAGES = ("analysis", "dashboard", "model")
-SHIPPED = ("_quarto.yml", "results", "site", "tools/assets.py")  # read from a checkout's root or from the package data
+# Read from a checkout's root or from the package data.
+SHIPPED = ("_quarto.yml", "CITATION.cff", "results", "site", "tools/assets.py", "tools/finish.py")
 PROJECT_FACTS = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 
 

@@ -1,7 +1,7 @@
-"""Puts ``_quarto.yml`` into a wheel; an editable install reads it from the checkout.
+"""Puts ``_quarto.yml`` and ``CITATION.cff`` into a wheel; an editable install reads them from the checkout.
 
 Hatchling calls this when it builds. Its setting ``force-include`` would do the same, but for an editable install, too,
-and leave a lone file among the environment's packages; its ``sources`` move folders only.
+and leave lone files among the environment's packages; its ``sources`` move folders only.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ class WheelHook(BuildHookInterface):
     """The build hook that pyproject.toml names."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the file to a standard wheel."""
+        """Add the files to a standard wheel."""
         if version == "standard":
-            build_data["force_include"]["_quarto.yml"] = "analysis/_shipped/_quarto.yml"
+            for name in ("_quarto.yml", "CITATION.cff"):
+                build_data["force_include"][name] = f"analysis/_shipped/{name}"

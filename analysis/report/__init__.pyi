@@ -1,3 +1,3 @@
-from . import reference, render
+from . import publication, reference, render
 
-__all__ = ["reference", "render"]
+__all__ = ["publication", "reference", "render"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jupytext
+import lazy_loader
 import nbformat
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
@@ -31,8 +32,12 @@ from tqdm import tqdm
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
+from analysis.results import Results
 
-_SOURCES = ("_quarto.yml", "site", "tools/assets.py")  # files of the project that a renderer needs
+publication = lazy_loader.load("analysis.report.publication")  # its figures are slow to import
+
+# Files of the project that a renderer needs.
+_SOURCES = ("_quarto.yml", "CITATION.cff", "site", "tools/assets.py", "tools/finish.py")
 _DRAWN_BY = ("analysis", "dashboard", "model")  # packages that the pages import or document
 _PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # packages whose version changes a page
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
@@ -155,17 +160,21 @@ def _render_embedded(project: Path, results: Path) -> None:
     configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
     # Pages look at what this makes, as they do in Quarto, which runs it first.
     script = configuration["project"].pop("pre-render", None)
+    finished = configuration["project"].pop("post-render", None)
     if script is not None:
         done = subprocess.run([sys.executable, script], cwd=project, env=_environment(results), check=False)
         if done.returncode:
             raise UserError(f"the report cannot be rendered: {script} failed, see above")
-        (project / "_quarto.yml").write_text(yaml.safe_dump(configuration, allow_unicode=True), encoding="utf-8")
+    (project / "_quarto.yml").write_text(yaml.safe_dump(configuration, allow_unicode=True), encoding="utf-8")
     pages = [project / name for name in configuration["project"]["render"]]
     asyncio.run(_execute_all(pages, configuration.get("execute", {}), _environment(results)))
     try:
         build(project, quiet=True)
     except (BuildError, ConfigError) as error:
         raise UserError(f"the report could not be built: {error}") from error
+    if finished is not None:  # what tools/finish.py does for Quarto, without another process
+        citation = publication.Publication.read(project / "CITATION.cff")
+        publication.finish(project / "_site", Results(results), citation, [page.stem for page in pages])
 
 
 def _redirect_home(project: Path) -> None:

@@ -8,14 +8,22 @@
   const isDark = () => Boolean(document.querySelector("html.quarto-dark, body.quarto-dark"));
 
   // ---- figures: drawn once they come into view, in the page's colours; a phone has a layout of its own
-  let bokeh = null;
-  const loadBokeh = () => bokeh ??= new Promise((done, failed) => {
+  const load = (address) => new Promise((done, failed) => {
     const script = document.createElement("script");
-    script.src = new URL("bokeh/bokeh.min.js", here);
+    script.src = address;
     script.onload = done;
-    script.onerror = failed;
+    script.onerror = () => failed(new Error(`${address} cannot be loaded`));
     document.head.append(script);
   });
+  let bokeh = null;
+  const loadBokeh = () => bokeh ??= load(new URL("bokeh/bokeh.min.js", here));
+  // A figure's numbers stand in the page, or in a script beside it: a page on a disk may load scripts, not read files.
+  const numbers = async (packed) => {
+    const name = packed.dataset.figure;
+    if (!name) return packed.textContent.trim();
+    if (!window.meanfaceFigures?.[name]) await load(new URL(`../figures/${name}.js`, here));
+    return window.meanfaceFigures[name];
+  };
   const unpack = async (packed) => {
     const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -25,7 +33,7 @@
   const draw = async (place) => {
     const figure = place.closest("figure");
     const packed = (narrow.matches && figure.querySelector("script.figure-phone")) || figure.querySelector("script.figure-data");
-    const [text] = await Promise.all([unpack(packed.textContent.trim()), loadBokeh()]);
+    const [text] = await Promise.all([numbers(packed).then(unpack), loadBokeh()]);
     const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
     for (const view of drawn.get(place) ?? []) view.model.document?.clear();
     place.style.minHeight = `${Math.max(place.offsetHeight, 60)}px`; // the page does not jump meanwhile

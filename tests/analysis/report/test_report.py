@@ -1,5 +1,6 @@
 """The rendered report: complete, offline, all links whole, and replaced only by a whole new one."""
 
+import gzip
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import html5lib
 import pytest
 import yaml
 from synthetic import write_results
@@ -24,6 +26,8 @@ from analysis.results import Results
 
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
 
+HEAVIEST = 300_000  # bytes of a page without what it shares with others
+FIRST_VIEW = 150_000  # bytes, compressed, of the first page with the scripts and styles that are the report's own
 PAGES = ["index", "summary", "data", "datasheets", "faces", "hypothesis", "shape"]
 PAGES += ["metrics", "training", "model-card", "predict", "api", "reproduce", "glossary"]
 PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
@@ -98,7 +102,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(paths.PROJECT / "site", folder / "site")
     (folder / "tools").mkdir()
-    shutil.copy(paths.PROJECT / "tools" / "assets.py", folder / "tools")
+    for name in ("tools/assets.py", "tools/finish.py", "CITATION.cff"):
+        shutil.copy(paths.PROJECT / name, folder / name)
     configuration = yaml.safe_load((paths.PROJECT / "_quarto.yml").read_text("utf-8"))
     configuration["project"]["render"] = ["site/index.qmd"]
     configuration["website"]["navbar"]["left"] = [{"text": "Home", "href": "site/index.qmd"}]
@@ -201,6 +206,40 @@ def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
         text = sheet.read_text("utf-8").replace(" ", "").replace('"', "").replace("'", "")
         for elsewhere in ("url(http", "url(//", "@importhttp", "@import//"):
             assert elsewhere not in text, sheet
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_light(name: str, pages: dict[str, Page]) -> None:
+    assert pages[name].path.stat().st_size < HEAVIEST
+
+
+def test_first_view_of_the_first_page_is_small(pages: dict[str, Page]) -> None:
+    page = pages["index"]
+    own = [address for address in page.loads if "site_libs" not in address and not address.startswith(("data:", "pic"))]
+    sent = [page.path, *(page.path.parent / unquote(urlsplit(address).path) for address in own)]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in sent) < FIRST_VIEW
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_valid_and_described(name: str, pages: dict[str, Page]) -> None:
+    parser = html5lib.HTMLParser()
+    document = parser.parse(pages[name].path.read_text("utf-8"))
+    assert [(position, code) for position, code, _ in parser.errors] == []
+    space = "{http://www.w3.org/1999/xhtml}"
+    tags = {tag.get("name") or tag.get("property"): tag.get("content") for tag in document.iter(f"{space}meta")}
+    assert 30 <= len(tags["description"]) <= 200 and tags["og:description"] == tags["description"]
+    assert tags["og:title"] and tags["og:image"] and len(document.findall(f".//{space}h1")) == 1
+    ids = [element.get("id") for element in document.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert all(image.get("alt") is not None for image in document.iter(f"{space}img"))
+
+
+def test_pages_that_are_described_alike_are_none(pages: dict[str, Page]) -> None:
+    said = [
+        re.search(r'<meta name="description" content="([^"]*)"', page.path.read_text("utf-8"))
+        for page in pages.values()
+    ]
+    assert len({found[1] for found in said if found}) == len(PAGES)
 
 
 def test_pages_say_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
