@@ -5,6 +5,7 @@ from scipy.stats import norm
 
 from analysis.core.words import number, p_value, percent
 from analysis.figures.lineage import unseen
+from analysis.hypothesis.regions import REGIONS
 from analysis.hypothesis.verdict import LEAST_CORRELATION, QUESTIONS, SMALLEST_EFFECT
 from analysis.results import Results
 from analysis.results.records import AverageAccuracy, HypothesisRecord
@@ -184,6 +185,23 @@ def _least_alike(whole: pd.DataFrame) -> str:
         f"{least['dataset']}: r = {number(least['correlation'])} ({number(least['low'])} to {number(least['high'])}) "
         f"over lightness and colours, where {LEAST_CORRELATION} counts{among}"
     )
+
+
+def where_most(results: Results) -> str:
+    """Why single places, whole parts and distances between landmarks name different parts as those that differ most."""
+    hypothesis, regions = results.hypothesis, results.regions
+    whole = regions[(regions["channel"] == "all") & regions["region"].isin(list(REGIONS))]
+    part = whole.loc[whole["mean_abs_g"].idxmax()]
+    face = hypothesis.largest_in_face
+    measures = [
+        f"a single place in the {face.region} (|g| = {abs(face.g):.2f})",
+        f"as a whole part the {part['region']} (|g| = {part['mean_abs_g']:.2f}, the mean over its area, in which places that "
+        "differ little count as well)",
+    ]
+    if results.has_shape and hypothesis.shape is not None:
+        first = results.shape.comparisons[0]
+        measures.append(f"of all distances {first.largest} (|g| = {abs(first.g):.2f}, form and not shade)")
+    return f"What differs most depends on what is compared: {'; '.join(measures)}."
 
 
 def api_answer(results: Results) -> str:

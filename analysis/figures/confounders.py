@@ -6,6 +6,7 @@ import pandas as pd
 from analysis.core.words import p_value, percent
 from analysis.figures import theme
 from analysis.figures.answers import lower_end
+from analysis.figures.attributes import attribute_name
 from analysis.figures.hypothesis import chance_marks
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -24,7 +25,7 @@ _PLAIN = {  # attributes in plain words
 
 def plain_name(attribute: str) -> str:
     """Attribute in plain words."""
-    return _PLAIN.get(attribute, attribute.replace("_", " ").lower())
+    return _PLAIN.get(attribute, attribute_name(attribute).lower())
 
 
 def _titles(hypothesis: HypothesisRecord) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Averages of two subsets, their difference with its standard error, and a gallery of named subsets."""
 
+import re
 from html import escape
 
 import holoviews as hv
@@ -110,6 +111,11 @@ def subset_certainty_reading(difference: Difference) -> str:
     )
 
 
+def _spelled(name: str) -> str:
+    """Name of a subset as one writes it: its attributes come without the apostrophe of "o’clock"."""
+    return re.sub(r"\bo clock\b", "o’clock", name)
+
+
 def gallery(subsets: xr.Dataset, names: dict[str, str]) -> PageHtml:
     """Small averages of named subsets in a grid.
 
@@ -124,7 +130,9 @@ def gallery(subsets: xr.Dataset, names: dict[str, str]) -> PageHtml:
     for name, caption in names.items():
         one = subsets.sel(subset=name)
         pixels = (255 * one["mean"].transpose("y", "x", "channel").clip(0, 1)).round().astype(np.uint8).to_numpy()
-        pictures.append((pixels, f"Average face: {name}", f"{escape(caption)}<br>n = {int(one['count']):,}"))
+        pictures.append(
+            (pixels, f"Average face: {_spelled(name)}", f"{escape(_spelled(caption))}<br>n = {int(one['count']):,}")
+        )
     return picture_grid(pictures)
 
 
@@ -142,7 +150,7 @@ def gallery_reading(subsets: xr.Dataset, label: str) -> str:
     if not names:
         return f"No group of those labelled {label} is large enough to be shown."
     apart = 255 * np.sqrt(((subsets["mean"].sel(subset=names) - own) ** 2).mean(("y", "x", "channel")))
-    far, near = (parts[int(at)] for at in (np.argmax(apart.data), np.argmin(apart.data)))
+    far, near = (_spelled(parts[int(at)]) for at in (np.argmax(apart.data), np.argmin(apart.data)))
     return (
         f"Of those labelled {label}, the average of “{far}” is farthest from that of all ({float(apart.max()):.1f} of "
         f"255 steps, root mean square), the one of “{near}” nearest ({float(apart.min()):.1f})."

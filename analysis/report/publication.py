@@ -7,8 +7,10 @@ made where CITATION.cff, the one place for addresses, names it.
 
 import base64
 import hashlib
+import io
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -26,6 +28,7 @@ from analysis.results import Results
 
 _LARGE = 1200  # bytes of a part of a page from which it becomes a file
 _DESCRIBED = (60, 200)  # letters that a description has at least and at most
+_SAMPLE = (178, 218)  # pixels of a composite to try the predictor with
 CARD = (1200, 630)  # pixels of the picture that stands for a page elsewhere
 _FINISHED = '<meta name="generator" content="meanface">'
 _FIGURE = re.compile(r'<script type="text/plain" class="(figure-\w+)">([A-Za-z0-9+/=\s]+)</script>')
@@ -152,6 +155,19 @@ def card_picture(results: Results) -> Image.Image:
     return card
 
 
+def samples_archive(results: Results) -> bytes:
+    """Pack the composites as photos to try the predictor and the API with: a ZIP, the same each time."""
+    samples = results.samples
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, face in enumerate(samples["face"].to_numpy()):
+            packed = io.BytesIO()
+            Image.fromarray(face).resize(_SAMPLE, Image.Resampling.BICUBIC).save(packed, "JPEG", quality=92)
+            label = str(samples["label"].to_numpy()[number])
+            archive.writestr(zipfile.ZipInfo(f"composite-{label}-{number + 1}.jpg"), packed.getvalue())
+    return file.getvalue()
+
+
 def finish(site: Path, results: Results, publication: Publication, pages: list[str]) -> None:
     """Give the rendered pages of a site what no renderer does.
 
@@ -168,6 +184,7 @@ def finish(site: Path, results: Results, publication: Publication, pages: list[s
     """
     folder = site / "site"
     card_picture(results).save(folder / "card.png", optimize=True)
+    (folder / "samples.zip").write_bytes(samples_archive(results))
     (folder / "model-index.json").write_text(json.dumps(model_index(results), indent=1) + "\n", "utf-8")
     described = {}
     for name in pages:

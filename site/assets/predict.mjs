@@ -153,8 +153,10 @@ function start(root) {
   root.addEventListener("drop", (event) => { event.preventDefault(); root.classList.remove("dragged"); take(event.dataTransfer.files); });
   for (const sample of root.querySelectorAll(".predictor-samples button")) {
     sample.addEventListener("click", async () => {
-      const packed = sample.querySelector("img").src.split(",")[1];
-      const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+      const source = sample.querySelector("img").src; // a file beside the page, or, if it is small, within it
+      const bytes = source.startsWith("data:")
+        ? Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0))
+        : await (await fetch(source)).blob();
       take([new File([bytes], sample.dataset.name, { type: "image/webp" })]);
     });
   }

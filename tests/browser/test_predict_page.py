@@ -91,7 +91,7 @@ def test_a_sample_is_predicted_here_and_reported(predictor, server, complaints, 
         good, broken = csv.DictReader(file)
     assert good["file"] == "composite-female-1.webp" and 0 <= float(good["p_male"]) <= 1 and not good["error"]
     assert broken["file"] == "broken.jpg" and "choose a JPEG" in broken["error"]
-    here = f"GET {server}/site/assets/predictor/"
-    assert sent and all(request.startswith((here, "GET blob:", "GET data:")) for request in sent)
+    known = tuple(f"GET {server}/site/{part}/" for part in ("assets/predictor", "pictures"))  # the model and the sample
+    assert sent and all(request.startswith((*known, "GET blob:", "GET data:")) for request in sent)
     assert predictor.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
     assert complaints == []

@@ -80,3 +80,11 @@ def test_without_landmarks_the_answer_is_about_shade_alone(results: Results) -> 
     assert "Shape" not in figures.answers.hypothesis_answer(results)
     assert figures.answers.shape_reasons(results) == []
     assert figures.answers.shown_verdict(results) == "supported (shape: not measured; shade: supported)"
+
+
+def test_three_measures_of_the_largest_difference_are_told_apart(results: Results) -> None:
+    said = figures.answers.where_most(results)
+    assert "a single place in the jaw (|g| = 0.45)" in said and "as a whole part the " in said
+    assert "of all distances chin width (|g| = 1.20" in said
+    results.__dict__["hypothesis"] = results.hypothesis.changed(shape=None)
+    assert "distances" not in figures.answers.where_most(results)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -66,6 +67,16 @@ def test_page_is_described_by_its_first_paragraph_that_says_something(site: Path
     again = (site / "site/metrics.html").read_bytes()
     publication.finish(site, results, AT_HOME, ["metrics"])
     assert (site / "site/metrics.html").read_bytes() == again
+
+
+def test_composites_can_be_downloaded(site: Path, results: Results) -> None:
+    publication.finish(site, results, AT_HOME, ["metrics"])
+    with zipfile.ZipFile(site / "site/samples.zip") as archive:
+        names = archive.namelist()
+        assert len(names) == results.samples.sizes["picture"] and names[0].startswith("composite-female-")
+        with Image.open(archive.open(names[0])) as face:
+            assert face.size == (178, 218)
+    assert publication.samples_archive(results) == (site / "site/samples.zip").read_bytes()
 
 
 def test_without_an_address_none_is_claimed(site: Path, results: Results) -> None:
