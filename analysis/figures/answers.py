@@ -195,8 +195,8 @@ def where_most(results: Results) -> str:
     face = hypothesis.largest_in_face
     measures = [
         f"a single place in the {face.region} (|g| = {abs(face.g):.2f})",
-        f"as a whole part the {part['region']} (|g| = {part['mean_abs_g']:.2f}, the mean over its area, in which places that "
-        "differ little count as well)",
+        f"as a whole part the {part['region']} (|g| = {part['mean_abs_g']:.2f}, the mean over its area, where places "
+        "that differ little count as well)",
     ]
     if results.has_shape and hypothesis.shape is not None:
         first = results.shape.comparisons[0]

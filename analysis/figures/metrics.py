@@ -120,6 +120,41 @@ def confusion_matrix_reading(metrics: MetricsRecord, split: str, source: str | N
     )
 
 
+def as_served_table(predictions: pd.DataFrame, split: str, source: str) -> pd.DataFrame:
+    """What becomes of the images of a split as the model is served, by name: TN, FP, FN and TP, and "uncertain".
+
+    Parameters
+    ----------
+    predictions
+        ``dataset, split, label, decision``; male is the positive class.
+    split, source
+        Of the images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: what annotators said; columns: what the model answers; cells formatted for display.
+    """
+    chosen = predictions[(predictions["split"] == split) & (predictions["dataset"] == source)]
+    names = {
+        ("female", "female"): "true negatives (TN)",
+        ("female", "male"): "false positives (FP)",
+        ("male", "female"): "false negatives (FN)",
+        ("male", "male"): "true positives (TP)",
+    }
+    rows = {}
+    for label in LABELS:
+        own = chosen.loc[chosen["label"] == label, "decision"]
+        counts = own.value_counts().reindex([*LABELS, "uncertain"], fill_value=0)
+        rows[f"Labelled {label}"] = {
+            f"Answered {answer}" if answer in LABELS else "Uncertain": f"{count:,}"
+            + (f" {names[label, answer]}" if (label, answer) in names else "")
+            + f", {percent(count / max(len(own), 1))}"
+            for answer, count in counts.items()
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")[["Answered female", "Uncertain", "Answered male"]]
+
+
 def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]) -> hv.Overlay:
     """Share labelled male against predicted probability, with 95 % intervals; calibrated probabilities lie on the line.
 

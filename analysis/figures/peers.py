@@ -105,9 +105,10 @@ def peers_reading(peers: pd.DataFrame) -> str:
     missed = f" But {', '.join(unseen)}." if unseen else ""
     times = peers.groupby("system", sort=False)["milliseconds"].first()
     return (
-        f"Each bar and row counts the photos in which the system finds a face. On those in which both do, {first} differs "
-        f"from {other} by {'; '.join(parts)}.{missed} A photo of 250 x 250 pixels takes {times[first]:.1f} ms on one core with "
-        f"{first}, {times[other]:.1f} ms with {other}: {times[other] / times[first]:.2f} times as long."
+        "Each point and row counts the photos in which the system finds a face. On those in which both do, "
+        f"{first} differs from {other} by {'; '.join(parts)}.{missed} A photo of 250 x 250 pixels takes "
+        f"{times[first]:.1f} ms on one core with {first}, {times[other]:.1f} ms with {other}: "
+        f"{times[other] / times[first]:.2f} times as long."
     )
 
 

@@ -542,3 +542,14 @@ def test_the_worst_served_groups_are_named_first(results: Results) -> None:
     )
     assert "no groups" in figures.fairness.worst_groups(groups.iloc[:0])
     assert figures.fairness.worst_groups(results.groups).startswith("Accuracy is lowest for ")
+
+
+def test_outcomes_are_counted_by_name_as_served(results: Results) -> None:
+    table = figures.metrics.as_served_table(results.predictions, "test", "synthetic")
+    counts = table.map(lambda text: int(text.split()[0].strip(",")))
+    assert counts.loc["Labelled female"].sum() == 60 and counts.loc["Labelled male"].sum() == 40
+    assert counts["Uncertain"].sum() == results.metrics.splits["test"].decided.uncertain
+    assert "true negatives (TN)" in table.loc["Labelled female", "Answered female"]
+    assert "false positives (FP)" in table.loc["Labelled female", "Answered male"]
+    assert "false negatives (FN)" in table.loc["Labelled male", "Answered female"]
+    assert "true positives (TP)" in table.loc["Labelled male", "Answered male"]
