@@ -53,6 +53,7 @@ TRUE_OF_BOTH = [
     r"by these, 1 is below",
     r"half of the attribution",
     r"of the other 86",
+    r"0[.]75 times as long",
     r"counting faces aged 10 to 80",
     r"^\[?(Hypothesis|Metrics)",
 ]
