@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import jupytext
-import lazy_loader
 import nbformat
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
@@ -33,8 +33,6 @@ from tqdm import tqdm
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results import Results
-
-publication = lazy_loader.load("analysis.report.publication")  # its figures are slow to import
 
 # Files of the project that a renderer needs.
 _SOURCES = ("_quarto.yml", "CITATION.cff", "site", "tools/assets.py", "tools/finish.py")
@@ -173,6 +171,7 @@ def _render_embedded(project: Path, results: Path) -> None:
     except (BuildError, ConfigError) as error:
         raise UserError(f"the report could not be built: {error}") from error
     if finished is not None:  # what tools/finish.py does for Quarto, without another process
+        publication = import_module("analysis.report.publication")  # its figures are slow to import
         citation = publication.Publication.read(project / "CITATION.cff")
         publication.finish(project / "_site", Results(results), citation, [page.stem for page in pages])
 
