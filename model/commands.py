@@ -353,7 +353,8 @@ def predict(
     output: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Write to this .csv, .parquet or .jsonl file or URL; default: CSV on stdout."
+            metavar="FILE",
+            help="Write to this .csv, .parquet or .jsonl file or URL, and make its folder; default: CSV on stdout.",
         ),
     ] = None,
     crop: Annotated[

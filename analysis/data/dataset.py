@@ -24,7 +24,7 @@ from analysis.core.paths import Location
 from analysis.core.schema import LABELS
 from analysis.data.cube import Cube, damaged_cube, stored_chunks
 from analysis.data.facts import DatasetFacts
-from analysis.data.sources import Source, fetched_fingerprint, open_source
+from analysis.data.sources import Source, fetched_fingerprint, how_to_fetch, open_source
 
 _COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
 
@@ -69,7 +69,7 @@ class Dataset:
         path = self.folder / "ingest.json"
         with storage.access(path):
             if not path.exists():
-                raise UserError(f"data set {self.name!r} is not ingested: run `meanface ingest {self.name}` first")
+                raise self._not_ingested()
             text = path.read_bytes()
         try:
             facts = DatasetFacts.model_validate_json(text)
@@ -83,6 +83,13 @@ class Dataset:
                 f"{self.name!r} was fetched anew after it was ingested: run `meanface ingest {self.name}` first"
             )
         return facts
+
+    def _not_ingested(self) -> UserError:
+        """Say which command comes next, of those that make a data set: fetch, then ingest."""
+        ingest = f"`meanface ingest {self.name}`"
+        if (self.folder / "source.json").exists():
+            return UserError(f"data set {self.name!r} is not ingested: run {ingest} first")
+        return UserError(f"no data set is called {self.name!r}: {how_to_fetch(self.name)}, then {ingest}")
 
     @property
     def fingerprint(self) -> str:
@@ -108,7 +115,7 @@ class Dataset:
         path, again = self.folder / "manifest.parquet", f"run `meanface ingest {self.name}` again"
         with storage.access(path):
             if not path.exists():
-                raise UserError(f"data set {self.name!r} has no manifest: run `meanface ingest {self.name}` first")
+                raise self._not_ingested()
             content = path.read_bytes()
         if (self.folder / "ingest.json").exists():
             _ = self.facts  # it says so where the data set was fetched anew
@@ -159,7 +166,7 @@ class Dataset:
         """
         path = self.folder / "faces.zarr"
         if (cube := self._cube) is None:
-            raise UserError(f"data set {self.name!r} has no face cube: run `meanface ingest {self.name}` first")
+            raise self._not_ingested()
         part, stored = cube.chunks[0], stored_chunks(path)
         for number, start in enumerate(range(0, cube.shape[0], part)):
             # A chunk without any face need not be stored.

@@ -186,6 +186,11 @@ def _facts(name: str, note: Location, given: Location, metadata: Sequence[str | 
     return facts if store.path == given else facts | {"unpacked_from": str(given)}
 
 
+def how_to_fetch(name: str) -> str:
+    """Name the command that brings a data set: "run `meanface fetch PATH --name NAME`"."""
+    return f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
+
+
 def open_source(name: str) -> Source:
     """Open a registered data set; notes on it are logged as warnings and kept in ``Source.notes``.
 
@@ -197,7 +202,7 @@ def open_source(name: str) -> Source:
     """
     _check_name(name)
     note = paths.data_folder(name) / "source.json"
-    again = f"run `meanface fetch {_FETCH.get(name, f'PATH --name {name}')}`"
+    again = how_to_fetch(name)
     try:
         with storage.access(note):
             facts = json.loads(note.read_text(encoding="utf-8"))

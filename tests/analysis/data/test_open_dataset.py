@@ -39,5 +39,9 @@ def test_two_openings_of_one_data_set_are_equal_and_of_another_not(demo: Path, t
 @pytest.mark.parametrize("part", ["facts", "manifest", "faces"])
 def test_a_data_set_that_was_not_ingested_says_what_to_run(home: Path, part: str) -> None:
     dataset = Dataset.open("nothing")
+    with pytest.raises(UserError, match="run `meanface fetch PATH --name nothing`, then `meanface ingest nothing`"):
+        getattr(dataset, part)
+    (home / "data/nothing").mkdir(parents=True)
+    (home / "data/nothing/source.json").write_text("{}")
     with pytest.raises(UserError, match="run `meanface ingest nothing` first"):
         getattr(dataset, part)
