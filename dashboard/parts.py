@@ -26,6 +26,7 @@ from param.parameterized import resolve_ref
 from analysis.core.errors import UserError
 from analysis.figures.html import PageHtml
 from analysis.figures.theme import THEME as FIGURE_THEME
+from analysis.results.stored import Artifact
 
 _THEME = Path(__file__).with_name("theme.css")
 # Named after its content: browsers keep it for good, and ask for the next version by another name.
@@ -300,13 +301,37 @@ class View:
 
 
 def sections(page: Any, views: Iterable[View]) -> list[pn.Column]:
-    """Show views once the page is there, those without a title in the section of the view before."""
+    """Show views once the page is there, those without a title in the section of the view before.
+
+    What needs a result that a published run may lack, and this one does, is left out.
+    """
     grouped: list[list[View]] = []
     for view in views:
         if view.title or not grouped:
             grouped.append([])
         grouped[-1].append(view)
-    return [section(group[0].title, *(view.later(page) for view in group), about=group[0].about) for group in grouped]
+    return [
+        section(group[0].title, *(view.later(page) for view in there), about=group[0].about)
+        for group in grouped
+        if (there := [view for view in group if not _is_left_out(page, view)])
+    ]
+
+
+def _is_left_out(page: Any, view: View) -> bool:
+    """Whether a view needs an optional result that the run does not have."""
+    if not hasattr(type(page), "results"):
+        return False
+    try:
+        results = page.results
+    except UserError:  # no run is published: the views say so
+        return False
+    declared = [getattr(type(results), name, None) for name in f"{view.needs} {view.read_needs or ''}".split()]
+    return any(
+        isinstance(artifact, Artifact)
+        and artifact.published == "where present"
+        and not (results.folder / artifact.path).exists()
+        for artifact in declared
+    )
 
 
 def chosen(page: Any, name: str, views: dict[Any, View]) -> Any:

@@ -11,6 +11,7 @@ from shown import panel, parts_of
 
 import dashboard
 from analysis.core.errors import UserError
+from analysis.results import Results
 from model.predict import FacePrediction
 from model.predictions import COLUMNS
 
@@ -195,3 +196,23 @@ def test_the_fields_of_a_face_are_the_same_in_prediction_api_and_report():
     fields = list(FacePrediction.__dataclass_fields__)
     assert list(dashboard.api.Face.model_fields) == fields
     assert list(COLUMNS) == ["file", *fields, "error"]
+
+
+def test_a_view_of_an_optional_result_that_the_run_lacks_is_left_out(tmp_path):
+    class Page(page_class()):
+        results = Results(tmp_path)
+
+    views = [
+        dashboard.parts.View("Optional", str, None, "learning learning_record"),
+        dashboard.parts.View("", str, None, "promise"),
+        dashboard.parts.View("Always there", str, None, "groups"),
+    ]
+
+    def titles() -> list[str]:
+        shown = dashboard.parts.sections(Page(), views)
+        return [pane.object.strip("# ").strip() for part in shown for pane in parts_of(part, "Markdown")[:1]]
+
+    assert titles() == ["Always there"]
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/promise.parquet").touch()
+    assert titles() == ["Optional", "Always there"]
