@@ -115,8 +115,8 @@ def session(base: str, path: str) -> tuple[float, ClientConnection]:
     assert found
     line = connect(
         f"{base.replace('http', 'ws')}{path}/ws",
-        subprotocols=["bokeh", found[1]],
-        origin=base,
+        subprotocols=[Subprotocol("bokeh"), Subprotocol(found[1])],
+        origin=Origin(base),
         proxy=None,
         open_timeout=120,
     )
