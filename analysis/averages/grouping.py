@@ -121,9 +121,9 @@ class _Sums:
     members
         bool (selection, row).
     exact
-        float64 (selection, y, x, 3): average of each selection.
+        float32 (selection, y, x, 3): average of each selection.
     mean
-        float64 (y, x, 3): average of all.
+        float32 (y, x, 3): average of all.
     frame
         Height and width of a face.
     """
@@ -247,15 +247,16 @@ def _sums(dataset: Dataset, table: pd.DataFrame, group: np.ndarray, seed: int, p
         ones = csr_array((np.ones(len(small)), (group[part], np.arange(len(small)))), (len(total), len(small)))
         total += (ones @ small.reshape(len(small), -1)).reshape(total.shape)
         crossed += np.tensordot(within[part].T, small, 1)
-    exact = (exact / weights.sum(axis=1, keepdims=True)).reshape(-1, height, width, 3)
+    exact /= weights.sum(axis=1, keepdims=True)
+    averages = exact.astype(np.float32).reshape(-1, height, width, 3)
     return _Sums(
         means=total / np.bincount(group).reshape(-1, 1, 1, 1),
         with_covariates=crossed,
         moments=within.T @ within,
         kinds=kinds,
         members=members,
-        exact=exact[:-1],
-        mean=exact[-1],
+        exact=averages[:-1],
+        mean=averages[-1],
         frame=(height, width),
     )
 

@@ -190,7 +190,7 @@ class _Shown:
         self._bars: dict[str, tuple[ColumnDataSource, ColumnDataSource, BoxAnnotation, Any]] = {}
         self.histograms = parts.section(
             "Histograms",
-            self._histograms(),
+            pn.Column(parts.later(self._histograms), min_height=220, sizing_mode="stretch_width", margin=0),
             about="Share of the faces in each bin, of all (grey) and of those selected (green). Drag across one to "
             "select a range, or move the handles under it.",
         )
@@ -298,6 +298,7 @@ class _Shown:
         cells = [self._histogram(name) for name in MEASURES if name in self.found.measures]
         if self.found.distances:
             cells.append(self._histogram("size"))
+        self._follow_histograms(self.page.selected())
         return pn.FlexBox(*cells, gap="20px 24px", sizing_mode="stretch_width", margin=0)
 
     def _measure(self, name: str) -> Measure:
@@ -406,16 +407,19 @@ class _Shown:
         chosen = self.page.selected()
         self._again.disabled = not self.page.anything()
         self._summary.object = _summary(self.found, chosen)
+        self._follow_histograms(chosen)
+        if self.found.places is not None:
+            self._follow_map(chosen)
+        self._faces.object = _faces(self.found, chosen, self.page.source)
+        self._table.object = _attributes(self.found, chosen)
+
+    def _follow_histograms(self, chosen: np.ndarray) -> None:
         for name, (_, own, range_, (_, slider)) in self._bars.items():
             measure = self._measure(name)
             own.data = {"left": measure.edges[:-1], "right": measure.edges[1:], "top": measure.counts(chosen)}
             ends = getattr(self.page, name)
             range_.update(visible=ends is not None, left=ends and ends[0], right=ends and ends[1])
             slider.value = ends or (float(measure.edges[0]), float(measure.edges[-1]))
-        if self.found.places is not None:
-            self._follow_map(chosen)
-        self._faces.object = _faces(self.found, chosen, self.page.source)
-        self._table.object = _attributes(self.found, chosen)
 
     def _follow_map(self, chosen: np.ndarray) -> None:
         names, colours = _colours(self.found, self.page.colour)
