@@ -25,7 +25,7 @@ def told(page: str, results: Path, patch: pytest.MonkeyPatch) -> list[tuple[str,
     source = paths.PROJECT / "site" / f"{page}.qmd"
     patch.setenv("MEANFACE_RESULTS", str(results))
     patch.chdir(source.parent)
-    patch.setattr(html, "figure_item", lambda figure: {"doc": {"roots": []}})
+    patch.setattr(html, "drawn", lambda figure: ({"doc": {"roots": []}}, None))
     names: dict[str, Any] = {}
     parts = []
     for cell in jupytext.reads(source.read_text("utf-8"), fmt="Rmd").cells:

@@ -20,6 +20,9 @@ from IPython.display import Markdown
 
 from analysis.core.errors import UserError
 from analysis.figures import theme
+from analysis.figures.still import still
+
+_HEAVY = 60_000  # bytes of a still above which the figure waits to be drawn
 
 
 class PageHtml:
@@ -44,12 +47,17 @@ class PageHtml:
 
 def figure_item(figure: hv.core.Dimensioned) -> dict[str, Any]:
     """Turn a figure into what BokehJS draws: the item of ``bokeh.embed.json_item``."""
+    return drawn(figure)[0]
+
+
+def drawn(figure: hv.core.Dimensioned) -> tuple[dict[str, Any], str | None]:
+    """Turn a figure into what BokehJS draws, and into the SVG that stands in for it; see `analysis.figures.still`."""
     with warnings.catch_warnings():
         # Of a map on which nothing is beyond chance HoloViews asks the range all the same, and NumPy would say on the
         # page, with a path of this machine, that there is none.
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         plot = hv.renderer("bokeh").get_plot(figure)
-    return dict(json_item(plot.state, theme=theme.THEME))
+    return dict(json_item(plot.state, theme=theme.THEME)), still(plot.state)
 
 
 def figure_html(
@@ -68,16 +76,23 @@ def figure_html(
     phone
         The same laid out for a screen of less than 600 pixels; None if it fits as it is.
     """
-    item = figure_item(figure)
+    item, picture = drawn(figure)
     packed = _packed("figure-data", item) + (_packed("figure-phone", figure_item(phone)) if phone is not None else "")
     name = escape(alt, quote=True)
     told = escape(f"{alt}. {caption}", quote=True) if caption else name
     return PageHtml(
         f'<figure class="chart" data-name="{name}"><div class="drawing" role="img" aria-label="{told}" '
-        f'style="min-height:{_height(item)}px"></div>{packed}'
-        f"<noscript><p>This figure needs JavaScript; its finding:</p></noscript>"
+        f'style="min-height:{_height(item)}px">{_stand_in(picture)}</div>{packed}'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def _stand_in(picture: str | None) -> str:
+    if picture is None or len(picture) > _HEAVY:
+        return "<noscript><p>This figure needs JavaScript; its finding:</p></noscript>"
+    width, height = re.findall(r' (?:width|height)="(\d+)"', picture)[:2]
+    source = base64.b64encode(picture.encode()).decode()
+    return f'<img class="still" alt="" width="{width}" height="{height}" src="data:image/svg+xml;base64,{source}">'
 
 
 def _packed(name: str, item: dict[str, Any]) -> str:

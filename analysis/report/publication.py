@@ -32,7 +32,7 @@ _SAMPLE = (178, 218)  # pixels of a composite to try the predictor with
 CARD = (1200, 630)  # pixels of the picture that stands for a page elsewhere
 _FINISHED = '<meta name="generator" content="meanface">'
 _FIGURE = re.compile(r'<script type="text/plain" class="(figure-\w+)">([A-Za-z0-9+/=\s]+)</script>')
-_PICTURE = re.compile(r'src="data:image/(webp|png|jpeg);base64,([A-Za-z0-9+/=]+)"')
+_PICTURE = re.compile(r'src="data:image/(webp|png|jpeg|svg)(?:[+]xml)?;base64,([A-Za-z0-9+/=]+)"')
 
 
 @dataclass(frozen=True)

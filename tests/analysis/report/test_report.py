@@ -213,6 +213,12 @@ def test_page_is_light(name: str, pages: dict[str, Page]) -> None:
     assert pages[name].path.stat().st_size < HEAVIEST
 
 
+def test_figures_can_be_seen_without_javascript(pages: dict[str, Page]) -> None:
+    figures_of_all = sum(page.path.read_text("utf-8").count('<figure class="chart"') for page in pages.values())
+    stills = [address for page in pages.values() for address in page.loads if address.endswith(".svg")]
+    assert sum("pictures/" in address for address in stills) > 0.9 * figures_of_all > 30
+
+
 def test_first_view_of_the_first_page_is_small(pages: dict[str, Page]) -> None:
     page = pages["index"]
     own = [address for address in page.loads if "site_libs" not in address and not address.startswith(("data:", "pic"))]
