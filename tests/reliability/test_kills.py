@@ -5,9 +5,12 @@ command that was killed is started again and killed again) ends with one run tha
 must be what a run gives that was never disturbed.
 """
 
+import base64
+import gzip
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +37,8 @@ PICTURES = np.random.default_rng(SEED).integers(0, 256, (16, 40, 40, 3)).astype(
 # When something was made and how long it took; and how often the test faces were looked at, which a run that was killed
 # once all was written has done, too.
 VOLATILE = {"created", "evaluations", "seconds", "finished", "started", "modified", "mtime", "mtime_ns", "fetched"}
+# Of what Bokeh draws: counted by the process that renders, which after a kill has fewer pages to render.
+_IDS = re.compile(r"\bp\d{4,}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 pytestmark = [
     pytest.mark.slow,
@@ -181,10 +186,19 @@ def compare(ours: Path, theirs: Path) -> None:
         np.testing.assert_allclose(left, right, atol=0.02, err_msg=str(ours))
     elif theirs.suffix == ".keras":  # the same weights as the serving file has, in a zip with times in it
         assert abs(ours.stat().st_size - theirs.stat().st_size) < 4096, ours
+    elif theirs.suffix == ".js":
+        assert drawn(ours.read_text()) == drawn(theirs.read_text()), ours
     elif theirs.suffix == ".html":
         assert abs(ours.stat().st_size - theirs.stat().st_size) < 0.05 * theirs.stat().st_size + 2000, ours
     else:
         assert ours.stat().st_size == theirs.stat().st_size, ours
+
+
+def drawn(script: str) -> str:
+    """What a figure's script draws, unpacked if it is packed, without Bokeh's numbers."""
+    packed = re.search(r'"(H4sI[^"]+)"', script)
+    text = script if packed is None else gzip.decompress(base64.b64decode(packed[1])).decode()
+    return _IDS.sub("", text)
 
 
 def settled(value: object) -> object:
