@@ -182,7 +182,8 @@ def over_names(names: Iterable[str]) -> dict[str, Any]:
 
 def legend(position: str = "top", columns: int = 2) -> dict[str, Any]:
     """Options of a legend, by default above the chart."""
-    return {"show_legend": True, "legend_position": position, "legend_cols": columns}
+    options: dict[str, Any] = {"show_legend": True, "legend_position": position, "legend_cols": columns}
+    return options | ({"legend_offset": (0, 6)} if position == "top" else {})  # pixels between it and the chart
 
 
 def colour_bar(name: str) -> dict[str, Any]:
