@@ -35,6 +35,9 @@ class Architecture:
         Residual blocks per stage; not of a MobileNet.
     enlarged
         Factor by which a MobileNet enlarges its pictures first. It has learned from larger faces than these.
+    mirrored
+        Whether the served network averages the logits of a face and of its mirror image, in twice the time. A photo
+        and its mirror image then have the same score, else nearly so: training mirrors one face in two.
     attributes, ages, races
         Outputs of the auxiliary heads, which exist only in training; 0 omits a head.
     """
@@ -45,6 +48,7 @@ class Architecture:
     filters: tuple[int, ...] = (48, 96, 192)
     blocks: tuple[int, ...] = (2, 3, 2)
     enlarged: float = 1.0
+    mirrored: bool = True
     attributes: int = 0
     ages: int = 0
     races: int = 0
@@ -61,7 +65,9 @@ class Architecture:
         return {name: outputs for name, outputs in heads.items() if outputs}
 
 
-def build(architecture: Architecture, seed: int = 0, precision: str = "float32") -> keras.Model:
+def build(
+    architecture: Architecture, seed: int = 0, precision: str = "float32", kind: type[keras.Model] = keras.Model
+) -> keras.Model:
     """Build the network for training: pictures of any size, auxiliary heads included.
 
     By default a residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual
@@ -76,6 +82,8 @@ def build(architecture: Architecture, seed: int = 0, precision: str = "float32")
     precision
         Keras' dtype policy of all layers but the heads: float32, or mixed_bfloat16, whose variables are float32, too
         (Micikevicius et al., "Mixed Precision Training", ICLR 2018).
+    kind
+        Class of the network.
 
     Returns
     -------
@@ -87,15 +95,13 @@ def build(architecture: Architecture, seed: int = 0, precision: str = "float32")
     with _policy(precision):
         x = _features(inputs, architecture)
     outputs = {name: layers.Dense(size, name=name, dtype="float32")(x) for name, size in architecture.outputs.items()}
-    return keras.Model(inputs, outputs, name="meanface")
+    return kind(inputs, outputs, name="meanface")
 
 
 def serving_network(
     network: keras.Model, architecture: Architecture, sharpness: LastLayer | None = None
 ) -> keras.Model:
     """Build the network for serving, at one fixed size: float32 (n, height, width, 3) -> "male" logits (n, 1).
-
-    The logits of a face and its mirror image are averaged, so that mirroring a photo does not change its score.
 
     Parameters
     ----------
@@ -118,8 +124,11 @@ def serving_network(
             layer.set_weights(network.get_layer(layer.name).get_weights())
     if sharpness:
         one.get_layer(SHARPNESS).set_weights([sharpness.weights[:, None], np.array([sharpness.bias])])
-    both = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
-    return keras.Model(inputs, both, name="meanface")
+    if architecture.mirrored:
+        outputs = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
+    else:
+        outputs = layers.Identity(name="male")(one(inputs))
+    return keras.Model(inputs, outputs, name="meanface")
 
 
 def layer_weights(served: keras.Model) -> dict[str, list[np.ndarray]]:

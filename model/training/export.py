@@ -15,7 +15,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.results.artifacts import CARD
@@ -24,6 +23,7 @@ from model.predict import open_session, session_logits
 from model.training.quantise import quantise
 
 FILE = "model.onnx"
+NETWORK = "model.keras"  # what a run keeps of the served network for later trainings
 TOLERANCE = 1e-3  # largest difference between a logit of the float file and of Keras, relative to those above 1
 LOSS = 0.005  # largest share of right answers that 8 bits may cost
 
@@ -92,6 +92,11 @@ def export(
     return card
 
 
+def can_export() -> bool:
+    """Whether TensorFlow is here, which Keras writes serving files with."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
 def _write_float(network: keras.Model, path: Path) -> None:
     """Write a float file and check it on noise; Keras converts through TensorFlow, whatever its backend."""
     if keras.backend.backend() != "tensorflow":
@@ -109,11 +114,6 @@ def _write_float(network: keras.Model, path: Path) -> None:
 
 
 def _write_float_by_tensorflow(network: keras.Model, path: Path) -> None:
-    if importlib.util.find_spec("tensorflow") is None:
-        raise UserError(
-            "the serving file is written with TensorFlow: install it, or copy the run's folder to a machine with it "
-            "and start the same command there, which trains no epoch twice"
-        )
     saved = path.with_suffix(".keras")
     network.save(saved)
     code = "import sys, keras; from model.training import export; "

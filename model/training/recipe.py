@@ -16,6 +16,7 @@ from analysis.data.dataset import Dataset
 from analysis.results import Run
 from analysis.results.records import Recipe, Stage
 from model.training.augment import Augmentation
+from model.training.export import FILE, NETWORK, can_export
 from model.training.strategies import Strategy
 from model.training.train import Training, train
 
@@ -129,7 +130,8 @@ def recipe_of(run: Run) -> Recipe:
 
 
 def _is_trained(run: Run, stage: Stage, datasets: Sequence[Dataset]) -> bool:
-    if not (run.folder / "model" / "model.keras").exists():
+    model = run.folder / "model"
+    if not (model / NETWORK).exists() or (can_export() and not (model / FILE).exists()):
         return False
     step = run.results.run.steps.train
     if step is None or step.recipe is None:

@@ -77,7 +77,7 @@ def _tensorflow_data(batches: Batches) -> Any:
 
     faces, targets = batches[0]
     signature = (
-        tf.TensorSpec((None, *faces.shape[1:]), tf.float32),
+        tf.TensorSpec((None, *faces.shape[1:]), tf.uint8),
         {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
     )
     options = tf.data.Options()

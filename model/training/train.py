@@ -27,14 +27,15 @@ from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
 from analysis.results.records import Backbone, Data, Recipe, Stage, TrainOptions
-from model.predict import Predictor, calibrated, window
+from model.predict import window
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation
 from model.training.batches import Batches
 from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
-from model.training.export import export
+from model.training.export import FILE, NETWORK, can_export, export
 from model.training.head import LastLayer, balanced, group_losses, log_losses
 from model.training.mobilenet import WIDTHS, read_mobilenet
+from model.training.pupil import Pupil, open_teacher
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import Strategy, fit_together, is_chief, prefetched
 from model.training.style import predict_style, with_style
@@ -72,8 +73,7 @@ class Training:
         Decay per step of the running mean of the weights, which is what is saved; 0 saves the weights themselves. A
         short training uses a smaller decay: its mean covers a tenth of the steps, not the random initial weights.
     teachers, teaching
-        Teacher runs, and the share of the target that their mean probability replaces (Hinton, Vinyals and Dean,
-        "Distilling the Knowledge in a Neural Network", 2015).
+        Teacher runs, and the share of the target that their mean probability replaces; see `model.training.pupil`.
     start
         Initialise from this run; blocks that it lacks start as the identity, auxiliary heads are new. Several runs are
         averaged (Wortsman et al., "Model Soups", ICML 2022); they must share an architecture and should share an
@@ -221,16 +221,22 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)
-    if training.start:
+    if training.start or training.backbone:
         train_split, validation = _with_styles(training, train_split, validation)
     configuration = {**asdict(training), "datasets": [dataset.name for dataset in datasets]}
     data = {name: fact.fingerprint for name, fact in facts.items()}
     identity = {"configuration": configuration, "data": data, "format": _FORMAT}
     folder = run.folder
+    if _trained_elsewhere(run, configuration, data):
+        print("Trained already, on a machine without TensorFlow: writing the serving file", flush=True)
+        _export(run, folder / "model", training, train_split, validation)
+        return artifacts.HISTORY.read(folder / "model")
     with strategy.scope() if strategy else contextlib.nullcontext():
         network, best, history = _resume(folder / "checkpoint", identity)
         if network is None:
             network = compiled(training, len(train_split))
+        teachers = [open_teacher(name, training.architecture) for name in training.teachers]
+        network.learn_from(teachers, training.teaching)
     kept = keeper(network, training, len(train_split))
     logs = Writer(str(folder / "logs"))
     for row in fit(network, kept, train_split, validation, training, history, strategy):
@@ -273,7 +279,7 @@ def with_heads(training: Training, faces: Faces) -> Training:
 
 def compiled(training: Training, faces: int) -> keras.Model:
     """Compiled network and optimiser for a training on this many faces."""
-    network = build(training.architecture, training.seed, training.precision)
+    network = build(training.architecture, training.seed, training.precision, Pupil)
     try:
         if training.start:
             begin_with(network, _initial_weights(training.start))
@@ -284,7 +290,7 @@ def compiled(training: Training, faces: int) -> keras.Model:
         raise UserError(
             f"{begun}: of another architecture; begin with runs of the same, or with one of fewer blocks"
         ) from None
-    steps = -(-faces // training.batch_size)
+    steps = max(1, faces // training.batch_size)
     average = min(training.average, max(0.0, 1 - 10 / max(1, steps * training.epochs)))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -333,7 +339,7 @@ def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
     """
     served = []
     for name in runs:
-        path = Run.open(name).folder / "model" / "model.keras"
+        path = Run.open(name).folder / "model" / NETWORK
         if not path.exists():
             raise UserError(f"run {name!r} has no weights to begin with: run `meanface train NAME --run {name}` first")
         served.append(layer_weights(keras.saving.load_model(path)))
@@ -363,11 +369,10 @@ def fit(
     weights = sampling_weights(groups(train_split), training.balance)
     watched = watched_groups(validation)
     targets = _targets(train_split, architecture)
-    teachers = [_teacher(name) for name in training.teachers]
     prefix = "male_" if architecture.heads else ""
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
-        batches = _batches(train_split.pixels, targets, rows, training, epoch, teachers)
+        batches = _batches(train_split.pixels, targets, rows, training, epoch)
         if strategy and strategy.num_replicas_in_sync > 1:
             fitted = fit_together(strategy, network, batches)
         else:
@@ -453,8 +458,9 @@ def settle(kept: keras.Model, network: keras.Model, batches: Batches) -> None:
     kept.set_weights(network.get_weights())
     for variable, value in zip(network.trainable_variables, trained, strict=True):
         variable.assign(value)
-    for step in range(min(_SETTLING, len(batches))):
-        kept(batches[step][0], training=True)
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in kept.layers):
+        for step in range(min(_SETTLING, len(batches))):
+            kept(batches[step][0], training=True)
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
@@ -472,17 +478,8 @@ def _targets(faces: Faces, architecture: Architecture) -> dict[str, np.ndarray]:
 
 
 def _batches(
-    pixels: np.ndarray,
-    targets: dict[str, np.ndarray],
-    rows: np.ndarray,
-    training: Training,
-    epoch: int,
-    teachers: list[Predictor],
+    pixels: np.ndarray, targets: dict[str, np.ndarray], rows: np.ndarray, training: Training, epoch: int
 ) -> Batches:
-    def teach(faces: np.ndarray, male: np.ndarray) -> np.ndarray:
-        taught = np.mean([_taught(teacher, faces) for teacher in teachers], axis=0)[:, None]
-        return (1 - training.teaching) * male + training.teaching * taught
-
     return Batches(
         pixels,
         targets,
@@ -492,19 +489,7 @@ def _batches(
         window=(training.architecture.height, training.architecture.width),
         size=training.size(epoch),
         strength=training.strength(epoch),
-        teach=teach if teachers else None,
     )
-
-
-def _teacher(run: str) -> Predictor:
-    return Predictor.load(Run.open(run).folder / "model", threads=1)
-
-
-def _taught(teacher: Predictor, faces: np.ndarray) -> np.ndarray:
-    """Probability of "male" by a teacher, float32 (n,), for pictures of any size."""
-    height, width = teacher.card.input.height, teacher.card.input.width
-    seen = np.stack([cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR) for face in faces])
-    return calibrated(teacher.window_logits(seen), teacher.card.temperature)
 
 
 def _backbones(training: Training) -> list[Backbone]:
@@ -576,6 +561,25 @@ def _resume(
     return network, best, state["history"]
 
 
+def _trained_elsewhere(run: Run, configuration: dict[str, Any], data: dict[str, str]) -> bool:
+    """Whether all that the run lacks is its serving file."""
+    if (run.folder / "model" / FILE).exists() or not (run.folder / "model" / NETWORK).exists() or not can_export():
+        return False
+    step = run.results.run.steps.train
+    if step is None:
+        return False
+    done = {name: getattr(step, name) for name in configuration}
+    return (json.loads(json.dumps(done)), step.data) == (json.loads(json.dumps(configuration)), data)
+
+
+def _export(run: Run, folder: Path, training: Training, train_split: Faces, validation: Faces) -> None:
+    """Write serving file and card into a folder with the network to be served."""
+    height, width = training.architecture.height, training.architecture.width
+    trained, unseen = (window(split.pixels, height, width) for split in (train_split, validation))
+    served = keras.saving.load_model(folder / NETWORK)
+    export(served, folder, run=run.name, calibration=trained, validation=unseen, male=validation.male > 0)
+
+
 def _finish(
     run: Run,
     network: keras.Model,
@@ -585,15 +589,16 @@ def _finish(
     facts: dict[str, Data],
     splits: tuple[Faces, Faces],
 ) -> None:
-    architecture = training.architecture
-    trained, unseen = (window(split.pixels, architecture.height, architecture.width) for split in splits)
     sharpness, temperatures = _sharpness(network, training, splits[1])
-    served = serving_network(network, architecture, sharpness)
+    served = serving_network(network, training.architecture, sharpness)
     with storage.replacing(run.folder / "model") as new:
         new.mkdir()
-        served.save(new / "model.keras")
+        served.save(new / NETWORK)
         artifacts.HISTORY.write(history, new)
-        export(served, new, run=run.name, calibration=trained, validation=unseen, male=splits[1].male > 0)
+        if can_export():
+            _export(run, new, training, *splits)
+        else:
+            print("The serving file needs TensorFlow: start the same command on a machine with it", flush=True)
     options = TrainOptions(
         **configuration,
         recipe=_recipe(run, training, configuration),
