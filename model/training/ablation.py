@@ -174,9 +174,9 @@ def short_training(part: Faces, validation: Faces, training: Training) -> tuple[
     """Logits (n,) on the validation split after a training of which no file is kept, and the number of parameters."""
     keras.backend.clear_session()
     training = with_heads(training, part)
-    network = compiled(training, len(part))
-    kept = keeper(network, training, len(part))
-    for row in fit(network, kept, part, sample(validation, _WATCHED), training, []):
+    pupil = compiled(training, len(part))
+    kept = keeper(pupil, training)
+    for row in fit(pupil, kept, part, sample(validation, _WATCHED), training, []):
         print(f"  validation: accuracy {row['val_accuracy']:.4f}", flush=True)
     plain = seen_at(validation, training.architecture, training.sizes[-1])
     return kept.predict(plain, batch_size=256, verbose=0)["male"][:, 0], kept.count_params()

@@ -13,6 +13,7 @@ from model.training.head import LastLayer
 from model.training.mobilenet import mobilenet_features
 from model.training.temperature import LARGEST
 
+NETWORK_NAME = "meanface"
 SHARPNESS = "sharpness"  # name of the layer that scales each logit
 _ONE_SIDE = "one_side"  # name of the part that sees the face, and its mirror image
 _LAST = "_last"  # suffix of the name of a block's last convolution
@@ -65,9 +66,7 @@ class Architecture:
         return {name: outputs for name, outputs in heads.items() if outputs}
 
 
-def build(
-    architecture: Architecture, seed: int = 0, precision: str = "float32", kind: type[keras.Model] = keras.Model
-) -> keras.Model:
+def build(architecture: Architecture, seed: int = 0, precision: str = "float32") -> keras.Model:
     """Build the network for training: pictures of any size, auxiliary heads included.
 
     By default a residual network with identity mappings (He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual
@@ -82,9 +81,6 @@ def build(
     precision
         Keras' dtype policy of all layers but the heads: float32, or mixed_bfloat16, whose variables are float32, too
         (Micikevicius et al., "Mixed Precision Training", ICLR 2018).
-    kind
-        Class of the network.
-
     Returns
     -------
     keras.Model
@@ -95,7 +91,7 @@ def build(
     with _policy(precision):
         x = _features(inputs, architecture)
     outputs = {name: layers.Dense(size, name=name, dtype="float32")(x) for name, size in architecture.outputs.items()}
-    return kind(inputs, outputs, name="meanface")
+    return keras.Model(inputs, outputs, name=NETWORK_NAME)
 
 
 def serving_network(
@@ -128,7 +124,7 @@ def serving_network(
         outputs = layers.Average(name="male")([one(inputs), one(inputs[:, :, ::-1])])
     else:
         outputs = layers.Identity(name="male")(one(inputs))
-    return keras.Model(inputs, outputs, name="meanface")
+    return keras.Model(inputs, outputs, name=NETWORK_NAME)
 
 
 def layer_weights(served: keras.Model) -> dict[str, list[np.ndarray]]:

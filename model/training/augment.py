@@ -1,17 +1,24 @@
-"""Augmentation of training faces: position, light, sharpness, occlusion.
+"""Augmentation of training faces: what is drawn for each face; `model.training.distort` applies it.
 
-The result depends only on its arguments, seed included, so that a resumed training gets the same pictures. OpenCV
-processes one face at a time in parallel with the training step; on a CPU that takes a fraction of the time of the same
-operations in TensorFlow.
+The draws depend only on their arguments, seed included, so that a resumed training gets the same pictures, on any
+backend of Keras.
 """
 
 import math
 from dataclasses import asdict, dataclass
 
-import cv2
 import numpy as np
 
 from model.predict import window_corner
+
+# Name of a part of a face's row of draws -> its columns.
+_LENGTHS = {
+    "place": 6, "inside": 4, "coarse": 1, "blur": 1, "gamma": 1, "contrast": 1, "exposure": 1, "tint": 3, "colour": 1,
+    "covered": 4, "cover": 3, "noise": 1, "grain": 2, "jpeg": 1, "mix": 1,
+}  # fmt: skip
+_ENDS = np.cumsum(list(_LENGTHS.values())).tolist()
+PARTS = {name: slice(end - length, end) for (name, length), end in zip(_LENGTHS.items(), _ENDS, strict=True)}
+COLUMNS = _ENDS[-1]
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,9 @@ class Augmentation:
     noise
         Largest standard deviation of grain, of 255 grey levels.
     mix
-        Share of faces, in [0, 1], that are blended with another face of the batch; see `mix`.
+        Share of faces, in [0, 1], that are blended with another face of the batch, which keeps less than half of the
+        picture, so that targets other than the label stay mostly true (after Zhang, Cisse, Dauphin and Lopez-Paz,
+        "mixup: Beyond Empirical Risk Minimization", ICLR 2018).
     """
 
     rotation: float = 30.0
@@ -53,93 +62,73 @@ class Augmentation:
         return Augmentation(**{name: value * factor for name, value in asdict(self).items()})
 
 
-def augment(faces: np.ndarray, seed: list[int], height: int, width: int, size: float, how: Augmentation) -> np.ndarray:
-    """Augment a batch of faces and crop it to the network's input.
+def draw(
+    seed: list[int], n: int, frame: tuple[int, int], window: tuple[int, int], size: float, how: Augmentation
+) -> np.ndarray:
+    """Draw how each of ``n`` faces is distorted.
 
     Parameters
     ----------
-    faces
-        uint8 (n, 109, 89, 3), RGB, aligned faces.
     seed
         Random seed.
-    height, width
-        Size of the window of the aligned face that the network gets, in pixels.
+    n
+        Number of faces.
+    frame
+        Height and width of an aligned face, in pixels.
+    window
+        Height and width of the part of it that the network gets.
     size
-        Scale of the result relative to the aligned face; below 1 trains faster.
+        Scale of the result relative to the window; below 1 trains faster.
     how
         Strengths.
 
     Returns
     -------
     numpy.ndarray
-        uint8 (n, round(height * size), round(width * size), 3).
+        float32 (n, `COLUMNS`); its parts are named in `PARTS`:
+
+        - ``place``: affine map from pixels of the result to pixels of the frame, a 2 x 3 matrix row by row;
+        - ``inside``: smallest and largest row and column of the frame that are seen, edges repeated beyond;
+        - ``coarse``: scale at which the picture is sampled anew; ``blur``: standard deviation in pixels of the result;
+        - ``gamma``, ``contrast``, ``exposure``, ``tint`` (of red, green and blue), ``colour`` (0 is grey);
+        - ``covered``: first and last row and column of a rectangle, in the colour ``cover``; none where empty;
+        - ``noise``: standard deviation of 255 grey levels; ``grain``: where its block begins, in [0, 1);
+        - ``jpeg``: quality, 0 for none; ``mix``: share of the next face of the batch.
     """
     rng = np.random.default_rng(seed)
-    n = len(faces)
-    rows, columns = round(height * size), round(width * size)
-    matrices = _placements(rng, faces.shape[1:3], (height, width), size, how, n)
-    tables = _light_tables(rng, how, n)
-    colours = _saturations(rng, how, n)
-    strengths = rng.uniform(0, how.noise, n)
-    # One block of noise per batch, at a random offset for each face: as good as new noise, and thirty times cheaper.
-    grain = rng.standard_normal((rows * 2, columns * 2, 1), np.float32)
-    result = np.empty((n, rows, columns, 3), np.uint8)
-    for index, face in enumerate(faces):
-        x = _tight_crop(face, rng) if rng.random() < how.tight else face
-        x = cv2.warpAffine(
-            x,
-            matrices[index],
-            (columns, rows),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        if rng.random() < how.coarse:
-            x = _coarse(x, rng.uniform(0.25, 0.75))
-        if rng.random() < how.blur:
-            x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.6) * size)
-        x = cv2.transform(cv2.LUT(x, tables[index, None]), colours[index])
-        if rng.random() < how.hide:
-            _hide(x, rng)
-        top, left = rng.integers(0, rows), rng.integers(0, columns)
-        noisy = x + strengths[index] * grain[top : top + rows, left : left + columns]
-        x = np.clip(noisy, 0, 255).astype(np.uint8)
-        if rng.random() < how.jpeg:
-            _, data = cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
-            x = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-        result[index] = x
-    return result
+    rows, columns = round(window[0] * size), round(window[1] * size)
+    centre = rng.uniform(0, 1, (n, 2)) * [rows, columns]
+    half = rng.uniform(0.06, 0.22, (n, 2)) * [rows, columns]
+    first, last = np.maximum(centre - half, 0).astype(int), (centre + half).astype(int)
+    covered = np.stack([first[:, 0], last[:, 0], first[:, 1], last[:, 1]], axis=1)
+    height, width = frame
+    tight = rng.uniform(0, [0.35, 0.12, 0.22, 0.22], (n, 4)) * [height, height, width, width]
+    seen = np.array([0, height - 1, 0, width - 1]) + np.floor(tight) * [1, -1, 1, -1]
 
+    def some(share: float, values: np.ndarray, otherwise: float | np.ndarray) -> np.ndarray:
+        return np.where((rng.random(n) < share)[:, None], values.reshape(n, -1), otherwise)
 
-def mix(faces: np.ndarray, male: np.ndarray, seed: list[int], part: float) -> tuple[np.ndarray, np.ndarray]:
-    """Blend some faces with another face of the batch, and their targets likewise.
+    def light(spread: float, channels: int = 1) -> np.ndarray:
+        return rng.uniform(-spread, spread, (n, channels)) * how.light
 
-    From Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, except that the
-    first face always has the larger weight, so that its other targets stay mostly true.
-
-    Parameters
-    ----------
-    faces
-        uint8 (n, h, w, 3).
-    male
-        Targets, float32 (n, 1) in [0, 1].
-    seed
-        Random seed.
-    part
-        Share of faces to blend, in [0, 1].
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Faces and targets of the same shapes and types.
-    """
-    rng = np.random.default_rng(seed)
-    others = rng.permutation(len(faces))
-    weights = np.where(rng.random(len(faces)) < part, rng.uniform(0, 0.5, len(faces)), 0).astype(np.float32)
-    mixed = faces.copy()
-    for index in np.flatnonzero(weights):
-        weight = float(weights[index])
-        mixed[index] = cv2.addWeighted(faces[index], 1 - weight, faces[others[index]], weight, 0)
-    return mixed, male + weights[:, None] * (male[others] - male)
+    parts = {
+        "place": _placements(rng, frame, window, size, how, n).reshape(n, 6),
+        "inside": some(how.tight, seen, np.array([0, height - 1, 0, width - 1])),
+        "coarse": some(how.coarse, rng.uniform(0.25, 0.75, n), 1.0),
+        "blur": some(how.blur, rng.uniform(0.4, 1.6, n) * size, 0.0),
+        "gamma": np.exp(light(0.35)),
+        "contrast": 1 + light(0.3),
+        "exposure": light(0.1),
+        "tint": np.exp(light(0.12, 3)),
+        "colour": some(how.grey, np.zeros(n), 1 + rng.uniform(-0.45, 0.4, (n, 1)) * how.light),
+        "covered": some(how.hide, covered, 0.0),
+        "cover": rng.integers(0, 256, (n, 3)),
+        "noise": rng.uniform(0, how.noise, (n, 1)),
+        "grain": rng.random((n, 2)),
+        "jpeg": some(how.jpeg, rng.integers(25, 90, n), 0.0),
+        "mix": some(how.mix, rng.uniform(0, 0.5, n), 0.0),
+    }
+    return np.concatenate([parts[name] for name in PARTS], axis=1).astype(np.float32)
 
 
 def _placements(
@@ -168,49 +157,3 @@ def _placements(
     centre = np.array([(frame[1] - 1) / 2, top + (height - 1) / 2]) + shift
     middle = np.array([(round(width * size) - 1) / 2, (round(height * size) - 1) / 2])
     return np.concatenate([linear, (centre - linear @ middle)[:, :, None]], axis=2)
-
-
-def _light_tables(rng: np.random.Generator, how: Augmentation, n: int) -> np.ndarray:
-    """Grey level -> grey level of each face and channel: gamma, contrast, exposure, colour; uint8 (n, 256, 3)."""
-    level = np.linspace(1e-4, 1, 256)[None, :, None]
-
-    def draw(spread: float, channels: int = 1) -> np.ndarray:
-        return rng.uniform(-spread, spread, (n, 1, channels)) * how.light
-
-    table = level ** np.exp(draw(0.35))
-    table = (table - 0.45) * (1 + draw(0.3)) + 0.45 + draw(0.1)
-    table = table * np.exp(draw(0.12, 3))
-    return (np.clip(table, 0, 1) * 255).round().astype(np.uint8)
-
-
-def _saturations(rng: np.random.Generator, how: Augmentation, n: int) -> np.ndarray:
-    """Colour matrices (n, 3, 3) that move colours towards or away from grey."""
-    keep = np.where(rng.random(n) < how.grey, 0.0, 1 + rng.uniform(-0.45, 0.4, n) * how.light)[:, None, None]
-    grey = np.tile(np.array([0.299, 0.587, 0.114]), (3, 1))
-    return keep * np.eye(3) + (1 - keep) * grey
-
-
-def _tight_crop(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Repeat the edge pixels outside a random box, as alignment does for a tightly cropped photo."""
-    height, width = face.shape[:2]
-    near_y, far_y, near_x, far_x = (rng.uniform(0, [0.35, 0.12, 0.22, 0.22]) * [height, height, width, width]).astype(
-        int
-    )
-    inside = face[near_y : height - far_y, near_x : width - far_x]
-    return cv2.copyMakeBorder(inside, near_y, far_y, near_x, far_x, cv2.BORDER_REPLICATE)
-
-
-def _coarse(x: np.ndarray, part: float) -> np.ndarray:
-    """Reduce the resolution and scale back up."""
-    height, width = x.shape[:2]
-    small = cv2.resize(x, (max(8, round(width * part)), max(8, round(height * part))), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def _hide(x: np.ndarray, rng: np.random.Generator) -> None:
-    """Cover a random rectangle with a random colour, in place."""
-    height, width = x.shape[:2]
-    centre = rng.uniform(0, 1, 2) * [height, width]
-    half = rng.uniform(0.06, 0.22, 2) * [height, width]
-    (top, left), (bottom, right) = np.maximum(centre - half, 0).astype(int), (centre + half).astype(int)
-    x[top:bottom, left:right] = rng.integers(0, 256, 3)

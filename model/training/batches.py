@@ -1,16 +1,16 @@
-"""Augmented batches of one epoch, the same on every Keras backend: determined by seed, epoch and step."""
+"""Batches of one epoch, the same on every Keras backend: determined by seed, epoch and step."""
 
-import joblib
 import keras
 import numpy as np
 
-from model.training.augment import Augmentation, augment, mix
+from model.training.augment import Augmentation, draw
 
+Pictures = dict[str, np.ndarray]
 Targets = dict[str, np.ndarray]
 
 
 class Batches(keras.utils.PyDataset):
-    """One epoch of augmented batches of the same size; what is left of the faces is not shown in this epoch.
+    """One epoch of batches of the same size; what is left of the faces is not shown in this epoch.
 
     Parameters
     ----------
@@ -44,8 +44,7 @@ class Batches(keras.utils.PyDataset):
         size: float,
         strength: Augmentation,
     ) -> None:
-        workers = max(2, joblib.cpu_count())  # threads that prepare batches while the network trains on another one
-        super().__init__(workers=workers, max_queue_size=2 * workers)
+        super().__init__(workers=2, max_queue_size=4)
         self._pixels, self._targets, self._rows = pixels, targets, rows
         self._batch_size, self._seed, self._window = batch_size, seed, window
         self._size, self._strength = size, strength
@@ -54,12 +53,9 @@ class Batches(keras.utils.PyDataset):
         """Number of steps."""
         return max(1, len(self._rows) // self._batch_size)
 
-    def __getitem__(self, step: int) -> tuple[np.ndarray, Targets]:
-        """Pictures, uint8 (b, height, width, 3) in [0, 255], and targets of a step, counted from 0."""
+    def __getitem__(self, step: int) -> tuple[Pictures, Targets]:
+        """Return inputs, faces and draws of `model.training.distort.Distort`, and targets of a step, counted from 0."""
         part = self._rows[step * self._batch_size : (step + 1) * self._batch_size]
-        seed = [*self._seed, step]
-        faces = augment(self._pixels[part], seed, *self._window, self._size, self._strength)
-        targets = {name: values[part] for name, values in self._targets.items()}
-        if self._strength.mix:
-            faces, targets["male"] = mix(faces, targets["male"], [*seed, 1], self._strength.mix)
-        return faces, targets
+        faces = self._pixels[part]
+        draws = draw([*self._seed, step], len(part), faces.shape[1:3], self._window, self._size, self._strength)
+        return {"faces": faces, "draws": draws}, {name: values[part] for name, values in self._targets.items()}

@@ -177,10 +177,10 @@ def _objective(part: Faces, validation: Faces, short: Training) -> Callable[[opt
         values = {name: _suggest(trial, name, distribution) for name, (distribution, _) in SPACE.items()}
         training = with_heads(training_of(values, short), part)
         keras.backend.clear_session()
-        network = compiled(training, len(part))
-        kept = keeper(network, training, len(part))
+        pupil = compiled(training, len(part))
+        kept = keeper(pupil, training)
         row: dict[str, float] = {}
-        for row in fit(network, kept, part, validation, training, []):
+        for row in fit(pupil, kept, part, validation, training, []):
             trial.report(row["val_loss"], int(row["epoch"]))
             trial.set_user_attr("accuracy", row["val_accuracy"])
             if trial.should_prune():

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from analysis.core.errors import UserError
-from model.training.batches import Batches
+from model.training.batches import Batches, Pictures, Targets
 
 Strategy = Any  # tf.distribute.Strategy, of a library that may be missing
 
@@ -71,15 +71,11 @@ def prefetched(batches: Batches) -> Any:
 def _tensorflow_data(batches: Batches) -> Any:
     import tensorflow as tf
 
-    def each() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    def each() -> Iterator[tuple[Pictures, Targets]]:
         for step in range(len(batches)):
             yield batches[step]
 
-    faces, targets = batches[0]
-    signature = (
-        tf.TensorSpec((None, *faces.shape[1:]), tf.uint8),
-        {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in targets.items()},
-    )
+    signature = tf.nest.map_structure(lambda values: tf.TensorSpec((None, *values.shape[1:]), values.dtype), batches[0])
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files

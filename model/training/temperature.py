@@ -65,16 +65,16 @@ def factors(layer: LastLayer, features: np.ndarray) -> np.ndarray:
 def _fit(features: np.ndarray, logits: np.ndarray, male: np.ndarray, weights: np.ndarray, penalty: float) -> LastLayer:
     """Minimise the weighted log loss plus half the penalty times the squared weights, features standardised."""
     mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    scaled = (features - mean) / spread
+    scaled = ((features - mean) / spread).astype(np.float32)
     share = weights / weights.sum()
     signed = np.where(male, 1.0, -1.0) * logits
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-        exponent = scaled @ point[:-1] + point[-1]
+        exponent = scaled @ point[:-1].astype(np.float32) + point[-1]
         margin = signed * np.exp(np.clip(exponent, -LARGEST, LARGEST))
         slope = -share * margin / (1 + np.exp(np.clip(margin, -500, 500))) * (np.abs(exponent) < LARGEST)
         loss = float(share @ np.logaddexp(0, -margin)) + penalty / 2 * float(point[:-1] @ point[:-1])
-        return loss, np.append(scaled.T @ slope + penalty * point[:-1], slope.sum())
+        return loss, np.append(slope.astype(np.float32) @ scaled + penalty * point[:-1], slope.sum())
 
     point = minimize(objective, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B").x
     fitted = point[:-1] / spread

@@ -5,7 +5,9 @@ Evaluation is a separate step: ``model.evaluation.evaluate``.
 
 import contextlib
 import json
+import math
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -34,8 +36,8 @@ from model.training.batches import Batches
 from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split, seen_data
 from model.training.export import FILE, NETWORK, can_export, export
 from model.training.head import LastLayer, balanced, group_losses, log_losses
+from model.training.learner import Learner, learner, open_teacher
 from model.training.mobilenet import WIDTHS, read_mobilenet
-from model.training.pupil import Pupil, open_teacher
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import Strategy, fit_together, is_chief, prefetched
 from model.training.style import predict_style, with_style
@@ -173,7 +175,8 @@ class AveragingAdamW(keras.optimizers.AdamW):
 
 
 _ROOM = 64 << 20  # bytes that checkpoints and model take at least
-_FORMAT = 2  # version of the checkpoint files
+_PAUSE = 60.0  # seconds between checkpoints, at least: on an accelerator an epoch takes less time than one
+_FORMAT = 3  # version of the checkpoint files
 _SETTLING = 30  # batches to re-estimate normalisation on; its moving average spans about 20
 _LOSSES = {"attributes": known_binary_crossentropy, "age": known_crossentropy, "race": known_crossentropy}
 
@@ -185,9 +188,9 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     lowest log loss on validation faces, groups counting alike (early stopping without stopping: Prechelt, "Early
     Stopping - But When?", 1998; by groups: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts",
     ICLR 2020, who take the worst; here that is one whose labels are doubtful, which no epoch does well on).
-    After each epoch, weights, their running mean, optimiser and history are saved together; order and augmentation
-    depend only on seed, epoch and step. A killed training resumes after its last epoch when it is started again with
-    the same data and configuration. Scalars for TensorBoard go to ``runs/RUN/logs``.
+    After an epoch, but not more than once a minute, weights, their running mean, optimiser and history are saved
+    together; order and augmentation depend only on seed, epoch and step. A killed training resumes from there when it
+    is started again with the same data and configuration. Scalars for TensorBoard go to ``runs/RUN/logs``.
 
     Parameters
     ----------
@@ -232,14 +235,15 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
         _export(run, folder / "model", training, train_split, validation)
         return artifacts.HISTORY.read(folder / "model")
     with strategy.scope() if strategy else contextlib.nullcontext():
-        network, best, history = _resume(folder / "checkpoint", identity)
-        if network is None:
-            network = compiled(training, len(train_split))
+        pupil, best, history = _resume(folder / "checkpoint", identity)
+        if pupil is None:
+            pupil = compiled(training, len(train_split))
         teachers = [open_teacher(name, training.architecture) for name in training.teachers]
-        network.learn_from(teachers, training.teaching)
-    kept = keeper(network, training, len(train_split))
+        pupil.learn_from(teachers, training.teaching)
+    kept = keeper(pupil, training)
     logs = Writer(str(folder / "logs"))
-    for row in fit(network, kept, train_split, validation, training, history, strategy):
+    saved = -math.inf
+    for row in fit(pupil, kept, train_split, validation, training, history, strategy):
         history.append(row)
         if training.best(history) == len(history) - 1:
             best = kept.get_weights()
@@ -247,8 +251,9 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
         for name, value in row.items():
             logs.add_scalar(name, value, int(row["epoch"]))
         logs.flush()
-        if is_chief(strategy):
-            _save(folder / "checkpoint", network, best, history, identity)
+        if is_chief(strategy) and time.monotonic() - saved >= _PAUSE:
+            _save(folder / "checkpoint", pupil, best, history, identity)
+            saved = time.monotonic()
     logs.close()
     if not history:
         raise UserError("no epoch was trained: give `--epochs` of 1 or more")
@@ -277,9 +282,9 @@ def with_heads(training: Training, faces: Faces) -> Training:
     return replace(training, architecture=architecture)
 
 
-def compiled(training: Training, faces: int) -> keras.Model:
-    """Compiled network and optimiser for a training on this many faces."""
-    network = build(training.architecture, training.seed, training.precision, Pupil)
+def compiled(training: Training, faces: int) -> Learner:
+    """Network and optimiser for a training on this many faces."""
+    network = build(training.architecture, training.seed, training.precision)
     try:
         if training.start:
             begin_with(network, _initial_weights(training.start))
@@ -307,7 +312,8 @@ def compiled(training: Training, faces: int) -> keras.Model:
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     heads = training.architecture.heads
-    network.compile(
+    pupil = learner(network, *_side_lengths(training, 0))
+    pupil.compile(
         optimizer,
         {
             "male": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
@@ -317,14 +323,18 @@ def compiled(training: Training, faces: int) -> keras.Model:
         metrics={"male": [keras.metrics.MeanMetricWrapper(same_side, name="accuracy")]},
         jit_compile=keras.backend.backend() == "jax",  # slower than TensorFlow's and PyTorch's kernels on processors
     )
-    return network
+    return pupil
 
 
-def keeper(network: keras.Model, training: Training, faces: int) -> keras.Model:
+def _side_lengths(training: Training, epoch: int) -> tuple[int, int]:
+    """Rows and columns of the pictures of an epoch, counted from 0."""
+    size = training.size(epoch)
+    return round(training.architecture.height * size), round(training.architecture.width * size)
+
+
+def keeper(pupil: Learner, training: Training) -> keras.Model:
     """Second network, float32, for the running mean of the weights; without averaging, the network itself."""
-    return (
-        compiled(replace(training, start=(), backbone="", precision="float32"), faces) if training.average else network
-    )
+    return build(training.architecture) if training.average else pupil.network
 
 
 def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
@@ -353,7 +363,7 @@ def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
 
 
 def fit(
-    network: keras.Model,
+    pupil: Learner,
     kept: keras.Model,
     train_split: Faces,
     validation: Faces,
@@ -363,7 +373,8 @@ def fit(
 ) -> Iterator[dict[str, float]]:
     """Train epoch by epoch from where the history ends; yields one row of history per epoch.
 
-    ``kept`` (see `keeper`) holds the running mean of the network's weights after each epoch.
+    ``kept`` (see `keeper`) holds the running mean of the network's weights after each epoch. The network and the
+    optimiser of ``pupil`` are those that are trained.
     """
     architecture = training.architecture
     weights = sampling_weights(groups(train_split), training.balance)
@@ -373,13 +384,15 @@ def fit(
     for epoch in range(len(history), training.epochs):
         rows = draw_epoch(weights, [training.seed, epoch])
         batches = _batches(train_split.pixels, targets, rows, training, epoch)
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            pupil = pupil.at_size(*_side_lengths(training, epoch))
         if strategy and strategy.num_replicas_in_sync > 1:
-            fitted = fit_together(strategy, network, batches)
+            fitted = fit_together(strategy, pupil, batches)
         else:
-            epoch_history = network.fit(prefetched(batches), initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
+            epoch_history = pupil.fit(prefetched(batches), initial_epoch=epoch, epochs=epoch + 1, shuffle=False)
             fitted = {name: values[0] for name, values in epoch_history.history.items()}
-        if kept is not network:
-            settle(kept, network, batches)
+        if kept is not pupil.network:
+            settle(kept, pupil, batches)
         plain = seen_at(validation, architecture, training.size(epoch))
         scores = kept.predict(plain, batch_size=256, verbose=0)["male"][:, 0]
         row = {
@@ -387,7 +400,7 @@ def fit(
             "loss": fitted[f"{prefix}loss"],
             "accuracy": fitted[f"{prefix}accuracy"],
             **_validated(scores, validation.male > 0, watched),
-            "learning_rate": float(network.optimizer.learning_rate),
+            "learning_rate": float(pupil.optimizer.learning_rate),
         }
         yield row
 
@@ -407,7 +420,7 @@ def _validated(logits: np.ndarray, male: np.ndarray, watched: list[np.ndarray]) 
 
 def _with_styles(training: Training, train_split: Faces, validation: Faces) -> tuple[Faces, Faces]:
     """The splits with the style of women predicted by the initial network where the source does not record it."""
-    network = compiled(replace(training, average=0.0), len(train_split))
+    network = compiled(replace(training, average=0.0), len(train_split)).network
     seen = [_features(network, split, training) for split in (train_split, validation)]
     styles = [
         predict_style(train_split, seen[0], split, of_split)
@@ -447,20 +460,20 @@ def _sharpness(network: keras.Model, training: Training, validation: Faces) -> t
     return layer, (float(low), float(high))
 
 
-def settle(kept: keras.Model, network: keras.Model, batches: Batches) -> None:
+def settle(kept: keras.Model, pupil: Learner, batches: Batches) -> None:
     """Copy the running mean of a network's weights into ``kept`` and re-estimate its normalisation statistics.
 
     The statistics of the network in training do not fit the mean of its weights, so they are estimated on some batches
     (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018).
     """
-    trained = [ops.convert_to_numpy(variable) for variable in network.trainable_variables]
-    network.optimizer.take_mean(network.trainable_variables)
-    kept.set_weights(network.get_weights())
-    for variable, value in zip(network.trainable_variables, trained, strict=True):
+    trained = [ops.convert_to_numpy(variable) for variable in pupil.trainable_variables]
+    pupil.optimizer.take_mean(pupil.trainable_variables)
+    kept.set_weights(pupil.network.get_weights())
+    for variable, value in zip(pupil.trainable_variables, trained, strict=True):
         variable.assign(value)
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in kept.layers):
         for step in range(min(_SETTLING, len(batches))):
-            kept(batches[step][0], training=True)
+            kept(pupil.pictures(batches[step][0]), training=True)
 
 
 def seen_at(faces: Faces, architecture: Architecture, size: float) -> np.ndarray:
@@ -528,21 +541,21 @@ def _changed(value: Any, default: Any) -> Any:
 
 def _save(
     folder: Path,
-    network: keras.Model,
+    pupil: Learner,
     best: list[np.ndarray],
     history: list[dict[str, float]],
     identity: dict[str, Any],
 ) -> None:
     with storage.replacing(folder) as new:
         new.mkdir()
-        network.save(new / "network.keras")
+        pupil.save(new / "learner.keras")
         np.savez(new / "best.npz", *best)
         (new / "state.json").write_text(json.dumps({"history": history, **identity}), encoding="utf-8")
 
 
 def _resume(
     folder: Path, identity: dict[str, Any]
-) -> tuple[keras.Model | None, list[np.ndarray], list[dict[str, float]]]:
+) -> tuple[Learner | None, list[np.ndarray], list[dict[str, float]]]:
     """Network, weights of the best epoch and history; None and empty lists without a checkpoint to resume from."""
     state_path = folder / "state.json"
     if not state_path.exists():
@@ -553,12 +566,12 @@ def _resume(
             return None, [], []  # another configuration or other data: start over
         with np.load(folder / "best.npz") as file:
             best = [file[name] for name in file.files]
-        network = keras.saving.load_model(folder / "network.keras")
+        pupil = keras.saving.load_model(folder / "learner.keras")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         print(f"The checkpoint in {folder} is damaged ({error}): starting over", flush=True)
         return None, [], []
     print(f"Resuming after epoch {len(state['history'])}", flush=True)
-    return network, best, state["history"]
+    return pupil, best, state["history"]
 
 
 def _trained_elsewhere(run: Run, configuration: dict[str, Any], data: dict[str, str]) -> bool:
@@ -606,5 +619,5 @@ def _finish(
         face_temperatures=temperatures,
     )
     record_step(run, options, data=facts)
-    (run.folder / "checkpoint" / "state.json").unlink()  # without it the rest is no checkpoint, whenever one is killed
-    shutil.rmtree(run.folder / "checkpoint")
+    (run.folder / "checkpoint" / "state.json").unlink(missing_ok=True)  # without it the rest is no checkpoint, whenever one is killed
+    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A network that learns from others, its teachers, which see the very same distorted and mixed pictures.
+"""The network in training: what distorts the faces before it, and teachers that see the very same pictures.
 
 Beyer, Zhai, Royer, Markeeva, Anil and Kolesnikov, "Knowledge Distillation: A Good Teacher is Patient and Consistent",
 CVPR 2022. Teachers may see a smaller part of the face than their pupil, and in more detail.
@@ -15,8 +15,12 @@ from analysis.core.errors import UserError
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.results import Run
 from model.predict import window_corner
-from model.training.architecture import Architecture
+from model.training.architecture import NETWORK_NAME, Architecture
+from model.training.augment import COLUMNS
+from model.training.distort import Distort, mixed
 from model.training.export import NETWORK
+
+_DISTORT = "distort"
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,57 @@ def open_teacher(name: str, pupil: Architecture) -> Teacher:
 
 
 @keras.saving.register_keras_serializable("meanface")
-class Pupil(keras.Model):
-    """Network in which teachers' mean probability replaces a share of the label's target; the metrics keep the label.
+class Learner(keras.Model):
+    """Network with distorted faces before it, in which teachers' mean probability replaces a share of the target.
 
-    The teachers are no part of it: they are not saved with it, and a network read from a file has none.
+    Inputs are those of `model.training.distort.Distort`, outputs those of the network. The metrics keep the label. The
+    teachers are no part of it: they are not saved with it, and one read from a file has none.
     """
 
     _teachers: tuple[Teacher, ...] = ()
     _share = 0.0
 
+    @property
+    def network(self) -> keras.Model:
+        """The network itself: pictures, (n, h, w, 3) in [0, 255], to logits."""
+        return self.get_layer(NETWORK_NAME)
+
     def learn_from(self, teachers: Sequence[Teacher], share: float) -> None:
         """Replace ``share``, in [0, 1], of the target by the mean of the teachers' probabilities."""
-        # Past Keras' own bookkeeping, which would make the teachers layers of the pupil.
+        # Past Keras' own bookkeeping, which would make the teachers layers of the network.
         object.__setattr__(self, "_teachers", tuple(teachers))
         object.__setattr__(self, "_share", share)
+
+    def pictures(self, inputs: dict[str, Any]) -> keras.KerasTensor:
+        """Distorted pictures, float32 (n, rows, columns, 3), that the network gets for inputs of the learner."""
+        return self.get_layer(_DISTORT)(inputs["faces"], inputs["draws"])
+
+    def at_size(self, rows: int, columns: int) -> "Learner":
+        """Return a learner of pictures of another size that shares network, optimiser and teachers with this one."""
+        before = self.get_layer(_DISTORT)
+        if (before.rows, before.columns) == (rows, columns):
+            return self
+        other = learner(self.network, rows, columns)
+        other.compile_from_config(self.get_compile_config())
+        other.optimizer = self.optimizer
+        other.learn_from(self._teachers, self._share)
+        return other
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Loss as `keras.Model` computes it, of targets that are in part the teachers'."""
+        """Loss as `keras.Model` computes it, of targets that are mixed as the faces are, and in part the teachers'."""
+        male = mixed(ops.cast(y["male"], "float32"), x["draws"])
         if self._teachers:
-            taught = sum(teacher.probabilities(x) for teacher in self._teachers) / len(self._teachers)
-            male = ops.cast(y["male"], "float32")
-            y = {**y, "male": (1 - self._share) * male + self._share * ops.stop_gradient(taught)}
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+            pictures = self.pictures(x)
+            taught = sum(teacher.probabilities(pictures) for teacher in self._teachers) / len(self._teachers)
+            male = (1 - self._share) * male + self._share * ops.stop_gradient(taught)
+        return super().compute_loss(x, {**y, "male": male}, y_pred, sample_weight, training)
+
+
+def learner(network: keras.Model, rows: int, columns: int) -> Learner:
+    """Put the distortion of faces, to pictures of a size in pixels, before a network from `build`; not compiled."""
+    faces = keras.Input((FRAME_HEIGHT, FRAME_WIDTH, 3), dtype="uint8", name="faces")
+    draws = keras.Input((COLUMNS,), name="draws")
+    pictures = Distort(rows, columns, name=_DISTORT)(faces, draws)
+    return Learner({"faces": faces, "draws": draws}, network(pictures), name="learner")
