@@ -75,7 +75,7 @@ class Training:
         Decay per step of the running mean of the weights, which is what is saved; 0 saves the weights themselves. A
         short training uses a smaller decay: its mean covers a tenth of the steps, not the random initial weights.
     teachers, teaching
-        Teacher runs, and the share of the target that their mean probability replaces; see `model.training.pupil`.
+        Teacher runs, and the share of the target that their mean probability replaces; see `model.training.learner`.
     start
         Initialise from this run; blocks that it lacks start as the identity, auxiliary heads are new. Several runs are
         averaged (Wortsman et al., "Model Soups", ICML 2022); they must share an architecture and should share an

@@ -56,7 +56,7 @@ def test_a_training_that_begins_with_it_can_be_served(folder: Path) -> None:
     from model.training.train import MOBILENET as ARCHITECTURE
     from model.training.train import Training, compiled
 
-    network = compiled(Training(backbone="mobilenet", architecture=ARCHITECTURE), faces=64)
+    network = compiled(Training(backbone="mobilenet", architecture=ARCHITECTURE), faces=64).network
     served = serving_network(network, ARCHITECTURE)
     assert served.input_shape == (None, 104, 88, 3)
     faces = np.random.default_rng(2).integers(0, 256, (2, 104, 88, 3)).astype(np.float32)

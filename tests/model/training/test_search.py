@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "fit", losses)
     monkeypatch.setattr(module, "compiled", lambda training, faces: None)
-    monkeypatch.setattr(module, "keeper", lambda network, training, faces: network)
+    monkeypatch.setattr(module, "keeper", lambda pupil, training: pupil)
 
 
 def run_search(run: str, trials: int, sampler: str = "tpe", seed: int = 0) -> pd.DataFrame:

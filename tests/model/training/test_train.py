@@ -239,6 +239,46 @@ def test_taught_training_goes_on_and_is_scored_against_the_labels(
     pd.testing.assert_frame_equal(again, history, rtol=1e-4)
     with pytest.raises(UserError, match="nobody"):
         train([Dataset.open("demo")], Run.open("untaught"), replace(small, teachers=("nobody",)))
+    narrow = replace(small, teachers=("whole",), architecture=replace(small.architecture, height=32, width=32))
+    with pytest.raises(UserError, match="must not see more than its pupil"):
+        train([Dataset.open("demo")], Run.open("untaught"), narrow)
+
+
+def test_a_teacher_sees_its_own_part_of_its_pupils_pictures(trained: Path, demo_home: Path, small, monkeypatch) -> None:
+    from dataclasses import replace
+
+    import keras
+
+    from model.predict import window
+    from model.training.learner import open_teacher
+
+    monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
+    faces = np.random.default_rng(0).integers(0, 256, (3, 109, 89, 3), np.uint8)
+    served = keras.saving.load_model(trained / "model/model.keras")
+    wanted = 1 / (1 + np.exp(-served.predict(window(faces, 40, 40).astype(np.float32), verbose=0)))
+    whole = open_teacher("whole", replace(small.architecture, height=104, width=88))
+    found = whole.probabilities(window(faces, 104, 88).astype(np.float32))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_run_trained_without_tensorflow_is_finished_by_the_same_command_elsewhere(
+    trained: Path, demo_home: Path, small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.training import train as module
+
+    monkeypatch.setenv("MEANFACE_HOME", str(demo_home))
+    run = Run.open("elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "can_export", lambda: False)
+        history = module.train([Dataset.open("demo")], run, small)
+    assert (run.folder / "model/model.keras").exists()
+    assert not (run.folder / "model/model.onnx").exists()
+    monkeypatch.setattr(module, "compiled", None)  # trains no more
+    again = module.train([Dataset.open("demo")], run, small)
+    pd.testing.assert_frame_equal(again, history)
+    evaluate(run)
+    ours = Results(run.folder).predictions["p_male"]
+    np.testing.assert_allclose(ours, Results(trained).predictions["p_male"], atol=1e-3)
 
 
 def test_mean_of_a_short_training_does_not_reach_back_to_its_random_weights(small) -> None:
