@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from model.training.augment import PARTS
 
-_LUMA = (0.299, 0.587, 0.114)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _QUANTISER = (  # of luma at quality 50; Annex K of the standard of JPEG (ITU-T T.81)
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
     (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
@@ -57,7 +57,7 @@ class Distort(layers.Layer):
         x = ops.power(ops.clip(x / 255, 1e-4, 1), part["gamma"])
         x = ((x - 0.45) * part["contrast"] + 0.45 + part["exposure"]) * part["tint"]
         x = ops.clip(x, 0, 1) * 255
-        grey = ops.sum(x * np.float32(_LUMA), axis=-1, keepdims=True)
+        grey = ops.sum(x * _LUMA, axis=-1, keepdims=True)
         x = ops.clip(grey + part["colour"] * (x - grey), 0, 255)
         x = ops.where(_rectangle(draws[:, PARTS["covered"]], self.rows, self.columns), part["cover"], x)
         x = ops.clip(x + part["noise"] * self._grain(draws[:, PARTS["grain"]]), 0, 255)
@@ -73,7 +73,7 @@ class Distort(layers.Layer):
         return {"name": self.name, "rows": self.rows, "columns": self.columns}
 
     def _grain(self, corner: keras.KerasTensor) -> keras.KerasTensor:
-        """A part of one block of noise for each picture, (n, rows, columns, 1), begun at ``corner``, (n, 2) in [0, 1)."""
+        """Return a part of one block of noise for each picture, (n, rows, columns, 1), from ``corner`` in [0, 1) on."""
         block = np.random.default_rng(_SEED).standard_normal((2 * self.rows, 2 * self.columns), np.float32)
         top = ops.cast(corner[:, :1] * self.rows, "int32") + np.arange(self.rows, dtype=np.int32)
         left = ops.cast(corner[:, 1:] * self.columns, "int32") + np.arange(self.columns, dtype=np.int32)
@@ -144,8 +144,10 @@ def _compressed(x: keras.KerasTensor, quality: keras.KerasTensor) -> keras.Keras
     rows, columns = x.shape[1:3]
     spare = [(0, -side % (2 * _BLOCK)) for side in (rows, columns)]
     x = ops.pad(x, [(0, 0), *spare, (0, 0)], mode="symmetric")
-    luma = ops.sum(x * np.float32(_LUMA), axis=-1, keepdims=True)
-    colour = ops.concatenate([x[..., 0:1] - luma, x[..., 2:3] - luma], axis=-1)  # red and blue, which green follows from
+    luma = ops.sum(x * _LUMA, axis=-1, keepdims=True)
+    colour = ops.concatenate(
+        [x[..., 0:1] - luma, x[..., 2:3] - luma], axis=-1
+    )  # red and blue, which green follows from
     colour = ops.mean(ops.reshape(colour, (-1, colour.shape[1] // 2, 2, colour.shape[2] // 2, 2, 2)), axis=(2, 4))
     quality = ops.clip(quality, 1.0, 99.0)
     scale = ops.where(quality < 50, 50 / quality, 2 - quality / 50)
@@ -165,7 +167,7 @@ def _rounded(planes: keras.KerasTensor, scale: keras.KerasTensor) -> keras.Keras
     found = ops.einsum("ku,nyuxvc->nyxvck", cosine, found)
     found = ops.einsum("lv,nyxvck->nyxckl", cosine, found)
     found = ops.reshape(found, (-1, down * across * channels, _BLOCK * _BLOCK))
-    step = ops.maximum(ops.reshape(scale, (-1, 1, 1)) * np.float32(_QUANTISER).reshape(1, 1, -1), 1.0)
+    step = ops.maximum(ops.reshape(scale, (-1, 1, 1)) * np.array(_QUANTISER, np.float32).reshape(1, 1, -1), 1.0)
     found = ops.reshape(ops.round(found / step) * step, (-1, down, across, channels, _BLOCK, _BLOCK))
     found = ops.einsum("ku,nyxckl->nyxclu", cosine, found)
     found = ops.einsum("lv,nyxclu->nyuxvc", cosine, found)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from analysis.core.errors import UserError
 from model.training.batches import Batches, Pictures, Targets

@@ -553,9 +553,7 @@ def _save(
         (new / "state.json").write_text(json.dumps({"history": history, **identity}), encoding="utf-8")
 
 
-def _resume(
-    folder: Path, identity: dict[str, Any]
-) -> tuple[Learner | None, list[np.ndarray], list[dict[str, float]]]:
+def _resume(folder: Path, identity: dict[str, Any]) -> tuple[Learner | None, list[np.ndarray], list[dict[str, float]]]:
     """Network, weights of the best epoch and history; None and empty lists without a checkpoint to resume from."""
     state_path = folder / "state.json"
     if not state_path.exists():
@@ -619,5 +617,7 @@ def _finish(
         face_temperatures=temperatures,
     )
     record_step(run, options, data=facts)
-    (run.folder / "checkpoint" / "state.json").unlink(missing_ok=True)  # without it the rest is no checkpoint, whenever one is killed
+    (run.folder / "checkpoint" / "state.json").unlink(
+        missing_ok=True
+    )  # without it the rest is no checkpoint, whenever one is killed
     shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)

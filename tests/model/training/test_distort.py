@@ -66,7 +66,9 @@ def test_what_is_outside_the_box_repeats_its_edge(faces: np.ndarray) -> None:
     found = distorted(faces, inside=[40, 100, 20, 70])
     top, left = 23, 8  # of the window in the frame
     np.testing.assert_allclose(found[:, : 40 - top], found[:, 40 - top : 41 - top].repeat(40 - top, axis=1), atol=0.1)
-    np.testing.assert_allclose(found[:, :, 70 - left :], found[:, :, 70 - left : 71 - left].repeat(11, axis=2), atol=0.1)
+    np.testing.assert_allclose(
+        found[:, :, 70 - left :], found[:, :, 70 - left : 71 - left].repeat(11, axis=2), atol=0.1
+    )
 
 
 def test_coarse_and_blurred_pictures_agree_with_opencv(faces: np.ndarray) -> None:
