@@ -233,12 +233,12 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     if _trained_elsewhere(run, configuration, data):
         print("Trained already, on a machine without TensorFlow: writing the serving file", flush=True)
         _export(run, folder / "model", training, train_split, validation)
-        return artifacts.HISTORY.read(folder / "model")
+        return artifacts.HISTORY.read(folder)
     with strategy.scope() if strategy else contextlib.nullcontext():
+        teachers = [open_teacher(name, training.architecture) for name in training.teachers]
         pupil, best, history = _resume(folder / "checkpoint", identity)
         if pupil is None:
             pupil = compiled(training, len(train_split))
-        teachers = [open_teacher(name, training.architecture) for name in training.teachers]
         pupil.learn_from(teachers, training.teaching)
     kept = keeper(pupil, training)
     logs = Writer(str(folder / "logs"))

@@ -144,7 +144,16 @@ def test_evaluation_reports_every_split_and_calibrates_the_card(trained: Path) -
     assert card["temperature"] == metrics.temperature
     assert card["band"] == metrics.band.as_json()
     predictions = Results(trained).predictions
-    assert list(predictions.columns) == ["image_id", "dataset", "split", "label", "p_male", "decision"]
+    assert list(predictions.columns) == [
+        "image_id",
+        "dataset",
+        "split",
+        "label",
+        "p_male",
+        "decision",
+        "map_x",
+        "map_y",
+    ]
     assert len(predictions) == 400
 
 
