@@ -476,6 +476,7 @@ PREDICTIONS = Table(
         _number("map_x", "place on a map on which faces lie together that the network sees alike", optional=True),
         _number("map_y", "the same, across", optional=True),
     ),
+    compression="zstd",
 )
 CURVES = Table(
     "model/curves.parquet",
