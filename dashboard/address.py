@@ -74,7 +74,7 @@ def _value(parameter: param.Parameter, text: str | None, default: Any) -> Any:
     if isinstance(parameter, param.ListSelector):
         wanted = text.split(",") if text else []
         return wanted if set(wanted) <= set(parameter.objects) else default
-    if isinstance(parameter, param.Selector) and parameter.check_on_set:
+    if isinstance(parameter, param.Selector) and (parameter.check_on_set or parameter.objects):
         return next((value for value in parameter.get_range().values() if _text(value) == text), default)
     try:
         value = _parsed(parameter, text)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -83,8 +82,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI, site: Path) -> None:
-    """Answer every error of ``app`` with problem details, or, to a browser asking for a page, with the site's 404.
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with problem details, or, to a browser asking for a page, with a page.
 
     What nobody foresaw is answered by `gateway.failures.Failures`.
     """
@@ -104,7 +103,7 @@ def install(app: FastAPI, site: Path) -> None:
             "accept", ""
         )
         if error.status_code == HTTPStatus.NOT_FOUND and not for_machine:
-            return _missing_page(site, request.scope["root_path"])
+            return _missing_page(request.scope["root_path"])
         return Problem(error.status_code, _detail(request, error), headers=error.headers).response()
 
     @app.exception_handler(ClientDisconnect)
@@ -123,9 +122,8 @@ def _detail(request: Request, error: HTTPException) -> str:
             return str(error.detail)
 
 
-def _missing_page(site: Path, prefix: str) -> Response:
-    if (page := site / "404.html").is_file():
-        return FileResponse(page, status_code=404, headers=NO_STORE)
+def _missing_page(prefix: str) -> Response:
+    # Not the report's own 404.html, whose links are right where a static host serves it, and only there.
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found - meanface</title>'
         '<meta name="viewport" content="width=device-width"><body style="font-family:sans-serif;margin:3rem">'

@@ -120,7 +120,7 @@ def create_app(
         static_url="/api/assets",
         lifespan=lifespan,
     )
-    problems.install(app, site)
+    problems.install(app)
     predicting = api.router(scorer, admission)
     app.include_router(predicting)
     for path, answer in (("/api/docs", _api_docs), ("/explore/theme.css", _theme_css), ("/metrics", metrics.page)):

@@ -115,7 +115,7 @@ def train(
 ) -> None:
     """Train the network; a killed training resumes after its last complete epoch when it is started again.
 
-    Examples: `meanface train celeba utkface --epochs 40`; `meanface train --recipe published`.
+    Examples: `meanface train celeba utkface --epochs 40`; `meanface train --recipe balanced`.
     """
     from dataclasses import replace
 

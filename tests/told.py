@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from analysis.core import paths
-from analysis.figures import html
 
 PAGES = [
     path.stem
@@ -22,6 +21,8 @@ PAGES = [
 
 def told(page: str, results: Path, patch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What a page says of a run, in order: ("prose", typed text) or ("cell", what a cell returns), as plain text."""
+    from analysis.figures import html
+
     source = paths.PROJECT / "site" / f"{page}.qmd"
     patch.setenv("MEANFACE_RESULTS", str(results))
     patch.chdir(source.parent)
@@ -51,6 +52,7 @@ def _run(code: str, names: dict[str, Any]) -> str:
 
 
 def _text(markup: str) -> str:
+
     markup = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>", " ", markup)
     alternatives = " ".join(f". {text}. " for text in re.findall(r'(?:alt|aria-label)="([^"]*)"', markup))
     text = re.sub(r"<[a-z/!][^>]*>", " ", markup) + alternatives

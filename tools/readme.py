@@ -79,7 +79,7 @@ def effects(results: Results) -> str:
     """The largest effects in shape and in shade, as photographed and with all else held equal."""
     hypothesis = results.hypothesis
     plain, strictest = hypothesis.confounders.comparisons[0], hypothesis.confounders.comparisons[-1]
-    shade = f"shade in single photos, |g| = {plain.max_abs_g_face:.2f} and {strictest.max_abs_g_face:.2f}"
+    shade = f"shade in single photos, \\|g\\| = {plain.max_abs_g_face:.2f} and {strictest.max_abs_g_face:.2f}"
     if not results.has_shape:
         return f"{shade} as photographed and with all else held equal"
     first, last = results.shape.comparisons[1], results.shape.comparisons[-1]

@@ -107,7 +107,8 @@ def crossed_reading(cells: pd.DataFrame) -> str:
     worst, best = known.loc[known["accuracy"].idxmin()], known.loc[known["accuracy"].idxmax()]
     below = int((known["high"] < overall).sum())
     return (
-        f"Over all {int(known['images'].sum()):,} faces {percent(overall)} are answered rightly. Lowest: "
+        f"Of the {int(known['images'].sum()):,} faces of which both groups are known {percent(overall)} are answered "
+        "rightly, if each is answered by the likelier label, also where the model is not sure enough. Lowest: "
         f"{_named(worst)}, {percent(worst['accuracy'])} (95 % interval {percent(worst['low'])} to "
         f"{percent(worst['high'])}, {int(worst['images']):,} faces); highest: {_named(best)}, "
         f"{percent(best['accuracy'])}. The interval of {below} of {len(known)} cells lies wholly below the overall "

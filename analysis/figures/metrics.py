@@ -227,8 +227,8 @@ def calibration_reading(metrics: MetricsRecord, split: str, names: Sequence[str]
 def temperature_reading(metrics: MetricsRecord) -> str:
     """The temperature that calibrates the scores, and those that single sources would choose."""
     text = (
-        f"One temperature, {metrics.temperature:.2f}, divides every logit. It minimises the log loss on the validation "
-        "splits, with equal weight for each source"
+        f"One temperature for all faces, {metrics.temperature:.2f}, divides the logits, whatever the network made of "
+        "single faces before. It minimises the log loss on the validation splits, with equal weight for each source"
     )
     own = sorted((value, name) for name, value in metrics.temperatures.items())
     if len(own) < 2:

@@ -34,6 +34,7 @@ SETTINGS = {
     "architecture.width": "Width of the network’s input, pixels",
     "architecture.body": "Body of the network",
     "architecture.enlarged": "Factor by which the network enlarges its pictures",
+    "architecture.mirrored": "Averages a face and its mirror image",
     "architecture.filters": "Channels of each stage",
     "architecture.blocks": "Residual blocks of each stage",
     "architecture.attributes": "Auxiliary outputs: attributes",
@@ -197,7 +198,8 @@ def settings_table(record: TrainStep) -> pd.DataFrame:
     """
     values: dict[str, Any] = {}
     for key, value in record.as_json().items():
-        if key not in ("data", "code", "recipe", "face_temperatures"):
+        unused = key == "teaching" and not record.teachers
+        if key not in ("data", "code", "recipe", "face_temperatures") and not unused:
             values |= (
                 {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
             )

@@ -282,7 +282,8 @@ def _linked(text: str, publication: Publication) -> str:
 
 
 def _not_found(publication: Publication) -> str:
-    home = f"{publication.url}site/index.html" if publication.url else "site/index.html"
+    # A static host serves this page at any depth: without a known address, only a link from the root on leads anywhere.
+    home = f"{publication.url}site/index.html" if publication.url else "/"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page not found – meanface</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -240,10 +240,10 @@ class _Shown:
         plot.grid.visible = False
         all_ = ColumnDataSource({"x": places[:, 0], "y": places[:, 1]})
         self._points = ColumnDataSource({"x": places[:0, 0], "y": places[:0, 1], "c": np.zeros(0, np.float32)})
-        size = 4 if len(places) < 5000 else 2.5
+        size = _point_size(len(places))
         plot.scatter("x", "y", source=all_, size=size, color=QUIET, alpha=0.22, line_color=None)
         self._mapper = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
-        plot.scatter(
+        self._marks = plot.scatter(
             "x",
             "y",
             source=self._points,
@@ -251,7 +251,7 @@ class _Shown:
             color={"field": "c", "transform": self._mapper},
             alpha=0.8,
             line_color=None,
-        )
+        ).glyph
         self._outline = ColumnDataSource({"x": [], "y": []})
         plot.patch(
             "x", "y", source=self._outline, fill_alpha=0.06, fill_color=SELECTED, line_color=SELECTED, line_width=2
@@ -432,6 +432,7 @@ class _Shown:
         assert self.found.places is not None
         self._mapper.update(palette=colours, low=-0.5, high=len(colours) - 0.5)
         x, y = self.found.places[chosen].T
+        self._marks.size = _point_size(int(chosen.sum()))
         self._points.data = {"x": x, "y": y, "c": codes[chosen]}
         corners = self.page.corners()
         self._outline.data = {"x": [], "y": []} if corners is None else {"x": corners[:, 0], "y": corners[:, 1]}
@@ -440,6 +441,11 @@ class _Shown:
             for name, colour in zip(names, colours, strict=True)
         )
         self._legend.object = f'<div class="legend">{marks}</div>'
+
+
+def _point_size(faces: int) -> float:
+    """Diameter in pixels: few points must be found, many must not hide each other."""
+    return 9.0 if faces < 100 else 4.0 if faces < 5000 else 2.5
 
 
 def _drawn_shape(event: Event) -> dict[str, Any] | None:
@@ -477,6 +483,16 @@ def _summary(found: Everyone, chosen: np.ndarray) -> str:
                     f"; the model is wrong on {percent(float(wrong[chosen & scored].mean()))} (of all "
                     f"{percent(float(wrong[scored].mean()))}) and does not decide on "
                     f"{percent(float(unsure[chosen & scored].mean()))} ({percent(float(unsure[scored].mean()))})"
+                )
+            seen = chosen & (rows["split"] == "train").to_numpy()
+            if seen.any():
+                text += (
+                    f". {percent(float(seen.sum() / count), 0)} of them were trained on: choose test to judge the model"
+                )
+            if (unscored := int((chosen & ~scored).sum())) and "p_male" in rows:
+                text += (
+                    f". {unscored:,} have no score and no place on the map: another split of the data sets holds the "
+                    "same person or picture"
                 )
     return text + ".</p>"
 

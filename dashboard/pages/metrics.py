@@ -325,7 +325,8 @@ class MetricsPage(chrome.ExplorerPage):
             "Any two groups",
             parts.scrolling(write(cells, self.rows, self.columns, self.split)),
             parts.text(crossing.crossed_reading(cells)),
-            about="Share of right answers where two kinds of groups cross. A click leads to the faces of a cell.",
+            about="Share of right answers where two kinds of groups cross, each face answered by the likelier label. A "
+            "click leads to the faces of a cell; there, right and wrong are said of those that the model decides on.",
         )
 
     @param.depends("view")

@@ -11,6 +11,7 @@ from model.training.examples import STYLE
 
 RESAMPLES = 1000
 SMALLEST = 20  # smallest group: the accuracy of fewer images is too uncertain
+_BEST_OF = 50  # images of a group that others are compared with, at least: in few images nothing may be wrong by chance
 
 COLUMNS = (
     "source",
@@ -68,8 +69,8 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
 def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
     """Measure every group of one source.
 
-    The gap is the accuracy of the feature's best group minus the group's own. The best group is determined once,
-    on all images; intervals are percentiles over resampled people.
+    The gap is the accuracy of the feature's best group minus the group's own. The best group is determined once, on all
+    images, among groups of at least 50 where there are such; intervals are percentiles over resampled people.
 
     Parameters
     ----------
@@ -101,7 +102,11 @@ def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataF
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS))
     found = pd.concat(tables, ignore_index=True).assign(source=scored["dataset"].iloc[0])
-    best = found.groupby("feature", sort=False)["accuracy"].transform("idxmax").to_numpy()
+    large = found["images"] >= _BEST_OF
+    eligible = large | ~large.groupby(found["feature"]).transform("any")
+    best = (
+        found["accuracy"].where(eligible).groupby(found["feature"], sort=False).transform("idxmax").to_numpy(np.int64)
+    )
     accuracies = _resampled(scored, truth == called, grouped, found, rng)
     gaps = accuracies[:, best] - accuracies
     found["accuracy_low"], found["accuracy_high"] = interval(accuracies)

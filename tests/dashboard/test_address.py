@@ -3,7 +3,7 @@
 import param
 import pytest
 
-NAMES = ("view", "top", "share", "only", "search", "filter")
+NAMES = ("view", "top", "share", "only", "search", "filter", "offered")
 
 
 class Page(param.Parameterized):
@@ -15,6 +15,7 @@ class Page(param.Parameterized):
     only = param.Boolean(default=False)
     search = param.String(default="")
     filter = param.Integer(default=0, bounds=(0, 3))
+    offered = param.Selector(default="x", objects={"X": "x", "Y": "y"}, check_on_set=False)
 
 
 class Location(param.Parameterized):
@@ -57,6 +58,7 @@ def test_a_page_starts_as_its_address_says():
     "query",
     [
         "?view=nonsense",
+        "?offered=nonsense",
         "?top=11",
         "?share=2",
         "?share=nan%00",

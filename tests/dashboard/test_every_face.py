@@ -12,14 +12,12 @@ import dashboard
 from analysis.averages.source import LiveSubsets
 from analysis.results import Results, artifacts
 from dashboard import address
-from dashboard.pages import everyone as module
-from dashboard.pages.crossing import faces_address
-from dashboard.pages.every_face import EveryFacePage
-from dashboard.pages.everyone import Measure, everyone, inside_area
 
 
 @pytest.fixture
 def page(results, scorer):
+    from dashboard.pages.every_face import EveryFacePage
+
     return EveryFacePage(dashboard.Shared(results, scorer))
 
 
@@ -35,6 +33,8 @@ def test_all_faces_are_selected_at_first(page):
 
 
 def test_chips_ranges_and_area_select_together(page, results):
+    from dashboard.pages.everyone import everyone
+
     rows = everyone(results).rows
     page.param.update(label=["male"], verdict=["wrong", "uncertain"], p_male=(0.2, 0.8))
     expected = (rows["label"] == "male") & (rows["decision"] != "male") & rows["p_male"].between(0.2, 0.8)
@@ -58,6 +58,8 @@ def test_what_is_selected_is_shown_beside_the_rest(page):
 
 
 def test_the_average_of_few_faces_is_not_shown(page, results):
+    from dashboard.pages.everyone import everyone
+
     places = everyone(results).places
     x, y = places[0]
     page.area = f"{x - 0.02},{y - 0.02} {x + 0.02},{y - 0.02} {x + 0.02},{y + 0.02} {x - 0.02},{y + 0.02}"
@@ -68,6 +70,8 @@ def test_the_average_of_few_faces_is_not_shown(page, results):
 
 
 def test_the_average_follows_what_the_groups_know(results):
+    from dashboard.pages.everyone import everyone
+
     found = everyone(results)
     bright = found.measures["brightness"].values > np.quantile(found.measures["brightness"].values, 0.8)
     light, exact = found.average(bright)
@@ -76,6 +80,9 @@ def test_the_average_follows_what_the_groups_know(results):
 
 
 def test_a_data_set_that_is_here_is_averaged_by_its_engine(results, monkeypatch):
+    from dashboard.pages import everyone as module
+    from dashboard.pages.everyone import everyone
+
     found = everyone(results)
     asked = []
     rows = found.rows.loc[found.rows["dataset"] == "synthetic", ["image_id"]]
@@ -96,6 +103,8 @@ def test_a_data_set_that_is_here_is_averaged_by_its_engine(results, monkeypatch)
 
 
 def test_a_run_without_rows_says_what_makes_them(results, scorer, tmp_path):
+    from dashboard.pages.every_face import EveryFacePage
+
     folder = tmp_path / "run"
     shutil.copytree(results.folder, folder)
     (folder / artifacts.FACES.path).unlink()
@@ -104,6 +113,8 @@ def test_a_run_without_rows_says_what_makes_them(results, scorer, tmp_path):
 
 
 def test_a_run_without_a_map_selects_by_the_rest(results, scorer, tmp_path):
+    from dashboard.pages.every_face import EveryFacePage
+
     folder = tmp_path / "run"
     shutil.copytree(results.folder, folder)
     scored = artifacts.PREDICTIONS.read(folder).drop(columns=["map_x", "map_y"])
@@ -132,6 +143,8 @@ def test_an_area_that_is_none_selects_everything_or_nothing(page, area):
 
 
 def test_places_are_inside_a_polygon_by_the_even_odd_rule(rng):
+    from dashboard.pages.everyone import inside_area
+
     places = rng.uniform(-1, 1, (500, 2))
     square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     assert inside_area(places, square).tolist() == (np.abs(places).max(axis=1) < 0.5).tolist()
@@ -141,6 +154,8 @@ def test_places_are_inside_a_polygon_by_the_even_odd_rule(rng):
 
 
 def test_rounded_values_fill_their_bins_evenly(rng):
+    from dashboard.pages.everyone import Measure
+
     measure = Measure.of("Age", rng.integers(0, 100, 20_000).astype(float))
     assert np.allclose(np.diff(measure.edges), 3)
     assert measure.counts()[:-1].std() < 0.1 * measure.counts()[:-1].mean()
@@ -149,12 +164,16 @@ def test_rounded_values_fill_their_bins_evenly(rng):
 
 
 def test_a_measure_of_one_value_or_with_gaps_has_bins():
+    from dashboard.pages.everyone import Measure
+
     assert Measure.of("Turn", np.array([5.0, 5.0, np.nan])).counts().sum() == pytest.approx(100)
     far = Measure.of("Turn", np.concatenate([np.linspace(0, 1, 5000), [1e6]]))
     assert far.edges[-1] < 2 and far.inside(0.5, far.edges[-1])[-1]  # beyond the last bin counts as within it
 
 
 def test_any_two_groups_are_crossed_and_lead_to_their_faces(results, scorer):
+    from dashboard.pages.every_face import EveryFacePage
+
     page = dashboard.pages.MetricsPage(dashboard.Shared(results, scorer), view="crossing")
     page.param.update(rows="label", columns="age", split="train")
     shown = panel(page)
@@ -174,5 +193,7 @@ def test_any_two_groups_are_crossed_and_lead_to_their_faces(results, scorer):
 
 
 def test_a_style_is_crossed_but_cannot_be_selected():
+    from dashboard.pages.crossing import faces_address
+
     assert faces_address({"style": "styled", "label": "male"}, "test") == ""
     assert faces_address({"Young": "yes", "Smiling": "yes"}, "test") == "every-face?split=test&having=Young%2CSmiling"

@@ -35,7 +35,11 @@ def test_shares_are_counted_with_their_intervals(rows: pd.DataFrame) -> None:
     assert young["low"] < 2 / 3 < young["high"] and old["high"] == pytest.approx(1)
     assert young["undecided"] == 0.5
     said = crossed_reading(cells)
-    assert "50 faces 80.0 %" in said and "Lowest: 0-9, 66.7 %" in said and "highest: 60+, 100.0 %" in said
+    assert (
+        "50 faces of which both groups are known 80.0 %" in said
+        and "Lowest: 0-9, 66.7 %" in said
+        and "highest: 60+, 100.0 %" in said
+    )
 
 
 def test_a_cell_of_few_faces_has_a_count_and_no_share(rows: pd.DataFrame) -> None:

@@ -2,17 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
-import holoviews as hv
 import pytest
-from bokeh.models import HexTile
-from bokeh.plotting import figure as bokeh_figure
 from synthetic import write_results
 
 from analysis import figures
-from analysis.figures.html import drawn, figure_html
-from analysis.figures.still import still
 from analysis.hypothesis.regions import REGIONS
 from analysis.results import Results
 
@@ -24,7 +20,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return write_results(tmp_path_factory.mktemp("results") / "run")
 
 
-def parts(figure: hv.core.Dimensioned) -> ElementTree.Element:
+def parts(figure: Any) -> ElementTree.Element:
+    from analysis.figures.html import drawn
+
     picture = drawn(figure)[1]
     assert picture is not None
     return ElementTree.fromstring(picture)
@@ -67,17 +65,26 @@ def test_a_figure_of_several_panels_or_scales_has_a_still(name: str, results: Re
 
 
 def test_a_glyph_that_is_not_known_has_no_still_and_says_so() -> None:
+    from bokeh.models import HexTile
+    from bokeh.plotting import figure as bokeh_figure
+
+    from analysis.figures.still import still
+
     plot = bokeh_figure(x_range=(0, 1), y_range=(0, 1))
     plot.add_glyph(HexTile())
     assert still(plot) is None
 
 
 def test_still_is_the_same_each_time(results: Results) -> None:
+    from analysis.figures.html import drawn
+
     pictures = [drawn(figures.labels.label_counts(results.labels))[1] for _ in range(2)]
     assert pictures[0] == pictures[1]
 
 
 def test_page_shows_the_still_until_the_figure_is_drawn(results: Results, tmp_path: Path) -> None:
+    from analysis.figures.html import figure_html
+
     html = figure_html(figures.labels.label_counts(results.labels), "It says so.", "Bars").data
     assert re.search(r'<img class="still" alt="" width="\d+" height="\d+" src="data:image/svg', html)
     assert "needs JavaScript" not in html

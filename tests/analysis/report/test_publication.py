@@ -84,7 +84,7 @@ def test_without_an_address_none_is_claimed(site: Path, results: Results) -> Non
     assert not {"sitemap.xml", "robots.txt", "feed.xml"} & {path.name for path in site.iterdir()}
     assert "canonical" not in (site / "site/metrics.html").read_text("utf-8")
     assert "(site/metrics.html): On one" in (site / "llms.txt").read_text("utf-8")
-    assert 'href="site/index.html"' in (site / "404.html").read_text("utf-8")
+    assert 'href="/"' in (site / "404.html").read_text("utf-8")
 
 
 def test_address_repository_and_author_stand_where_they_belong(site: Path, results: Results) -> None:

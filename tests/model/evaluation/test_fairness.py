@@ -99,3 +99,12 @@ def test_women_with_and_without_make_up_are_told_apart_where_that_is_known() -> 
 def test_parts_of_a_data_set_are_groups(rng: np.random.Generator) -> None:
     scored = scores(rng).assign(source=np.repeat(["press", "web"], 1000))
     assert {"press", "web"} <= set(group_metrics(scored, rng=rng).query("feature == 'part'")["group"])
+
+
+def test_others_are_not_compared_with_a_handful_in_which_nothing_is_wrong(rng: np.random.Generator) -> None:
+    scored = scores(rng)
+    scored["race"] = pd.array(["Asian"] * 30 + ["White", "Black"] * 985, dtype="string")
+    scored.loc[:29, "p_male"] = np.where(scored.loc[:29, "label"] == "male", 0.95, 0.05)
+    found = group_metrics(scored, rng=rng).query("feature == 'race'").set_index("group")
+    assert found.loc["Asian", "accuracy"] == 1 and found.loc["Asian", "gap"] < 0
+    assert found.loc[["White", "Black"], "gap"].min() == 0
