@@ -22,7 +22,6 @@ from synthetic import write_results
 from analysis.core import paths
 from analysis.results import Run
 from dashboard import uploads
-from dashboard.server import configure, create_app
 from dashboard.settings import Settings
 from model.predict import Predictor
 
@@ -35,6 +34,8 @@ Record = Callable[[str, object], None]
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A server in this process, with the published model."""
+    from dashboard.server import configure, create_app
+
     folder = tmp_path_factory.mktemp("server")
     settings = Settings(allow_host="*", read_seconds=5, port=serving.free_port())
     predictor = Predictor.load(paths.PROJECT / "results/model", threads=1)

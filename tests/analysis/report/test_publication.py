@@ -12,8 +12,6 @@ from PIL import Image
 from synthetic import write_results
 
 from analysis.core.paths import PROJECT
-from analysis.report import publication
-from analysis.report.publication import Publication
 from analysis.results import Results
 
 PAGE = (
@@ -24,13 +22,25 @@ PAGE = (
     '<img src="data:image/webp;base64,{large}" alt="A"><img src="data:image/webp;base64,{small}" alt="B"></main>'
     '<div class="nav-footer-right">Code MIT</div></body></html>'
 )
-AT_HOME = Publication("A title", "1.2.3", "2026-01-02", ("A. Author", "B. Author"))
-PUBLISHED = Publication(
-    *("A title", "1.2.3", "2026-01-02", ("A. Author",)),
-    url="https://example.org/faces/",
-    repository="https://example.org/code",
-    profile="https://example.org/me",
-)
+
+
+def at_home():
+    """What is known of a report without an address."""
+    from analysis.report.publication import Publication
+
+    return Publication("A title", "1.2.3", "2026-01-02", ("A. Author", "B. Author"))
+
+
+def published():
+    """What is known of a report with address, repository and profile."""
+    from analysis.report.publication import Publication
+
+    return Publication(
+        *("A title", "1.2.3", "2026-01-02", ("A. Author",)),
+        url="https://example.org/faces/",
+        repository="https://example.org/code",
+        profile="https://example.org/me",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +58,9 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_data_and_large_pictures_become_files_that_are_loaded_later(site: Path, results: Results) -> None:
-    publication.finish(site, results, AT_HOME, ["metrics"])
+    from analysis.report import publication
+
+    publication.finish(site, results, at_home(), ["metrics"])
     page = (site / "site/metrics.html").read_text("utf-8")
     assert '<script type="text/plain" class="figure-data" data-figure="metrics-1"></script>' in page
     assert (site / "site/figures/metrics-1.js").read_text("utf-8").endswith('["metrics-1"] = "' + "QUJD" * 9 + '";\n')
@@ -58,19 +70,23 @@ def test_data_and_large_pictures_become_files_that_are_loaded_later(site: Path, 
 
 
 def test_page_is_described_by_its_first_paragraph_that_says_something(site: Path, results: Results) -> None:
-    publication.finish(site, results, AT_HOME, ["metrics"])
+    from analysis.report import publication
+
+    publication.finish(site, results, at_home(), ["metrics"])
     page = (site / "site/metrics.html").read_text("utf-8")
     assert '<meta name="description" content="On one hundred photos of unseen people, the model agrees' in page
     assert 'property="og:title" content="Model &amp; metrics – meanface"' in page and "card.png" in page
     with Image.open(site / "site/card.png") as card:
         assert card.size == publication.CARD
     again = (site / "site/metrics.html").read_bytes()
-    publication.finish(site, results, AT_HOME, ["metrics"])
+    publication.finish(site, results, at_home(), ["metrics"])
     assert (site / "site/metrics.html").read_bytes() == again
 
 
 def test_composites_can_be_downloaded(site: Path, results: Results) -> None:
-    publication.finish(site, results, AT_HOME, ["metrics"])
+    from analysis.report import publication
+
+    publication.finish(site, results, at_home(), ["metrics"])
     with zipfile.ZipFile(site / "site/samples.zip") as archive:
         names = archive.namelist()
         assert len(names) == results.samples.sizes["picture"] and names[0].startswith("composite-female-")
@@ -80,7 +96,9 @@ def test_composites_can_be_downloaded(site: Path, results: Results) -> None:
 
 
 def test_without_an_address_none_is_claimed(site: Path, results: Results) -> None:
-    publication.finish(site, results, AT_HOME, ["metrics"])
+    from analysis.report import publication
+
+    publication.finish(site, results, at_home(), ["metrics"])
     assert not {"sitemap.xml", "robots.txt", "feed.xml"} & {path.name for path in site.iterdir()}
     assert "canonical" not in (site / "site/metrics.html").read_text("utf-8")
     assert "(site/metrics.html): On one" in (site / "llms.txt").read_text("utf-8")
@@ -88,7 +106,9 @@ def test_without_an_address_none_is_claimed(site: Path, results: Results) -> Non
 
 
 def test_address_repository_and_author_stand_where_they_belong(site: Path, results: Results) -> None:
-    publication.finish(site, results, PUBLISHED, ["metrics"])
+    from analysis.report import publication
+
+    publication.finish(site, results, published(), ["metrics"])
     page = (site / "site/metrics.html").read_text("utf-8")
     assert '<link rel="canonical" href="https://example.org/faces/site/metrics.html">' in page
     assert (
@@ -103,12 +123,14 @@ def test_address_repository_and_author_stand_where_they_belong(site: Path, resul
 
 
 def test_citation_names_the_run_and_only_what_is_known() -> None:
-    entry = PUBLISHED.bibtex("third")
+    entry = published().bibtex("third")
     assert "author = {{A. Author}}" in entry and "note = {published run third}" in entry and "doi" not in entry
-    assert "A. Author} and {B. Author" in AT_HOME.bibtex("third") and "url" not in AT_HOME.bibtex("third")
+    assert "A. Author} and {B. Author" in at_home().bibtex("third") and "url" not in at_home().bibtex("third")
 
 
 def test_citation_file_is_read(tmp_path: Path) -> None:
+    from analysis.report.publication import Publication
+
     known = yaml.safe_load((PROJECT / "CITATION.cff").read_text("utf-8"))
     read = Publication.read(PROJECT / "CITATION.cff")
     assert (read.title, read.version, read.url) == (known["title"], known["version"], "")
@@ -124,6 +146,8 @@ def test_citation_file_is_read(tmp_path: Path) -> None:
 
 
 def test_model_index_holds_every_data_set_and_subset(results: Results) -> None:
+    from analysis.report import publication
+
     index = json.loads(json.dumps(publication.model_index(results)))
     (model,) = index["model-index"]
     named = {entry["dataset"]["name"]: entry for entry in model["results"]}
