@@ -15,6 +15,9 @@ AGE_BANDS = {"0-9": (0, 10), "10-19": (10, 20), "20-39": (20, 40), "40-59": (40,
 MIN_FACES = 16
 """Fewest faces in an average that is published: one of fewer could show a person."""
 
+LARGE_GROUP = 50
+"""Fewest images of a group that is named as the best or the worst: of fewer, chance decides."""
+
 CELEBA_ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
     "Arched_Eyebrows",

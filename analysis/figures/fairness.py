@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.schema import AGE_BANDS, LABELS, MIN_FACES, RACES
+from analysis.core.schema import AGE_BANDS, LABELS, LARGE_GROUP, MIN_FACES, RACES
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
@@ -16,7 +16,6 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # other features are CelebA's attributes
-LARGE = 50  # images of a group that is named as the worst: of fewer, chance decides
 _UNKNOWN = "race unknown"
 _ORDER = (("row_place", "row"), ("column_place", "column"))
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
@@ -323,9 +322,9 @@ def worst_groups(groups: pd.DataFrame) -> str:
         As in `group_gaps`, with ``accuracy_low, accuracy_high``.
     """
     own = groups[(groups["run"] == groups["run"].iloc[0]) & groups["feature"].isin(PEOPLE)] if len(groups) else groups
-    if not (own["images"] >= LARGE).any():
-        return f"The run has no groups of {LARGE} test images or more."
-    ranked = own[own["images"] >= LARGE].sort_values("accuracy", kind="stable")
+    if not (own["images"] >= LARGE_GROUP).any():
+        return f"The run has no groups of {LARGE_GROUP} test images or more."
+    ranked = own[own["images"] >= LARGE_GROUP].sort_values("accuracy", kind="stable")
     worst = ranked.drop_duplicates("feature")
     every = own.sort_values("accuracy", kind="stable")  # small groups, too: gaps are measured from the best of all
     best = every.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])

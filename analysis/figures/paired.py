@@ -5,9 +5,10 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import p_value, signed
 from analysis.figures import theme
-from analysis.figures.fairness import LARGE, PEOPLE, group_name
+from analysis.figures.fairness import PEOPLE, group_name
 from analysis.figures.rows import in_percent, points, row_chart, with_errors
 
 _FALSE = 0.05  # share of false ones among the differences that are called beyond chance, at most
@@ -27,7 +28,7 @@ def _against(paired: pd.DataFrame, run: str | None) -> pd.DataFrame:
     chosen = paired[(paired["run"] == (run or runs[0]))]
     # Parts of a data set are sources of their own already, and men by style are those labelled male.
     shown = chosen["feature"].isin({"all", *PEOPLE} - {"part"}) & (chosen["group"] != "men")
-    chosen = chosen[shown & (chosen["images"] >= LARGE)].reset_index(drop=True)
+    chosen = chosen[shown & (chosen["images"] >= LARGE_GROUP)].reset_index(drop=True)
     return chosen.assign(
         beyond=false_discovery_control(chosen["p_value"]) <= _FALSE,
         row=[_name(row.source, row.feature, row.group) for row in chosen.itertuples()],

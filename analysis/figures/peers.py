@@ -4,9 +4,10 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
+from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import p_value, percent, signed
 from analysis.figures import theme
-from analysis.figures.fairness import LARGE, group_name
+from analysis.figures.fairness import group_name
 from analysis.figures.rows import in_percent, points, row_chart, with_errors
 from analysis.figures.tables import interval_text
 
@@ -24,7 +25,7 @@ def _shown(peers: pd.DataFrame) -> pd.DataFrame:
     if peers.empty:
         raise UserError("this run was not measured beside another package: run `make peers RUN=NAME`")
     # Men by style are those labelled male.
-    chosen = peers[peers["feature"].isin(_FEATURES) & (peers["group"] != "men") & (peers["images"] >= LARGE)]
+    chosen = peers[peers["feature"].isin(_FEATURES) & (peers["group"] != "men") & (peers["images"] >= LARGE_GROUP)]
     names = [
         row.source if row.feature == "all" else f"{group_name(row.feature, row.group)}, {row.source}"
         for row in chosen.itertuples()

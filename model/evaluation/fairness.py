@@ -6,12 +6,11 @@ from fairlearn.metrics import MetricFrame, count, false_negative_rate, false_pos
 from sklearn.metrics import accuracy_score
 
 from analysis.core.people import age_band, interval, person_numbers, resampled_means
-from analysis.core.schema import CELEBA_ATTRIBUTES
+from analysis.core.schema import CELEBA_ATTRIBUTES, LARGE_GROUP
 from model.training.examples import STYLE
 
 RESAMPLES = 1000
 SMALLEST = 20  # smallest group: the accuracy of fewer images is too uncertain
-_BEST_OF = 50  # images of a group that others are compared with, at least: in few images nothing may be wrong by chance
 
 COLUMNS = (
     "source",
@@ -102,7 +101,7 @@ def group_metrics(scored: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataF
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS))
     found = pd.concat(tables, ignore_index=True).assign(source=scored["dataset"].iloc[0])
-    large = found["images"] >= _BEST_OF
+    large = found["images"] >= LARGE_GROUP
     eligible = large | ~large.groupby(found["feature"]).transform("any")
     best = (
         found["accuracy"].where(eligible).groupby(found["feature"], sort=False).transform("idxmax").to_numpy(np.int64)

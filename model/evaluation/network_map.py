@@ -24,9 +24,7 @@ from model.training.examples import load_split
 
 NEIGHBOURS = 15  # of a face, whose preservation is measured
 _ASKED = 2000  # faces whose neighbours are looked up
-_COMPONENTS = (
-    32  # of the features, by PCA; they hold 94 % of the variance, and neighbours are found in a third of the time
-)
+_COMPONENTS = 32  # of the features, by PCA: 94 % of the variance, and neighbours are found in a third of the time
 _PERPLEXITY = 30
 _EXAGGERATION = 1.5  # draws groups a little closer together than t-SNE alone, so that they show among many faces
 _BATCH = 64

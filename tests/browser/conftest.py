@@ -1,5 +1,6 @@
 """The real server in a process of its own, and a Chromium that tells of everything that goes wrong."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -8,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,16 +29,20 @@ def chromium() -> str | None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of `meanface serve` over the published results."""
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with started(lambda port: ["-m", "meanface", "serve", "--port", port], log) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def started(command: Callable[[str], list[str]], log: Path) -> Iterator[str]:
+    """Address of a server that Python runs in a process of its own, with what ``command`` gives for a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
     with log.open("w") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "meanface", "serve", "--port", str(port)],
-            cwd=paths.PROJECT,
-            stdout=written,
-            stderr=subprocess.STDOUT,
+            [sys.executable, *command(str(port))], cwd=paths.PROJECT, stdout=written, stderr=subprocess.STDOUT
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz", process, log)

@@ -1,15 +1,12 @@
 """Selecting faces on the map, in a histogram and by chips, in a real Chromium over a made-up run."""
 
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import wait_for
+from conftest import started
 from test_visit import has_no_horizontal_scroll, open_explorer
 
 pytestmark = pytest.mark.browser
@@ -20,23 +17,10 @@ PAGE = "/explore/every-face"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server over a made-up run, which has a row for each of its 2,000 images."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("made-run")
-    log = folder / "log.txt"
-    with log.open("w") as written:
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("made_run.py")), str(port), str(folder / "home")],
-            stdout=written,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    made = str(Path(__file__).with_name("made_run.py"))
+    with started(lambda port: [made, port, str(folder / "home")], folder / "log.txt") as address:
+        yield address
 
 
 def count(page):
