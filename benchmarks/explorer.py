@@ -27,7 +27,7 @@ from model.predict import Predictor
 
 ALLOWED = 300  # milliseconds
 SESSIONS = 20  # at once
-PAGES = ("/explore", "/explore/every-face", "/explore/faces", "/explore/hypothesis", "/explore/metrics")
+PAGES = ("/explore", "/explore/data", "/explore/faces", "/explore/hypothesis", "/explore/metrics")
 WAIT = 30  # seconds after which a session that is left is given up, twice over
 
 

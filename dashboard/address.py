@@ -5,11 +5,19 @@ longer names, so that going back would change nothing.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlencode
 
 import param
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A page that knows which values of an address mean nothing beside others."""
+
+    def spoilt(self, values: dict[str, Any], refused: set[str]) -> Collection[str]:
+        """Name the parameters that are to keep their defaults, given all values and those that were not valid."""
 
 
 def read(page: param.Parameterized, names: Iterable[str], query: str, defaults: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +40,17 @@ def read(page: param.Parameterized, names: Iterable[str], query: str, defaults: 
         Name -> value, valid for the page.
     """
     given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
-    return {name: _value(page.param[name], given.get(name), defaults[name]) for name in names}
+    values, refused = {}, set()
+    for name in names:
+        values[name] = defaults[name]
+        if name in given:
+            try:
+                values[name] = _value(page.param[name], given[name])
+            except ValueError:
+                refused.add(name)
+    for name in page.spoilt(values, refused) if isinstance(page, Settled) else ():
+        values[name] = defaults[name]
+    return values
 
 
 def write(page: param.Parameterized, names: Iterable[str], defaults: dict[str, Any]) -> str:
@@ -68,25 +86,27 @@ def follow(page: param.Parameterized, names: Iterable[str], location: Any) -> No
     page.param.watch(give, list(names))
 
 
-def _value(parameter: param.Parameter, text: str | None, default: Any) -> Any:
-    if text is None:
-        return default
+def _value(parameter: param.Parameter, text: str) -> Any:
     if isinstance(parameter, param.ListSelector):
         wanted = text.split(",") if text else []
-        return wanted if set(wanted) <= set(parameter.objects) else default
+        if not set(wanted) <= set(parameter.objects):
+            raise ValueError(f"{text} names what cannot be chosen")
+        return wanted
     if isinstance(parameter, param.Selector) and (parameter.check_on_set or parameter.objects):
-        return next((value for value in parameter.get_range().values() if _text(value) == text), default)
-    try:
-        value = _parsed(parameter, text)
-        parameter._validate(value)
-    except ValueError:
-        return default
+        for value in parameter.get_range().values():
+            if _text(value) == text:
+                return value
+        raise ValueError(f"{text} cannot be chosen")
+    value = _parsed(parameter, text)
+    parameter._validate(value)
     return value
 
 
 def _parsed(parameter: param.Parameter, text: str) -> Any:
     if isinstance(parameter, param.Boolean):
-        return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else parameter.default
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{text} is neither true nor false")
+        return text.lower() == "true"
     if isinstance(parameter, param.Selector):
         return text
     if isinstance(parameter, param.Range):

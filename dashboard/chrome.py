@@ -20,14 +20,15 @@ from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 
 from analysis.results import Results
 from dashboard import address, parts
+from dashboard.drawn import Drawn
 from dashboard.scoring import Scorer
 from dashboard.settings import Settings
 
 NAVIGATION = (
-    ("/explore", "Data"),
-    ("/explore/every-face", "Every face"),
-    ("/explore/faces", "Faces"),
+    ("/explore", "Every face"),
+    ("/explore/faces", "Average faces"),
     ("/explore/hypothesis", "Hypothesis"),
+    ("/explore/data", "Data"),
     ("/explore/metrics", "Metrics"),
     ("/explore/predict", "Predict"),
     ("/explore/api", "API"),
@@ -102,11 +103,14 @@ class Shared:
         The loaded model and the threads it works in.
     settings
         What the operator sets.
+    drawn
+        The figures of the run that were drawn before.
     """
 
     results: Results
     scorer: Scorer
     settings: Settings = field(default_factory=Settings.read)
+    drawn: Drawn = field(default_factory=Drawn, compare=False)
 
 
 class ExplorerPage(pn.viewable.Viewer):

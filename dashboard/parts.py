@@ -27,6 +27,7 @@ from analysis.core.errors import UserError
 from analysis.figures.html import PageHtml
 from analysis.figures.theme import THEME as FIGURE_THEME
 from analysis.results.stored import Artifact
+from dashboard.drawn import Drawn, Figure
 
 _THEME = Path(__file__).with_name("theme.css")
 # Named after its content: browsers keep it for good, and ask for the next version by another name.
@@ -165,9 +166,16 @@ def notice(markdown: str, *, title: str = "", severity: str = "info") -> pmui.Al
 
 def figure(drawing: hv.core.Dimensioned, reading: str = "") -> pn.Column:
     """Show a figure as wide as the page lets it be, and under it a sentence that reads it."""
+    return _figures(_drawn(drawing), reading)
+
+
+def _drawn(drawing: hv.core.Dimensioned) -> list[Figure]:
     # Charts one above the other are panes of their own: a grid of stretched charts loses its axes in Panel's Column.
-    drawings = list(drawing) if isinstance(drawing, hv.Layout) else [drawing]
-    panes = [pn.pane.HoloViews(each, sizing_mode="stretch_width", margin=0, linked_axes=False) for each in drawings]
+    return [Figure(each) for each in (drawing if isinstance(drawing, hv.Layout) else [drawing])]
+
+
+def _figures(figures: list[Figure], reading: str) -> pn.Column:
+    panes = [each.pane() for each in figures]
     return stack(*panes, text(reading)) if reading else stack(*panes)
 
 
@@ -276,28 +284,43 @@ class View:
     numbers: bool = True
 
     def show(self, page: Any) -> pn.Column:
-        """Draw it with the page's state.
+        """Show it with the page's state; what was drawn with the same state before is not drawn again.
 
         Raises
         ------
         UserError
             If the run lacks a result that it needs.
         """
+        state = {each.name: repr(getattr(each.owner, str(each.name))) for each in self.parameters(page)}
+        kept = page.shared.drawn if hasattr(type(page), "shared") else Drawn()
+        return kept.show((type(page), self, *state.items()), lambda: self._make(page))
+
+    def _make(self, page: Any) -> Callable[[], pn.Column]:
+        """Draw it; give a function that makes its parts, for any session."""
         drawing = self.draw(*(_argument(page, name) for name in self.needs.split()))
         needs = self.needs if self.read_needs is None else self.read_needs
         reading = self.read(*(_argument(page, name) for name in needs.split())) if self.read else ""
-        if isinstance(drawing, pd.DataFrame):
-            shown = table(drawing, numbers=self.numbers)
-        elif isinstance(drawing, PageHtml):
-            shown = html(drawing.data, "pictures")
-        else:
-            return figure(drawing, reading)
-        return stack(shown, *([text(reading)] if reading else []))
+        if not isinstance(drawing, pd.DataFrame | PageHtml):
+            return partial(_figures, _drawn(drawing), reading)
+
+        def show() -> pn.Column:
+            shown = (
+                table(drawing, numbers=self.numbers)
+                if isinstance(drawing, pd.DataFrame)
+                else html(drawing.data, "pictures")
+            )
+            return stack(shown, *([text(reading)] if reading else []))
+
+        return show
+
+    def parameters(self, page: Any) -> list[param.Parameter]:
+        """List the parameters of a page after whose change it has to be shown again."""
+        names = f"{self.needs} {self.read_needs or ''}".split()
+        return [parameter for name in names for parameter in _parameters(page, name)]
 
     def later(self, page: Any) -> Any:
         """Show it once the page is there."""
-        names = f"{self.needs} {self.read_needs or ''}".split()
-        return later(partial(self.show, page), *(parameter for name in names for parameter in _parameters(page, name)))
+        return later(partial(self.show, page), *self.parameters(page))
 
 
 def sections(page: Any, views: Iterable[View]) -> list[pn.Column]:

@@ -40,6 +40,7 @@ from dashboard.gateway.protocol import Protocol
 from dashboard.gateway.proxies import BehindProxy
 from dashboard.gateway.telemetry import Metrics, Telemetry
 from dashboard.pages import PAGES
+from dashboard.pages.everyone import everyone
 from dashboard.scoring import NotReadyError, Scorer
 from dashboard.sessions import Sessions
 from dashboard.settings import Settings
@@ -221,7 +222,7 @@ def _guessed_page(guess: str, request: Request) -> RedirectResponse:
     """Lead an address that a visitor guessed, "/explore/data" or "/explore/Faces/", to the page of that name."""
     name = guess.strip("/").removesuffix(".html").casefold()
     for page in PAGES:
-        if name in (page.title.casefold(), page.path.removeprefix("/explore").strip("/")):
+        if name in (page.title.casefold().replace(" ", "-"), page.path.removeprefix("/explore").strip("/")):
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(request.scope["root_path"] + page.path + query)
     raise HTTPException(404)
@@ -244,6 +245,8 @@ def _read(results: Results) -> None:
                 pass  # the run lacks this result: the page that needs it says so
             except Exception:
                 _log.exception("cannot read %s of %s: the pages that show it will fail", name, results.folder)
+    with contextlib.suppress(UserError):  # the explorer's first page says what is missing
+        everyone(results)
 
 
 def _complete_schema(app: FastAPI, *, with_keys: bool) -> None:

@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         return limits
 
     @property
+    def for_this_machine_alone(self) -> bool:
+        """Whether nobody but browsers on this machine can open the explorer, not even through a proxy."""
+        return self.hosts == (*LOOPBACK, self.host) and not self.root_path
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Host names under which the server answers; "*" among them for all."""
         if named := self.allow_host:

@@ -45,6 +45,11 @@ class Aggregates:
         One row per image: content of ``faces.parquet``.
     frame
         Height and width of the averages in pixels.
+
+    Attributes
+    ----------
+    coefficients
+        float32 (group, component): the average of each group in few numbers, of which like ones look alike.
     """
 
     def __init__(self, arrays: xr.Dataset, rows: pd.DataFrame, frame: tuple[int, int]) -> None:
@@ -53,7 +58,8 @@ class Aggregates:
         self._centre = arrays["centre"].to_numpy().astype(np.float32)
         names = [str(name) for name in arrays["covariate"].values]
         group = rows["aggregate"].to_numpy(np.int64)
-        expected = arrays["coefficient"].to_numpy().astype(np.float32)[group]
+        self.coefficients = arrays["coefficient"].to_numpy().astype(np.float32)
+        expected = self.coefficients[group]
         for dataset, slope in zip(arrays["dataset"].values, arrays["slope"].to_numpy(), strict=True):
             own = np.flatnonzero((rows["dataset"] == dataset).to_numpy())
             if len(own):
@@ -61,6 +67,10 @@ class Aggregates:
                     np.float32
                 )
         self._expected = expected
+
+    def group(self, number: int) -> np.ndarray:
+        """Average face of a group, as published: float32 (y, x, 3) in [0, 1]."""
+        return enlarged(self._centre + np.tensordot(self.coefficients[number], self._basis, 1), self._frame)
 
     def average(self, chosen: np.ndarray) -> np.ndarray:
         """Estimate the average of a selection.

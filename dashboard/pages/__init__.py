@@ -13,5 +13,5 @@ from dashboard.pages.predict import PredictPage
 
 __all__ = ["PAGES", "ApiPage", "DataPage", "EveryFacePage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage"]
 
-PAGES = (DataPage, EveryFacePage, FacesPage, HypothesisPage, MetricsPage, PredictPage, ApiPage)
+PAGES = (EveryFacePage, FacesPage, HypothesisPage, DataPage, MetricsPage, PredictPage, ApiPage)
 """All pages, in the order of the navigation."""

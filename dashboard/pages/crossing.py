@@ -33,7 +33,7 @@ def faces_address(groups: dict[str, str], split: str) -> str:
             query["source" if key == "dataset" else key] = group
         else:
             return ""  # styled is either of two attributes, which the page cannot select
-    return f"every-face?{urlencode(query)}"
+    return f"../explore?{urlencode(query)}"
 
 
 def grid(cells: pd.DataFrame, first: str, second: str, split: str) -> str:

@@ -63,7 +63,7 @@ class DataPage(chrome.ExplorerPage):
         doc="Measure of picture quality.",
     )
 
-    path = "/explore"
+    path = "/explore/data"
     title = "Data"
     lead = "What was studied: how many faces each label has, what else is known of them, and how good the pictures are."
     in_url = ("scope", "view", "search", "top", "people", "mistakes", "measure")

@@ -4,9 +4,10 @@ The page's parameters are the one state of the selection. Plots and controls cha
 follows from them; nothing is handed from plot to plot.
 """
 
+from collections.abc import Collection
 from functools import partial
 from html import escape
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,12 +19,7 @@ from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
     DataRange1d,
-    LassoSelectTool,
-    LinearColorMapper,
-    PanTool,
     Range1d,
-    ResetTool,
-    WheelZoomTool,
 )
 from bokeh.models.annotations.geometry import BoxAnnotation
 from bokeh.palettes import interp_palette
@@ -35,11 +31,13 @@ from analysis.core.words import percent
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
 from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measure, everyone, inside_area
+from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
+from dashboard.pages.gallery import Gallery
+from dashboard.pages.portraits import ORDERS, Portraits, portraits
 
-SELECTED = "#00866E"  # of what is selected, on the map and in the histograms
 _DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
 _VERDICT_COLOURS = {"right": "#5F9EA0", "uncertain": QUIET, "wrong": "#C06A00"}
-_CORNERS = 60  # of a lasso, which the address holds
+_MOST_CORNERS = 120  # of an area in an address
 _SHOWN = 12  # attributes in the table
 _CHIPS = {  # parameter -> column, what it says
     "label": ("label", "Label"),
@@ -49,6 +47,7 @@ _CHIPS = {  # parameter -> column, what it says
     "verdict": ("verdict", "The answer is"),
     "race": ("race", "Race, as annotated"),
 }
+_VIEWS = ("colour", "distance", "order", "one")  # parameters that select nothing
 _COLOURED = {"label": "label", "answer": "decision", "verdict": "verdict", "source": "dataset"}
 
 
@@ -77,14 +76,16 @@ class EveryFacePage(chrome.ExplorerPage):
     yaw = param.Range(default=None, allow_None=True, doc="Turn of the head in degrees.")
     pitch = param.Range(default=None, allow_None=True, doc="Nod of the head in degrees.")
     size = param.Range(default=None, allow_None=True, doc="The distance that is chosen.")
+    order = param.Selector(objects=list(ORDERS), doc="Order of the gallery.")
+    one = param.Integer(default=-1, doc="Number of the portrait that is open in the gallery; -1 for none.")
 
-    path = "/explore/every-face"
+    path = "/explore"
     title = "Every face"
     lead = (
         "Each point is one image. Draw a box or a lasso on the map, brush a histogram or press a chip: everything on "
         "this page follows, and so does the average face of what is selected."
     )
-    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", *MEASURES, "size")
+    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", *MEASURES, "size", "order", "one")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
@@ -93,6 +94,8 @@ class EveryFacePage(chrome.ExplorerPage):
             found = self._all = everyone(shared.results)
         except UserError:
             return  # a notice says so in place of the page
+        self.param.one.bounds = (-1, self.portraits().count - 1)
+        self.param.order.objects = self.portraits().orders
         for name, column in (("source", "dataset"), ("race", "race")):
             self.param[name].objects = found.known(column)
         for name in ("having", "lacking"):
@@ -100,6 +103,14 @@ class EveryFacePage(chrome.ExplorerPage):
         if found.distances:
             self.param.distance.objects = found.distances
             self.distance = found.distances[0]
+
+    def spoilt(self, values: dict[str, Any], refused: set[str]) -> Collection[str]:
+        """A range of a distance that this run does not have is no range of another; see `dashboard.address`."""
+        return ["size"] if "distance" in refused else []
+
+    def portraits(self) -> Portraits:
+        """What the gallery shows: photos where nobody else can see them, else averages of small groups."""
+        return portraits(everyone(self.results), private=self.shared.settings.for_this_machine_alone)
 
     # ---- what is selected
 
@@ -109,7 +120,7 @@ class EveryFacePage(chrome.ExplorerPage):
             found = np.array([[float(number) for number in each.split(",")] for each in self.area.split()])
         except ValueError:
             return None
-        drawn = found.ndim == 2 and 2 < len(found) <= 2 * _CORNERS and found.shape[1] == 2
+        drawn = found.ndim == 2 and 2 < len(found) <= _MOST_CORNERS and found.shape[1] == 2
         return found if drawn and np.isfinite(found).all() else None
 
     def selected(self) -> np.ndarray:
@@ -142,15 +153,11 @@ class EveryFacePage(chrome.ExplorerPage):
 
     def anything(self) -> bool:
         """Whether anything is chosen."""
-        return any(
-            getattr(self, name) not in ([], "", None) for name in self.in_url if name not in ("colour", "distance")
-        )
+        return any(getattr(self, name) not in ([], "", None) for name in self.in_url if name not in _VIEWS)
 
     def clear(self, *events: Any) -> None:
         """Select all faces again."""
-        self.param.update(
-            {name: self.param[name].default for name in self.in_url if name not in ("colour", "distance")}
-        )
+        self.param.update({name: self.param[name].default for name in self.in_url if name not in _VIEWS})
 
     # ---- what is shown
 
@@ -161,7 +168,7 @@ class EveryFacePage(chrome.ExplorerPage):
         except UserError as error:
             return [parts.notice(str(error), severity="warning")]
         shown = _Shown(self, found)
-        return [shown.chips, shown.above, shown.middle, shown.histograms, shown.below]
+        return [shown.chips, shown.above, shown.middle, shown.gallery, shown.histograms, shown.below]
 
 
 class _Shown:
@@ -194,6 +201,7 @@ class _Shown:
             about="Share of the faces in each bin, of all (grey) and of those selected (green). Drag across one to "
             "select a range, or move the handles under it.",
         )
+        self.gallery = self._gallery()
         self.below = parts.section("What the selected faces have in common", self._table)
         page.param.watch(self._follow, list(page.in_url))
         self._follow()
@@ -225,43 +233,7 @@ class _Shown:
     def _map(self) -> pn.viewable.Viewable:
         if self.found.places is None:
             return parts.notice("This run has no map of its faces: `meanface evaluate` draws one unless it is brief.")
-        places = self.found.places
-        plot = figure(
-            height=520,
-            sizing_mode="stretch_width",
-            output_backend="webgl",
-            toolbar_location="above",
-            tools=[],
-            x_axis_type=None,
-            y_axis_type=None,
-            outline_line_color=None,
-            min_width=280,
-        )
-        plot.grid.visible = False
-        all_ = ColumnDataSource({"x": places[:, 0], "y": places[:, 1]})
-        self._points = ColumnDataSource({"x": places[:0, 0], "y": places[:0, 1], "c": np.zeros(0, np.float32)})
-        size = _point_size(len(places))
-        plot.scatter("x", "y", source=all_, size=size, color=QUIET, alpha=0.22, line_color=None)
-        self._mapper = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
-        self._marks = plot.scatter(
-            "x",
-            "y",
-            source=self._points,
-            size=size,
-            color={"field": "c", "transform": self._mapper},
-            alpha=0.8,
-            line_color=None,
-        ).glyph
-        self._outline = ColumnDataSource({"x": [], "y": []})
-        plot.patch(
-            "x", "y", source=self._outline, fill_alpha=0.06, fill_color=SELECTED, line_color=SELECTED, line_width=2
-        )
-        box, lasso = (tool(continuous=False, renderers=[]) for tool in (BoxSelectTool, LassoSelectTool))
-        wheel = WheelZoomTool()
-        plot.add_tools(box, lasso, PanTool(), wheel, ResetTool())
-        plot.toolbar.active_drag = box
-        plot.toolbar.logo = None
-        plot.on_event(SelectionGeometry, self._drawn)
+        self._face_map = FaceMap(self.found.places, self._drawn)
         colour = parts.choice(self.page.param.colour)
         kept = self.page.results.network
         note = ""
@@ -274,23 +246,24 @@ class _Shown:
         return pn.Column(
             colour,
             self._legend,
-            pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
+            pn.pane.Bokeh(self._face_map.plot, sizing_mode="stretch_width", margin=0),
             parts.text(note),
             margin=0,
             styles={"flex": "1 1 480px", "min-width": "0", "gap": "8px"},
         )
 
-    def _drawn(self, event: Event) -> None:
-        shape = _drawn_shape(event)
-        if shape is None:
-            return
-        if shape["type"] == "rect":
-            x, y = sorted((shape["x0"], shape["x1"])), sorted((shape["y0"], shape["y1"]))
-            corners = [(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])]
-        else:
-            corners = list(zip(shape["x"], shape["y"], strict=True))
-            corners = corners[:: -(-len(corners) // _CORNERS)]
+    def _drawn(self, corners: list[tuple[float, float]]) -> None:
         self.page.area = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+    # ---- the gallery
+
+    def _gallery(self) -> pn.viewable.Viewable:
+        own = self.page.portraits()
+        self._portraits = Gallery(own, one=self.page.one)
+        self._portraits.link(self.page, one="one", bidirectional=True)
+        return parts.section(
+            "Who is selected", parts.controls(parts.choice(self.page.param.order)), self._portraits, about=own.about
+        )
 
     # ---- the histograms
 
@@ -380,7 +353,7 @@ class _Shown:
         )
 
     def _brushed(self, name: str, event: Event) -> None:
-        if shape := _drawn_shape(event):
+        if shape := drawn_shape(event):
             low, high = sorted((shape["x0"], shape["x1"]))
             self._set(name, low, high)
 
@@ -400,6 +373,8 @@ class _Shown:
 
     def _follow(self, *events: Any) -> None:
         changed = {event.name for event in events}
+        if changed and changed <= {"one"}:
+            return  # which the gallery shows by itself
         if "distance" in changed and "size" in self._bars:
             if self.page.size is not None and "size" not in changed:
                 self.page.size = None  # a range of another distance means nothing; this comes back here
@@ -412,6 +387,7 @@ class _Shown:
             self._follow_map(chosen)
         self._faces.object = _faces(self.found, chosen, self.page.source)
         self._table.object = _attributes(self.found, chosen)
+        self._portraits.choose(chosen, self.page.order)
 
     def _follow_histograms(self, chosen: np.ndarray) -> None:
         for name, (_, own, range_, (_, slider)) in self._bars.items():
@@ -429,29 +405,12 @@ class _Shown:
             .map({name: place for place, name in enumerate(names)})
             .to_numpy(np.float32, na_value=np.nan)
         )
-        assert self.found.places is not None
-        self._mapper.update(palette=colours, low=-0.5, high=len(colours) - 0.5)
-        x, y = self.found.places[chosen].T
-        self._marks.size = _point_size(int(chosen.sum()))
-        self._points.data = {"x": x, "y": y, "c": codes[chosen]}
-        corners = self.page.corners()
-        self._outline.data = {"x": [], "y": []} if corners is None else {"x": corners[:, 0], "y": corners[:, 1]}
+        self._face_map.show(chosen, codes, colours, self.page.corners())
         marks = "".join(
             f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
             for name, colour in zip(names, colours, strict=True)
         )
         self._legend.object = f'<div class="legend">{marks}</div>'
-
-
-def _point_size(faces: int) -> float:
-    """Diameter in pixels: few points must be found, many must not hide each other."""
-    return 9.0 if faces < 100 else 4.0 if faces < 5000 else 2.5
-
-
-def _drawn_shape(event: Event) -> dict[str, Any] | None:
-    """What was drawn on a plot, once it is complete."""
-    assert isinstance(event, SelectionGeometry)
-    return cast("dict[str, Any]", event.geometry) if event.final else None
 
 
 def _colours(found: Everyone, by: str) -> tuple[list[str], list[str]]:

@@ -91,7 +91,7 @@ class Measure:
         return above & below
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Everyone:
     """All faces of a run.
 

@@ -32,7 +32,7 @@ class FacesPage(chrome.ExplorerPage):
     blend = param.Integer(default=50, bounds=(-50, 150), doc="Share of the first in the blend, %.")
 
     path = "/explore/faces"
-    title = "Faces"
+    title = "Average faces"
     lead = (
         "Aligned faces, averaged pixel by pixel. An average is nobody's face: it keeps what faces of a group have in "
         "common, light, hair and background included. Choose two, blend them, and see where they differ."

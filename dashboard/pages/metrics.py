@@ -1,6 +1,6 @@
 """The page of the model's metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -242,6 +242,10 @@ class MetricsPage(chrome.ExplorerPage):
         for name, names in measured.items():
             self.param[name].objects = names
         return measured
+
+    def spoilt(self, values: dict[str, Any], refused: set[str]) -> Collection[str]:
+        """Thresholds the wrong way round are none; see `dashboard.address`."""
+        return ["low", "high"] if values["low"] > values["high"] else []
 
     @property
     def band(self) -> Band:

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 ADDRESSES = {
     "light": (
         "/explore",
-        "/explore/every-face",
+        "/explore/data",
         "/explore/faces",
         "/explore/hypothesis?view=more_than_styling",
         "/explore/hypothesis?view=elsewhere",

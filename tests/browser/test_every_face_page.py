@@ -11,7 +11,7 @@ from test_visit import has_no_horizontal_scroll, open_explorer
 
 pytestmark = pytest.mark.browser
 
-PAGE = "/explore/every-face"
+PAGE = "/explore"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_a_cell_of_two_groups_leads_to_its_faces(page, server, complaints):
     open_explorer(page, f"{server}/explore/metrics?view=crossing&split=train&rows=label&columns=dataset")
     page.get_by_text("are answered rightly").wait_for()
     page.locator(".cells a").first.click()
-    page.wait_for_url(re.compile(r"every-face\?.*label=female"))
+    page.wait_for_url(re.compile(r"explore\?.*label=female"))
     wait_for_count(page, 480)
     assert complaints == []
 

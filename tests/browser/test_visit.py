@@ -12,9 +12,9 @@ from analysis.results import published
 pytestmark = pytest.mark.browser
 
 EXPLORER = {
-    "/explore": "Data",
-    "/explore/every-face": "Every face",
-    "/explore/faces": "Faces",
+    "/explore": "Every face",
+    "/explore/data": "Data",
+    "/explore/faces": "Average faces",
     "/explore/hypothesis": "Hypothesis",
     "/explore/metrics": "Metrics",
     "/explore/predict": "Predict",
@@ -50,7 +50,7 @@ def test_the_report_opens(page, server, complaints):
 def test_every_page_of_the_explorer_opens_and_fits(page, server, complaints, path):
     open_explorer(page, server + path)
     page.get_by_role("heading", level=1, name=EXPLORER[path], exact=True).wait_for()
-    if path in ("/explore", "/explore/faces", "/explore/hypothesis"):
+    if path in ("/explore", "/explore/data", "/explore/faces", "/explore/hypothesis"):
         page.locator(".bk-Figure, .bk-GridPlot").first.wait_for()
     assert has_no_horizontal_scroll(page)
     assert complaints == []

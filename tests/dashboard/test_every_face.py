@@ -6,10 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
-from shown import panel, text_of
+import xarray as xr
+from shown import panel, parts_of, text_of
 
 import dashboard
 from analysis.averages.source import LiveSubsets
+from analysis.core.errors import UserError
 from analysis.results import Results, artifacts
 from dashboard import address
 
@@ -133,6 +135,10 @@ def test_the_address_holds_the_selection(page):
     assert read == {name: getattr(page, name) for name in names}
     for wrong in ("?p_male=0.7,0.2", "?p_male=nan,1", "?p_male=1", "?label=nobody", "?distance=none"):
         assert address.read(page, names, wrong, defaults) == defaults
+    assert address.read(page, names, "?distance=bogus&size=0.1,0.2", defaults) == defaults
+    own = page.param.distance.objects[-1]
+    read = address.read(page, names, f"?distance={own}&size=0.1,0.2", defaults)
+    assert (read["distance"], read["size"]) == (own, (0.1, 0.2))
 
 
 @pytest.mark.parametrize("area", ["here", "1,2", "1,2 3,4", "1,2,3 4,5,6 7,8,9", "1 2 3", "nan,nan nan,nan nan,nan"])
@@ -171,6 +177,100 @@ def test_a_measure_of_one_value_or_with_gaps_has_bins():
     assert far.edges[-1] < 2 and far.inside(0.5, far.edges[-1])[-1]  # beyond the last bin counts as within it
 
 
+def test_a_group_of_the_gallery_is_described_beside_those_that_look_like_it(page, results):
+    from dashboard.pages.everyone import everyone
+    from dashboard.pages.portraits import Groups
+
+    found = everyone(results)
+    groups = Groups(found)
+    chosen = (found.rows["label"] == "male").to_numpy()
+    numbers = groups.numbers(chosen, "first")
+    assert set(numbers) == set(found.rows.loc[chosen, "aggregate"])
+    selected = [int((chosen & (found.rows["aggregate"] == number)).sum()) for number in numbers]
+    assert selected == sorted(selected, reverse=True)
+    told = groups.detail(int(numbers[0]), chosen)
+    assert told["src"].startswith("data:image/jpeg;base64,") and len(told["near"]) == 6
+    assert numbers[0] not in [each["number"] for each in told["near"]]
+    assert "all of them are selected" in told["lines"][0] and "labelled male" in told["lines"][0]
+    doubt = groups.numbers(chosen, "doubt").tolist()
+    assert doubt == groups.numbers(chosen, "sure").tolist()[::-1] or len(set(doubt)) < len(doubt)
+
+
+def test_photos_are_shown_by_a_server_for_this_machine_alone_of_data_sets_that_are_here(results, monkeypatch):
+    from dashboard.pages import portraits as module
+    from dashboard.pages.everyone import everyone
+    from dashboard.settings import Settings
+
+    found = everyone(results)
+    rows = found.rows.loc[found.rows["dataset"] == "synthetic", ["image_id"]]
+    faces = xr.DataArray(
+        np.arange(len(rows), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 109, 89, 3), np.uint8),
+        dims=("image", "y", "x", "channel"),
+    )
+
+    def opened(name):
+        if name != "synthetic":
+            raise UserError("not here")
+        return type("Here", (), {"manifest": rows, "faces": faces})
+
+    monkeypatch.setattr(module.Dataset, "open", opened)
+    module.portraits.cache_clear()
+    here, elsewhere = (module.portraits(found, private=private) for private in (True, False))
+    module.portraits.cache_clear()
+    assert type(here).__name__ == "Photos" and type(elsewhere).__name__ == "Groups"
+    everything = np.ones(len(found.rows), dtype=bool)
+    numbers = here.numbers(everything, "first")
+    assert (found.rows["dataset"].to_numpy()[numbers] == "synthetic").all() and len(numbers) == len(rows)
+    assert [int(picture.mean()) for picture in here._pixels(numbers[[7, 3]].tolist())] == [7, 3]
+    told = here.detail(int(numbers[5]), everything)
+    assert told["lines"][0].startswith("Labelled ") and len(told["near"]) == 6
+    assert Settings().for_this_machine_alone
+    for open_ in ({"host": "0.0.0.0"}, {"allow_host": "a.example"}, {"allow_origin": "a.example"}, {"root_path": "/m"}):
+        assert not Settings(**open_).for_this_machine_alone
+
+
+def test_the_gallery_answers_for_what_is_in_sight_and_drops_nonsense(page, monkeypatch):
+    sent = []
+    (gallery,) = parts_of(panel(page), "Gallery")
+    monkeypatch.setattr(gallery, "_send_msg", sent.append)
+    page.label = ["female"]
+    for message in (
+        {"type": "tiles", "start": 2, "version": gallery.version},
+        {"type": "tiles", "start": 0, "version": gallery.version - 1},
+        {"type": "one", "number": 3},
+        {"type": "one", "number": 10**9},
+        {"type": "one"},
+        {"type": "tiles", "start": "x", "version": gallery.version},
+    ):
+        gallery._handle_msg(message)
+    assert [each["type"] for each in sent] == ["tiles", "one"]
+    assert sent[0]["start"] == 2 and len(sent[0]["tiles"]) == min(96, gallery.total - 2)
+    gallery.one = 3
+    assert page.one == 3
+
+
+def test_many_faces_are_a_picture_and_few_are_points(rng):
+    from bokeh.events import RangesUpdate
+
+    from dashboard.pages.face_map import FEW, FaceMap
+
+    places = rng.normal(size=(FEW + 500, 2)).astype(np.float32)
+    places[:5] = np.nan
+    shown = FaceMap(places, lambda corners: None)
+    codes = np.zeros(len(places), np.float32)
+    shown.show(np.ones(len(places), bool), codes, ["#00ff00"], None)
+    assert len(shown._points.data["x"]) == 0 and shown._pictures[1].data["url"][0].startswith("data:image/png")
+    shown.show(np.arange(len(places)) < 105, codes, ["#00ff00"], None)
+    assert len(shown._points.data["x"]) == 100 and shown._pictures[1].data["url"] == [""]
+    shown.show(np.ones(len(places), bool), codes, ["#00ff00"], None)
+    before = shown._pictures[0].data["url"]
+    shown._moved(RangesUpdate(None, x0=0.0, x1=0.5, y0=0.0, y1=0.5))
+    inside = ((places > 0) & (places < 0.5)).all(axis=1).sum()
+    assert len(shown._points.data["x"]) == inside and shown._pictures[0].data["url"] != before
+    shown._moved(RangesUpdate(None, x0=1.0, x1=0.5, y0=0.0, y1=None))  # no range at all
+    assert len(shown._points.data["x"]) == inside
+
+
 def test_any_two_groups_are_crossed_and_lead_to_their_faces(results, scorer):
     from dashboard.pages.every_face import EveryFacePage
 
@@ -179,7 +279,7 @@ def test_any_two_groups_are_crossed_and_lead_to_their_faces(results, scorer):
     shown = panel(page)
     text = text_of(shown)
     assert "0-9" in text and "60+" in text and "answered rightly" in text
-    link = re.search(r'href="every-face\?([^"]*age=20[^"]*)"', text)
+    link = re.search(r'href="\.\./explore\?([^"]*age=20[^"]*)"', text)
     assert link is not None
     faces = EveryFacePage(dashboard.Shared(results, scorer))
     names = faces.in_url
@@ -196,4 +296,4 @@ def test_a_style_is_crossed_but_cannot_be_selected():
     from dashboard.pages.crossing import faces_address
 
     assert faces_address({"style": "styled", "label": "male"}, "test") == ""
-    assert faces_address({"Young": "yes", "Smiling": "yes"}, "test") == "every-face?split=test&having=Young%2CSmiling"
+    assert faces_address({"Young": "yes", "Smiling": "yes"}, "test") == "../explore?split=test&having=Young%2CSmiling"

@@ -21,7 +21,7 @@ from dashboard.scoring import Scorer
 from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
-PAGES = ("DataPage", "EveryFacePage", "FacesPage", "HypothesisPage", "MetricsPage", "PredictPage", "ApiPage")
+PAGES = ("EveryFacePage", "FacesPage", "HypothesisPage", "DataPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "large_enough", "more_than_styling", "tells_apart", "elsewhere")
 METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "crossing", "robustness", "explanation", "training")
 
@@ -242,7 +242,7 @@ def test_each_view_of_the_hypothesis_is_drawn_and_read(view, shared):
     for channel in ("L", "all"):
         page.channel = channel
         shown = page._view()
-        assert parts_of(shown, "HoloViews")
+        assert parts_of(shown, "Bokeh")
         assert len(text_of(shown)) > 100 and "run `meanface" not in text_of(shown)
 
 
@@ -287,8 +287,22 @@ def test_choices_are_those_of_the_run(shared, results):
 def test_each_view_of_the_metrics_is_drawn_and_read(view, shared):
     page = dashboard.pages.MetricsPage(shared, view=view)
     shown = panel(page._view)
-    assert parts_of(shown, {"decisions": "Decisions", "crossing": "HTML"}.get(view, "HoloViews"))
+    assert parts_of(shown, {"decisions": "Decisions", "crossing": "HTML"}.get(view, "Bokeh"))
     assert len(text_of(page._view)) > 100 and "run `meanface" not in text_of(page._view)
+
+
+def test_thresholds_the_wrong_way_round_are_those_that_are_served(shared, results):
+    from dashboard import address
+
+    page = dashboard.pages.MetricsPage(shared)
+    defaults = {name: getattr(page, name) for name in page.in_url}
+    for query, (low, high) in {
+        "?low=0.9&high=0.1": (page.low, page.high),
+        "?low=0.995": (page.low, page.high),
+        "?low=0.1&high=0.9": (0.1, 0.9),
+    }.items():
+        read = address.read(page, page.in_url, query, defaults)
+        assert (read["low"], read["high"]) == (low, high)
 
 
 def test_decisions_begin_as_the_model_is_served_and_follow_the_address(shared, results):

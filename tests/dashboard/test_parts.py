@@ -157,9 +157,29 @@ def test_a_view_draws_and_reads_parameters_methods_and_results_by_name():
     page = Page(b=4)
     view = dashboard.parts.View("Title", curve, lambda factor: f"times {factor}", "numbers doubled", "doubled")
     drawn = view.show(page)
-    (pane,) = parts_of(drawn, "HoloViews")
-    assert pane.object.dimension_values(1).tolist() == [8, 16, 24]
+    (pane,) = parts_of(drawn, "Bokeh")
+    assert pane.object.renderers[0].data_source.data["y"].tolist() == [8, 16, 24]
     assert [text.object for text in parts_of(drawn, "Markdown")] == ["times 8"]
+
+
+def test_what_was_drawn_with_the_same_state_is_not_drawn_again_and_each_session_has_models_of_its_own():
+    from dashboard.drawn import Drawn
+
+    times = []
+
+    def counted(numbers, factor):
+        times.append(factor)
+        return curve(numbers, factor)
+
+    view = dashboard.parts.View("", counted, None, "numbers doubled")
+    kept = SimpleNamespace(drawn=Drawn())
+    pages = [type("Shared", (page_class(),), {"shared": kept})(b=b) for b in (1, 2)]
+    same = type(pages[0])(b=1)
+    figures = [parts_of(view.show(page), "Bokeh")[0].object for page in (pages[0], same, pages[0])]
+    names = [{model.id for model in figure.references()} for figure in figures]
+    assert times == [2] and not names[0] & names[1] and not names[0] & names[2]
+    assert view.show(pages[1]) is not None and times == [2, 4]
+    assert {figure.renderers[0].data_source.data["y"].tolist()[-1] for figure in figures} == {6}
 
 
 def test_a_view_depends_on_the_parameters_that_its_arguments_depend_on():

@@ -26,7 +26,7 @@ from analysis.results import Results
 
 PAGES = (
     "/explore",
-    "/explore/every-face",
+    "/explore/data",
     "/explore/faces",
     "/explore/hypothesis",
     "/explore/metrics",
@@ -98,8 +98,9 @@ def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):
     ("guess", "page"),
     [
         ("/explore/", "/explore"),
-        ("/explore/data", "/explore"),
-        ("/explore/Data/", "/explore"),
+        ("/explore/every-face", "/explore"),
+        ("/explore/Every-Face/?label=male", "/explore?label=male"),
+        ("/explore/Data/", "/explore/data"),
         ("/explore/metrics.html", "/explore/metrics"),
         ("/explore/METRICS/?view=groups", "/explore/metrics?view=groups"),
     ],
