@@ -63,7 +63,11 @@ class Face(BaseModel):
     y: int = Field(description="Top edge of the box, in pixels.", examples=[188])
     width: int = Field(description="Width of the box, in pixels.", examples=[240])
     height: int = Field(description="Height of the box, in pixels.", examples=[318])
-    label: Label = Field(description="Perceived gender, or `uncertain` where the model abstains.", examples=["female"])
+    label: Label = Field(
+        description="Perceived gender, or `uncertain` where the model abstains, as it always does on faces of fewer "
+        "than 16 pixels (32 in photos of more than 16 megapixels).",
+        examples=["female"],
+    )
     p_male: float = Field(
         ge=0, le=1, description='Calibrated probability that an annotator would say "male".', examples=[0.031]
     )

@@ -5,6 +5,7 @@ The options of `serve` and `config` are those of `settings.Settings`.
 
 import inspect
 import ipaddress
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from analysis.command_options import ResultsFolder
-from dashboard.settings import Settings, environment_names, hash_key, is_address, option, source
+from dashboard.settings import KEY_NAME, Settings, environment_names, hash_key, is_address, near_misses, option, source
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -128,6 +129,7 @@ def serve(
     from analysis.results import published
 
     settings = Settings.read(**given)
+    _tell_near_misses()
     check_free(
         settings.host,
         settings.port,
@@ -165,6 +167,7 @@ def config(**given: Any) -> None:
     Takes the options of `serve`. Example: `PORT=8080 meanface config`.
     """
     settings = Settings.read(**given)
+    _tell_near_misses()
     for name in Settings.model_fields:
         value = getattr(settings, name)
         if name == "api_key":
@@ -181,9 +184,18 @@ def key(name: Annotated[str, typer.Argument(metavar="NAME", help="Whom the key i
     """
     import secrets
 
+    from analysis.core.errors import UserError
+
+    if not re.fullmatch(KEY_NAME, name):
+        raise UserError(f"{name!r} cannot be the name of a key: take letters, digits, '.', '_' and '-'")
     made = secrets.token_urlsafe(32)
     hashed = Settings.read(api_key=(f"{name}:{hash_key(made)}",)).api_key[0]
     typer.echo(f"Key, for {name} alone: {made}\nFor the server:  --api-key {hashed}")
+
+
+def _tell_near_misses() -> None:
+    for name, meant in near_misses().items():
+        typer.echo(f"meanface: {name} of the environment is no setting: {meant} may be meant", err=True)
 
 
 def _render_if_stale(results: Path, site: Path) -> None:

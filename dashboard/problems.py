@@ -12,11 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from dashboard.gateway.proxies import route_path
-
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
-_MACHINE_PATHS = ("/api", "/predict", "/healthz")
+_MACHINE_PATHS = ("/api/", "/predict", "/healthz", "/livez", "/readyz", "/metrics")
 
 
 class ProblemDetails(BaseModel):
@@ -83,7 +81,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of ``app`` with problem details, or, to a browser asking for a page, with a page.
+    """Answer every error of ``app`` with problem details, and what is missing among the pages with a page.
 
     What nobody foresaw is answered by `gateway.failures.Failures`.
     """
@@ -99,11 +97,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
-        for_machine = route_path(request.scope).startswith(_MACHINE_PATHS) or "text/html" not in request.headers.get(
-            "accept", ""
-        )
-        if error.status_code == HTTPStatus.NOT_FOUND and not for_machine:
-            return _missing_page(request.scope["root_path"])
+        if error.status_code == HTTPStatus.NOT_FOUND and _is_for_people(request):
+            return _missing_page(_prefix(request))
         return Problem(error.status_code, _detail(request, error), headers=error.headers).response()
 
     @app.exception_handler(ClientDisconnect)
@@ -111,8 +106,21 @@ def install(app: FastAPI) -> None:
         return Problem(400, "the client left before the request was complete").response()  # nobody reads it
 
 
+def _is_for_people(request: Request) -> bool:
+    accepted = request.headers.get("accept", "*/*")
+    path = request.url.path.removeprefix(_prefix(request))
+    asks = request.method in ("GET", "HEAD") and ("text/html" in accepted or "*/*" in accepted)
+    return asks and not path.startswith(_MACHINE_PATHS)
+
+
+def _prefix(request: Request) -> str:
+    """What a proxy shows the server below; that of a mounted app, such as the files of Panel, is longer."""
+    prefix: str = request.scope.get("app_root_path", request.scope["root_path"])
+    return prefix
+
+
 def _detail(request: Request, error: HTTPException) -> str:
-    docs = f"{request.scope['root_path']}/api/docs"
+    docs = f"{_prefix(request)}/api/docs"
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return f"nothing is at {request.url.path}: {docs} lists what there is"
@@ -123,10 +131,10 @@ def _detail(request: Request, error: HTTPException) -> str:
 
 
 def _missing_page(prefix: str) -> Response:
-    # Not the report's own 404.html, whose links are right where a static host serves it, and only there.
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found - meanface</title>'
-        '<meta name="viewport" content="width=device-width"><body style="font-family:sans-serif;margin:3rem">'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        '<body style="font-family:sans-serif;margin:3rem">'
         f'<h1>Nothing is here</h1><p>Go to the <a href="{escape(prefix)}/">report</a> or the '
         f'<a href="{escape(prefix)}/explore">explorer</a>.</p>',
         status_code=404,

@@ -7,6 +7,7 @@ API's documentation included.
 import contextlib
 import inspect
 import logging
+import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -50,6 +51,13 @@ _log = logging.getLogger(__name__)
 _MESSAGE = 8 * 2**20  # bytes of a websocket message: twice the piece in which a page sends a photo
 
 
+class _Files(StaticFiles):
+    """Files of the report but its page for what is missing, whose links are right where a static host serves it."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        return ("", None) if path == "404.html" else super().lookup_path(path)
+
+
 class _Site:
     """The rendered report, which answers all requests that no other route answers.
 
@@ -58,7 +66,7 @@ class _Site:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files = StaticFiles(directory=folder, html=True, check_dir=False)
+        self._files = _Files(directory=folder, html=True, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -3,6 +3,7 @@
 The options, their help and ``meanface config`` are made from it, so that a setting is declared here and nowhere else.
 """
 
+import difflib
 import hashlib
 import ipaddress
 import os
@@ -22,6 +23,7 @@ PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")  # safe within a page, an addr
 OWN_PATHS = frozenset(  # first parts of the server's own addresses, which no prefix may be taken for
     ("api", "components", "explore", "healthz", "livez", "metrics", "predict", "readyz", "site", "static")
 )
+KEY_NAME = r"[A-Za-z0-9._-]+"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -94,7 +96,10 @@ class Settings(BaseSettings):
         '"100/minute"; several are separated by semicolons.',
     )
     decode_seconds: float = Field(
-        SECONDS, gt=0, description="Seconds of processor time that decoding a photo may take before it is given up."
+        SECONDS,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds of processor time that decoding a photo may take before it is given up.",
     )
     decode_processes: int = Field(
         PROCESSES,
@@ -107,9 +112,12 @@ class Settings(BaseSettings):
         description="Processes that score small photos; 0 for one a core, four at most. Each takes some 40 MB.",
     )
     queue: int = Field(48, ge=1, description="Photos that are scored or wait for it at a time; more are answered 503.")
-    request_seconds: float = Field(60, gt=0, description="Seconds until a prediction is given up.")
+    request_seconds: float = Field(60, gt=0, allow_inf_nan=False, description="Seconds until a prediction is given up.")
     read_seconds: float = Field(
-        10, gt=0, description="Seconds that a client may pause within a request before it is given up."
+        10,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a client may pause within a request before it is given up.",
     )
     sessions: int = Field(64, ge=1, description="Pages of the explorer that are open at a time; more are answered 503.")
     shutdown_seconds: int = Field(
@@ -153,7 +161,7 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _hashes(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]+:[0-9a-f]{64}", key) for key in keys):
+        if not all(re.fullmatch(rf"{KEY_NAME}:[0-9a-f]{{64}}", key) for key in keys):
             raise ValueError("NAME:HASH is needed, as `meanface key NAME` prints it")
         if len({key.partition(":")[0] for key in keys}) < len(keys):
             raise ValueError("two keys have one name")
@@ -234,6 +242,14 @@ def source(name: str, given: Any = None) -> str:
         return option(name)
     named = next((variable for variable in environment_names(name) if os.environ.get(variable)), None)
     return f"{named} of the environment" if named else "default"
+
+
+def near_misses() -> dict[str, str]:
+    """Variables of the environment that are no settings, but are named almost like one: the one that may be meant."""
+    known = {variable for name in Settings.model_fields for variable in environment_names(name)}
+    unknown = {name for name in os.environ if name.startswith(_PREFIX)} - known
+    meant = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.85) for name in sorted(unknown)}
+    return {name: near[0] for name, near in meant.items() if near}
 
 
 def is_address(text: str) -> bool:

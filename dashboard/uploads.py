@@ -194,7 +194,7 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _body_too_large()
     parts, length, fields = _Parts(), 0, list[str]()
-    parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+    parser = _parser(boundary, parts)
     try:
         async for chunk in request.stream():
             length += len(chunk)
@@ -219,6 +219,13 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     if FIELD not in fields:
         found = f" (found {', '.join(f'`{other}`' for other in sorted(set(fields)))})" if fields else ""
         raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`{found}")
+
+
+def _parser(boundary: bytes, parts: _Parts) -> MultipartParser:
+    try:
+        return MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+    except FormParserError as error:
+        raise Problem(400, "the Content-Type's boundary is too long: let the HTTP client set it") from error
 
 
 def _body_too_large() -> Problem:

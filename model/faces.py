@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.data.alignment import align_face, fit_frame
 from analysis.data.detection import SMALLEST, Face, detect_faces
-from analysis.data.photo import Photo, PhotoError, only_photo_errors, read_photo
+from analysis.data.photo import MIN_SIDE, Photo, PhotoError, only_photo_errors, read_photo
 
 Crop = Literal["detect", "none"]
 
@@ -34,12 +34,15 @@ class FaceCrop:
         Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270.
     small
         Whether it is narrower than `analysis.data.detection.SMALLEST` pixels in the photo as it was decoded.
+    too_small
+        Whether it is narrower than `analysis.data.photo.MIN_SIDE` pixels there, and cannot be judged.
     """
 
     box: tuple[int, int, int, int]
     pixels: np.ndarray
     turned: int = 0
     small: bool = False
+    too_small: bool = False
 
 
 def faces_in_photo(data: bytes, crop: Crop = "detect") -> list[FaceCrop]:
@@ -80,4 +83,4 @@ def _crop(photo: Photo, face: Face, pixels: np.ndarray) -> FaceCrop:
     """A face and its box in pixels of the photo as it was sent."""
     x, y, width, height = (side * photo.shrink for side in face.box)
     box = (x, y, min(width, photo.width - x), min(height, photo.height - y))
-    return FaceCrop(box, pixels, face.turned, face.box[2] < SMALLEST)
+    return FaceCrop(box, pixels, face.turned, face.box[2] < SMALLEST, face.box[2] < MIN_SIDE)

@@ -60,7 +60,8 @@ class FacePrediction:
     x, y, width, height
         Box in pixels of the upright photo.
     label
-        "female", "male" or "uncertain": perceived gender.
+        "female", "male" or "uncertain": perceived gender. A face of fewer than 16 pixels (32 in photos of more than 16
+        megapixels) is always "uncertain": what such a face lacks, the network guesses.
     p_male
         Calibrated probability in [0, 1] that an annotator would say "male".
     turned
@@ -252,7 +253,14 @@ class Predictor:
         """
         scores = self.predict_faces(np.stack([face.pixels for face in crops]))
         return [
-            FacePrediction(number, *face.box, self.decide(float(p)), float(p), face.turned, face.small)
+            FacePrediction(
+                number,
+                *face.box,
+                "uncertain" if face.too_small else self.decide(float(p)),
+                float(p),
+                face.turned,
+                face.small,
+            )
             for number, (face, p) in enumerate(zip(crops, scores, strict=True))
         ]
 

@@ -301,6 +301,16 @@ def is_preview(tiff: bytes) -> bool:
         return False
 
 
+def has_bare_ycbcr(tiff: bytes) -> bool:
+    """Whether a TIFF holds luminance and colour differences, and not as JPEG, whose decoder makes RGB of them."""
+    try:
+        tags = Image.Exif()
+        tags.load(tiff)
+        return tags.get(262) == 6 and tags.get(259, 1) not in (6, 7)
+    except Exception:
+        return False
+
+
 def webp_form(data: bytes) -> Literal["lossy", "lossless", "animated"]:
     """How a WebP is stored."""
     at = 12

@@ -233,6 +233,8 @@ def _tiff(data: bytes) -> Photo:
         raise PhotoError("this is a camera's raw file: save it as JPEG, and send that")
     if not containers.is_whole(data, _TIFF):  # libtiff would fill in what is missing
         raise PhotoError(_CUT_SHORT)
+    if containers.has_bare_ycbcr(data):  # libvips would take it for RGB
+        raise _undecodable(data, _TIFF)
     width, height = _vips_size("tiffload_buffer", data)
     _check("TIFF", width, height)
     return _vips("tiffload_buffer", data)
@@ -289,13 +291,13 @@ def _rgb(image: Image.Image, shrink: int) -> np.ndarray:
     return result
 
 
-def _scale(most: float) -> float:
-    """What brings deep grey to 255: the largest value tells how it is stored."""
+def _scale(most: float, full: int = 65535) -> float:
+    """What brings deep pixels to 255: the largest value tells how they are stored; ``full`` is white if whole."""
     if not math.isfinite(most) or 1 < most <= 255:
         return 1.0
     if most <= 1:
         return 255.0
-    return 255 / max(most, 65535)
+    return 255 / max(most, full)
 
 
 def _converted(image: Image.Image, scale: float) -> np.ndarray:
@@ -342,6 +344,17 @@ def _open_vips(loader: str, data: bytes, **options: Any) -> Any:
     return getattr(pyvips.Image, loader)(data, access="sequential", fail_on="truncated", **options)
 
 
+def _deep(image: Any, again: Callable[[], Any]) -> Any:
+    """Bring a picture of more than 8 bits to 8, on white; ``again`` opens it once more, as it is read only once."""
+    full = 32767 if image.format == "short" else 65535
+    colours = image.bands - image.hasalpha()
+    scale = _scale(again().extract_band(0, n=colours).max(), full)
+    if image.hasalpha():
+        opaque = 255 / _scale(again().extract_band(colours).max(), full)
+        image = image.flatten(background=255 / scale, max_alpha=opaque)
+    return (image * scale).cast("uchar")
+
+
 def _vips(
     loader: str,
     data: bytes,
@@ -374,9 +387,8 @@ def _vips(
     if image.interpretation in ("cmyk", "lab", "labs", "xyz", "labq"):
         image = image.colourspace("srgb")
     if image.format != "uchar":
-        most = _open_vips(loader, data, **options).max()
-        image = (image * _scale(most)).cast("uchar")
-    if image.hasalpha():
+        image = _deep(image, lambda: _open_vips(loader, data, **options))
+    elif image.hasalpha():
         image = image.flatten(background=255)
     if image.bands > 3:
         image = image.extract_band(0, n=3)

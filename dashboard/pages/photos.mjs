@@ -250,13 +250,15 @@ export function render({ model, el }) {
     scale.style.setProperty("--low", `${100 * low}%`);
     scale.style.setProperty("--high", `${100 * high}%`);
     scale.style.setProperty("--at", `${100 * face.p_male}%`);
+    const tooSmall = face.label === "uncertain" && (face.p_male <= low || face.p_male >= high);
+    const remark = tooSmall ? "; too small a face to be judged" : face.small ? "; a very small face: less certain" : "";
     const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
     return make("li", { "data-face": face.face, tabindex: "0" },
       make("span", { class: "number" }, String(face.face + 1)),
       make("img", { src: face.aligned, alt: `Face ${face.face + 1} as the model sees it`, width: 45, height: 55 }),
       make("div", { class: "verdict" }, label,
-        make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${face.small ? "; a very small face: less certain" : ""}`)),
+        make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${remark}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
         make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))));
   }

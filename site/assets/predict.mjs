@@ -74,9 +74,10 @@ export async function predict(file) {
   const [tall, wide] = card.input.frame;
   for (const [face, { box, landmarks, turned }] of found.entries()) {
     const p = await probability(warp(photo.image, landmarks, card.landmarks, wide, tall).picture);
-    const label = p > card.band.low && p < card.band.high ? "uncertain" : p >= 0.5 ? "male" : "female";
+    const tooSmall = box[2] < LEAST_SIDE;
+    const label = tooSmall || (p > card.band.low && p < card.band.high) ? "uncertain" : p >= 0.5 ? "male" : "female";
     const [x, y, width, height] = box.map((side) => side * photo.shrink);
-    faces.push({ face, x, y, width: Math.min(width, photo.width - x), height: Math.min(height, photo.height - y), label, p_male: p, turned, small: box[2] < SMALLEST });
+    faces.push({ face, x, y, width: Math.min(width, photo.width - x), height: Math.min(height, photo.height - y), label, p_male: p, turned, small: box[2] < SMALLEST, tooSmall });
   }
   return { canvas: photo.canvas, shrink: photo.shrink, faces, card };
 }
@@ -110,14 +111,14 @@ function picture({ canvas, shrink, faces }) {
   return shown;
 }
 
-function bar({ label, p_male: p, small }, { band }, many, number) {
+function bar({ label, p_male: p, small, tooSmall }, { band }, many, number) {
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const said = label === "uncertain" ? "not sure enough" : label;
   const scale = element("div", { class: "score", role: "img", "aria-label": `Probability of male ${percent(p)}; not sure enough between ${percent(band.low)} and ${percent(band.high)}` },
     element("span", { class: "score-band", style: `left:${100 * band.low}%;width:${100 * (band.high - band.low)}%` }),
     element("span", { class: `score-mark ${label}`, style: `left:${100 * p}%` }));
   const ends = element("div", { class: "score-ends", "aria-hidden": "true" }, element("span", {}, "female"), element("span", {}, "not sure enough"), element("span", {}, "male"));
-  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${small ? "; a very small face: less certain" : ""}`), scale, ends);
+  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${tooSmall ? "; too small a face to be judged" : small ? "; a very small face: less certain" : ""}`), scale, ends);
 }
 
 async function show(file, place, status, tools) {

@@ -21,6 +21,7 @@ from PIL import Image
 
 from analysis.core.paths import PROJECT
 from analysis.data.detection import SMALLEST
+from analysis.data.photo import MIN_SIDE
 from analysis.data.sources import demo_source
 from analysis.results.records import Card
 from dashboard.uploads import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES, Upload
@@ -144,6 +145,11 @@ def test_a_broken_form_is_refused(client, body):
 def test_a_form_without_a_boundary_is_refused(client):
     answer = client.post(PREDICT, content=b"x", headers={"content-type": "multipart/form-data"})
     assert_problem(answer, 400, "boundary")
+
+
+def test_a_form_with_an_endless_boundary_is_refused(client):
+    headers = {"content-type": f"multipart/form-data; boundary={5000 * 'b'}"}
+    assert_problem(client.post(PREDICT, content=b"", headers=headers), 400, "boundary is too long")
 
 
 def test_a_body_over_the_limit_is_refused_while_it_is_read(client, monkeypatch):
@@ -398,6 +404,15 @@ def test_a_face_below_the_stated_size_is_answered_and_called_small(real, portrai
     )
     assert (usual["small"], small["small"]) == (False, True)
     assert small["width"] < SMALLEST <= usual["width"]
+
+
+def test_a_face_that_is_too_small_to_be_judged_is_uncertain_whatever_the_network_says(real, portraits):
+    street = Image.new("RGB", (250, 250), (120, 130, 140))
+    face = portraits["female"].crop((70, 90, 248, 308)).resize((21, 26), Image.Resampling.LANCZOS)
+    street.paste(face, (100, 100))
+    (face,) = real.post(PREDICT, files=files(encoded(street, "PNG"))).json()["results"][0]["faces"]
+    assert face["width"] < MIN_SIDE and face["p_male"] < 0.03
+    assert (face["label"], face["small"]) == ("uncertain", True)
 
 
 def test_a_jpeg_that_is_cut_short_is_refused_and_says_why(real, portraits):

@@ -108,6 +108,18 @@ def test_the_help_of_serve_and_config_print_every_setting(monkeypatch):
     assert re.search("--sessions +64 +default", listed)
 
 
+def test_a_variable_that_is_almost_a_setting_is_told(monkeypatch):
+    monkeypatch.setenv("MEANFACE_QUEU", "7")
+    told = CliRunner().invoke(app, ["config"])
+    assert "MEANFACE_QUEU of the environment is no setting: MEANFACE_QUEUE may be meant" in told.stderr
+    assert re.search("--queue +48 +default", told.stdout)
+
+
+def test_a_time_without_end_is_no_setting(monkeypatch):
+    monkeypatch.setenv("MEANFACE_DECODE_SECONDS", "inf")
+    assert "MEANFACE_DECODE_SECONDS" in str(CliRunner().invoke(app, ["config"]).exception)
+
+
 def test_a_key_is_shown_once_and_its_hash_is_what_the_server_is_told():
     said = CliRunner().invoke(app, ["key", "newsroom"]).output
     made, told = re.search("alone: (\\S+)", said)[1], re.search("--api-key (\\S+)", said)[1]

@@ -90,8 +90,19 @@ def test_a_page_that_is_nowhere_says_so_to_people_and_programs(client, site):
     assert for_people.status_code == 404
     assert "Nothing is here" in for_people.text
     assert 'href="/explore"' in client.get("/site/deeper/nowhere.html", headers=BROWSER).text
-    assert client.get("/nowhere").json()["status"] == 404
-    assert client.get("/api/nowhere", headers=BROWSER).headers["content-type"] == "application/problem+json"
+    assert client.get("/nowhere", headers={"accept": "application/json"}).json()["status"] == 404
+    (site / "404.html").write_text('<a href="/">the page of a static host</a>')
+    assert "Nothing is here" in client.get("/explore/nowhere", headers={"accept": "*/*"}).text
+    assert 'href="/explore"' in client.get("/static/nowhere.js", headers=BROWSER).text
+    for program in ("/api/nowhere", "/predict/nowhere", "/metrics/nowhere"):
+        assert client.get(program, headers=BROWSER).headers["content-type"] == "application/problem+json"
+
+
+def test_a_page_that_is_nowhere_leads_on_below_a_prefix(make_client):
+    client = make_client(root_path="/below", allow_host="*")
+    for missing in ("/nowhere", "/below/explore/nowhere", "/static/nowhere.js"):
+        assert 'href="/below/explore"' in client.get(missing, headers=BROWSER).text
+    assert "/below/api/docs lists" in client.get("/api/nowhere").json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import photos
 import pytest
+import pyvips
 from photos import encoded
 from PIL import Image, ImageOps
 
@@ -108,6 +109,29 @@ def test_transparent_parts_are_white() -> None:
 def test_deep_grey_keeps_its_brightness(kind: str) -> None:
     deep = Image.fromarray(np.full((20, 20), 32768, np.uint16))
     assert abs(int(decode_photo(encoded(deep, kind))[0, 0, 0]) - 127) <= 1
+
+
+@pytest.mark.parametrize("white", [65535, 32767, 1.0])
+@pytest.mark.parametrize("shades", [1, 3])
+def test_deep_pictures_with_an_alpha_channel_keep_their_brightness(white: float, shades: int) -> None:
+    kinds = {
+        65535: (np.uint16, "rgb16" if shades == 3 else "grey16"),
+        32767: (np.int16, "srgb"),
+        1.0: (np.float32, "scrgb"),
+    }
+    of, interpretation = kinds[white]
+    pixels = np.full((20, 20, shades + 1), white, of)
+    pixels[..., :shades] = white * 0.4 if white == 1 else int(white * 0.4)
+    pixels[:5, :, shades] = 0
+    picture = pyvips.Image.new_from_array(pixels).copy(interpretation=interpretation)
+    decoded = decode_photo(picture.tiffsave_buffer())
+    assert np.abs(decoded[5:].astype(int) - 102).max() <= 1
+    assert (decoded[:5] == 255).all()
+
+
+def test_colour_differences_that_would_be_taken_for_red_green_and_blue_are_refused() -> None:
+    with pytest.raises(PhotoError, match="this TIFF cannot be decoded"):
+        decode_photo(encoded(photos.portrait().convert("YCbCr"), "TIFF"))
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1.0, 255), (200.0, 200), (65535.0, 255)])
