@@ -26,6 +26,8 @@ CREDENTIALS = (
     "or set KAGGLE_USERNAME and KAGGLE_KEY"
 )
 
+_TOKEN_FILES = ("access_token", "access_token.txt")
+
 
 def download_archive(dataset: str, folder: Path) -> Path:
     """Download a whole data set as one zip archive, or resume what an earlier call began.
@@ -115,6 +117,10 @@ def _authenticated() -> Any:
         # With VERBOSE in the environment, the package prints every request with its credentials.
         api.args = [argument for argument in api.args if argument != "--verbose"]
         key_file = Path(api.config)
+        for name in _TOKEN_FILES:  # the package reads them before all else
+            token = Path("~/.kaggle").expanduser() / name
+            if wrong := _problem_with_token(token):
+                raise UserError(f"{token} {wrong}: {CREDENTIALS}")
         # Over a file that is no table of values the package trips, whatever else there is.
         problem, lacking = _problem_with(key_file)
         if problem and not (lacking and _places(key_file)):
@@ -140,12 +146,24 @@ def _places(key_file: Path) -> list[str]:
     if token := os.environ.get("KAGGLE_API_TOKEN"):
         named = len(token) < 256 and Path(token).exists()  # a name may not be longer
         places.append(f"the file that KAGGLE_API_TOKEN names, {token}" if named else "KAGGLE_API_TOKEN")
-    places += [str(home / name) for name in ("access_token", "access_token.txt") if (home / name).is_file()]
+    places += [str(home / name) for name in _TOKEN_FILES if (home / name).is_file()]
     if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
         places.append("KAGGLE_USERNAME and KAGGLE_KEY")
     elif key_file.exists() and not any(_problem_with(key_file)):
         places.append(str(key_file))
     return places + [str(home / "credentials.json")] * (home / "credentials.json").is_file()
+
+
+def _problem_with_token(file: Path) -> str | None:
+    """What is wrong with a file that should hold a token alone; None if it may be one, or if there is none."""
+    if not file.exists():
+        return None
+    if file.is_dir():
+        return "is a folder, where Kaggle's token belongs"
+    try:
+        return None if file.read_bytes().strip() else "is empty"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def _problem_with(key_file: Path) -> tuple[str | None, bool]:

@@ -9,6 +9,13 @@ from analysis.data import contents
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"}
 
+_NO_TEXT = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed by gzip",
+}
+
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",  # begins like UTF-16's, so it must be checked first
@@ -37,6 +44,8 @@ def as_utf8(where: str, content: bytes) -> bytes:
     """
     if mistake := contents.mistaken(content[: contents.START]):
         raise UserError(f"{printable(where)} {mistake}")
+    if what := next((what for mark, what in _NO_TEXT.items() if content.startswith(mark)), None):
+        raise UserError(f"{printable(where)} is {what}, and its name says that it is text: save it as CSV")
     mark, encoding = next(
         ((mark, name) for mark, name in _MARKS.items() if content.startswith(mark)), (b"", _guessed(content))
     )

@@ -255,6 +255,15 @@ def test_a_token_alone_is_enough_and_a_wrong_one_is_refused(kaggle: Kaggle, monk
     assert kaggle.credentials[-1] == f"Bearer {SECRET}"
 
 
+@pytest.mark.parametrize(("content", "says"), [(None, "is a folder"), (" \n", "is empty")])
+def test_a_file_of_a_token_without_one_is_named(kaggle: Kaggle, tmp_path: Path, content: str | None, says: str) -> None:
+    file = tmp_path / "person" / ".kaggle" / "access_token"
+    file.mkdir() if content is None else file.write_text(content)
+    with pytest.raises(UserError, match=f"access_token {says}"):
+        fetch_kaggle("celeba")
+    assert kaggle.credentials == []
+
+
 def test_the_key_file_is_enough(kaggle: Kaggle, tmp_path: Path) -> None:
     file = tmp_path / "person" / ".kaggle" / "kaggle.json"
     file.write_text(json.dumps({"username": "someone", "key": SECRET}))

@@ -128,6 +128,9 @@ def test_bytes_that_are_no_table_are_refused() -> None:
     for name in ("labels.csv", "labels.parquet"):
         with pytest.raises(UserError, match="cannot be read"):
             read_label_table(name, b"\x89PNG\r\n\xff\xfe\x00")
+    for content, what in ((b"PK\x03\x04[Content_Types].xml", "an Excel workbook"), (b"PAR1\x15", "a Parquet file")):
+        with pytest.raises(UserError, match=f"labels.csv is {what}.*: save it as CSV"):
+            read_label_table("labels.csv", content)
 
 
 @pytest.mark.usefixtures("home")
