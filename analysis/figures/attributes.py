@@ -7,6 +7,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, of_scope, row_chart
 from analysis.figures.theme import LABEL_COLOURS
 from analysis.results.records import StudyRecord
@@ -60,6 +61,11 @@ def _by_label(attributes: pd.DataFrame, scope: str) -> pd.DataFrame:
     return table.sort_values("difference", kind="stable")
 
 
+@guided(
+    "Each row is an attribute with one point for each label. The further the points are apart, the more the "
+    "attribute goes with a label; bars are 95 % intervals.",
+    view="?view=prevalence",
+)
 def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Prevalence of every attribute among images of either label, ordered by the difference, with 95 % intervals.
 

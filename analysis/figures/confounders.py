@@ -7,6 +7,7 @@ from analysis.core.words import p_value, percent
 from analysis.figures import theme
 from analysis.figures.answers import lower_end
 from analysis.figures.attributes import attribute_name
+from analysis.figures.guide import guided
 from analysis.figures.hypothesis import chance_marks
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -36,6 +37,11 @@ def _strictest(table: pd.DataFrame, hypothesis: HypothesisRecord) -> pd.DataFram
     return table[table["comparison"] == list(_titles(hypothesis))[-1]]
 
 
+@guided(
+    "From top to bottom more is held equal between the labels. Where the points stay right of chance, what is "
+    "held equal does not explain the difference; bars are 95 % intervals.",
+    view="hypothesis?view=more_than_styling",
+)
 def steps_chart(confounders: pd.DataFrame, hypothesis: HypothesisRecord, region: str = "face") -> hv.Overlay:
     """Mean abs(g) of one part in increasingly strict comparisons, with intervals.
 
@@ -105,6 +111,11 @@ def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Comparison")
 
 
+@guided(
+    "Each row is a part of the picture with two points: as photographed, and with all that is known held equal. "
+    "The nearer the second is to the first, the less styling explains; upright marks are what chance gives.",
+    view="hypothesis?view=more_than_styling",
+)
 def survival_chart(confounders: pd.DataFrame, hypothesis: HypothesisRecord) -> hv.Overlay:
     """Mean abs(g) of each part as photographed and in the strictest comparison.
 
@@ -159,6 +170,11 @@ def survival_reading(confounders: pd.DataFrame, hypothesis: HypothesisRecord) ->
     )
 
 
+@guided(
+    "Each row is something that could explain the difference, before and after matching. Points left of the "
+    "dashed line are alike enough between the labels.",
+    view="hypothesis?view=more_than_styling",
+)
 def balance_chart(balance: pd.DataFrame, hypothesis: HypothesisRecord) -> hv.Overlay:
     """Absolute standardised difference of every covariate, before and after, and the limit of 0.1.
 

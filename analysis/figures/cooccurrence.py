@@ -6,6 +6,7 @@ import pandas as pd
 from analysis.core.words import signed
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
+from analysis.figures.guide import guided
 from analysis.figures.rows import of_scope
 from analysis.study.cooccurrence import LABEL
 
@@ -14,6 +15,11 @@ def _named(attribute: str) -> str:
     return "Labelled male" if attribute == LABEL else attribute_name(attribute)
 
 
+@guided(
+    "Rows and columns are the same attributes in the same order. The stronger a cell’s colour, the more often the "
+    "two occur together, or avoid each other; the ends of the scale say which.",
+    view="?view=cooccurrence",
+)
 def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv.HeatMap:
     """Correlation of every pair of attributes, the label included, with correlated ones next to each other.
 

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.words import extremes, percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.metrics import measured
 from analysis.figures.rows import in_percent, with_errors
 from analysis.results.records import Interval, MetricsRecord
@@ -41,6 +42,11 @@ def _layers(
     return layers
 
 
+@guided(
+    "Each point of a curve is a threshold. The nearer a curve comes to the upper left corner, the better scores "
+    "rank the labels; guessing follows the diagonal.",
+    view="metrics?view=scores",
+)
 def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Overlay:
     """True male rate against false male rate over all thresholds, with 95 % bands.
 
@@ -92,6 +98,11 @@ def _interval(interval: Interval) -> str:
     return f"95 % interval {percent(interval[0], 2)} to {percent(interval[1], 2)}"
 
 
+@guided(
+    "Each point of a curve is a threshold: from left to right more images are found, and fewer of those that are "
+    "given the label have it. The nearer to the upper right corner, the better.",
+    view="metrics?view=scores",
+)
 def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str], label: str) -> hv.Overlay:
     """Precision against recall of a label over all thresholds, with 95 % bands.
 

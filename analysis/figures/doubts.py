@@ -7,6 +7,7 @@ from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, row_chart
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.results import Results
@@ -28,6 +29,11 @@ def _named(doubts: pd.DataFrame) -> pd.DataFrame:
     return table.assign(name=[names[row.kind](row.group) for row in table.itertuples()])
 
 
+@guided(
+    "Each row is a label or an attribute. The point is the share of its faces whose label a classifier "
+    "contradicts, the bar its 95 % interval.",
+    view="?mistakes=doubts",
+)
 def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
     """Share of suspected label errors among all faces, by label and by attribute, with 95 % intervals.
 

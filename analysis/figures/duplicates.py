@@ -5,6 +5,7 @@ import pandas as pd
 from bokeh.models import BasicTicker
 
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.theme import CATEGORIES
 
 
@@ -23,6 +24,11 @@ def _counts(duplicates: pd.DataFrame) -> dict[str, int]:
     }
 
 
+@guided(
+    "Each bar counts images that show the same picture as an earlier one, and how many of them contradict what is "
+    "said of it.",
+    view="?mistakes=duplicates",
+)
 def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
     """Number of images that duplicate an earlier one, and of those with other metadata.
 

@@ -6,12 +6,18 @@ import pandas as pd
 import xarray as xr
 
 from analysis.core.words import extremes, number
+from analysis.figures.guide import guided
 from analysis.figures.hypothesis import CHANNEL_NAMES, maps_side_by_side
 from analysis.figures.rows import intervals, row_chart
 from analysis.figures.theme import CATEGORIES
 from analysis.hypothesis.regions import face_pixels
 
 
+@guided(
+    "Both maps have the same scale, each in standard deviations of its own people. Where the same places have the "
+    "same colour, the difference is found in both data sets.",
+    view="hypothesis?view=elsewhere",
+)
 def elsewhere_maps(effects: xr.Dataset, own: str, other: str, channel: str = "L") -> hv.Overlay:
     """Difference maps of the face in two data sets side by side, each in its own people's standard deviations.
 
@@ -66,6 +72,11 @@ def _named(elsewhere: pd.DataFrame, channel: str) -> pd.DataFrame:
     return chosen.assign(name=pd.Series(names, dtype=object))
 
 
+@guided(
+    "Each row compares the map of a data set, or of an age or race in it, with the map of this study. At one the "
+    "maps are the same, at zero they have nothing in common; bars are 95 % intervals.",
+    view="hypothesis?view=elsewhere",
+)
 def correlation_chart(elsewhere: pd.DataFrame, channel: str = "L") -> hv.Overlay:
     """Correlation with the difference maps of other data sets, their ages and races, with intervals.
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.core.words import listed, percent, signed
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, with_errors
 from analysis.results.records import AblationRecord, LearningRecord, SearchRecord
 
@@ -25,6 +26,11 @@ _NAMES = {
 _LOGARITHMIC = {"learning_rate", "weight_decay"}
 
 
+@guided(
+    "Each row is a training with one thing changed. Left of the line the change makes the model worse; bars are "
+    "paired 95 % intervals, and those that cross the line may be chance.",
+    view="metrics?view=training",
+)
 def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
     """Change of accuracy on each data set when one thing is changed, with paired 95 % intervals.
 
@@ -99,6 +105,11 @@ def ablation_table(ablation: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Changed")
 
 
+@guided(
+    "Both axes are logarithmic, so that a power law is a straight line. The steeper a line falls, the more "
+    "further faces help.",
+    view="metrics?view=training",
+)
 def learning_chart(learning: pd.DataFrame, record: LearningRecord) -> hv.Overlay:
     """Share of wrong answers against the number of training faces, both logarithmic, with the fitted power laws.
 
@@ -181,6 +192,10 @@ def learning_reading(learning: pd.DataFrame, record: LearningRecord) -> str:
     )
 
 
+@guided(
+    "The longer a bar, the more the result of a trial depended on that setting, within the range that was searched.",
+    view="metrics?view=training",
+)
 def importance_chart(record: SearchRecord) -> hv.Overlay:
     """Share of the variance of the log loss that each hyper-parameter explains.
 
@@ -226,6 +241,11 @@ def importance_reading(record: SearchRecord) -> str:
     )
 
 
+@guided(
+    "Each line is a trial; it crosses each axis at the setting that it used. Dark lines are good trials: where "
+    "they meet, a setting matters.",
+    view="metrics?view=training",
+)
 def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
     """Every finished trial as a line through its settings; the better a trial, the darker its line.
 

@@ -11,6 +11,7 @@ from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.faces import side_by_side
+from analysis.figures.guide import guided
 from analysis.figures.rows import points
 
 _HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange differs from grey with any colour blindness
@@ -29,6 +30,10 @@ def _heat(explanation: xr.Dataset) -> np.ndarray:
     return heat / max(float(heat.max()), 1e-9)
 
 
+@guided(
+    "The maps lie over average faces. Orange pixels change the prediction most when they change, grey ones hardly.",
+    view="metrics?view=explanation",
+)
 def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
     """Average attribution over the average grey face of either prediction; orange pixels matter most.
 
@@ -99,6 +104,12 @@ def _panel(explanation: xr.Dataset, walk: str, **options: Any) -> hv.Overlay:
     )
 
 
+@guided(
+    "Above, pixels are blurred, those that the maps call important first; below, they are uncovered. If the maps "
+    "are right, the line of the most important pixels falls first above and rises first below, and random pixels "
+    "lie between.",
+    view="metrics?view=explanation",
+)
 def faithfulness(explanation: xr.Dataset) -> hv.Layout:
     """Probability of the predicted label as pixels are blurred (above) or shown (below), in several orders.
 

@@ -7,6 +7,7 @@ import xarray as xr
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.figures import theme
+from analysis.figures.guide import guided
 
 LUMA = xr.DataArray([0.299, 0.587, 0.114], dims="channel")  # ITU-R BT.601
 _GAP = 6  # pixels between two faces
@@ -50,6 +51,11 @@ def side_by_side(faces: dict[str, np.ndarray], title: str) -> hv.Overlay:
     )
 
 
+@guided(
+    "Each face is the mean of all aligned faces of a label. It is sharp where faces agree and blurred where they "
+    "differ.",
+    view="faces?view=beside",
+)
 def average_faces(faces: xr.Dataset) -> hv.Overlay:
     """Average face of each label, side by side.
 
@@ -74,6 +80,10 @@ def average_faces_reading(faces: xr.Dataset) -> str:
     )
 
 
+@guided(
+    "The lighter a pixel, the more the faces of the label differ there.",
+    view="faces?view=beside",
+)
 def spread_faces(faces: xr.Dataset) -> hv.Overlay:
     """Standard deviation of the faces of each label, side by side on one scale; faces vary most where it is light.
 
@@ -131,6 +141,10 @@ def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: floa
     )
 
 
+@guided(
+    "The two ends of the scale say whose average is lighter. Pale pixels are alike in both.",
+    view="faces?view=difference",
+)
 def difference_map(faces: xr.Dataset) -> hv.Image:
     """Luma of the average labelled male minus that of the average labelled female, on a diverging scale.
 

@@ -12,6 +12,7 @@ from analysis.core.schema import AGE_BANDS, LABELS, LARGE_GROUP, MIN_FACES, RACE
 from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
@@ -46,6 +47,12 @@ def _behind(groups: pd.DataFrame, people: bool) -> pd.DataFrame:
     return behind
 
 
+@guided(
+    "Each row is a group. Its point says how many percentage points of accuracy it is behind the best group of "
+    "the same kind, whose point lies at zero; bars are 95 % intervals, and a gap whose bar crosses zero may be "
+    "chance.",
+    view="metrics?view=groups",
+)
 def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
     """Points of accuracy by which each group is behind the best group of its feature, with 95 % intervals, on Test.
 
@@ -172,6 +179,11 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
+@guided(
+    "Each cell is an age and a race with one label. The darker a cell, the more of its faces are predicted wrong; "
+    "groups of few images are left out, and small ones vary by chance.",
+    view="metrics?view=crossing",
+)
 def cell_accuracy(cells: pd.DataFrame) -> hv.Overlay:
     """Accuracy of each age, race and label together; the darker a cell, the more of its faces are predicted wrong.
 

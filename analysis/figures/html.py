@@ -7,6 +7,7 @@ into view. Nothing is fetched from elsewhere.
 import base64
 import gzip
 import json
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -16,10 +17,13 @@ from typing import Any
 import holoviews as hv
 import pandas as pd
 from bokeh.embed import json_item
+from bokeh.models import Plot
+from great_tables import GT, html
 from IPython.display import Markdown
 
 from analysis.core.errors import UserError
 from analysis.figures import theme
+from analysis.figures.guide import Guide, guide_of
 from analysis.figures.still import still
 
 _HEAVY = 60_000  # bytes of a still above which the figure waits to be drawn
@@ -57,38 +61,60 @@ def drawn(figure: hv.core.Dimensioned) -> tuple[dict[str, Any], str | None]:
         # page, with a path of this machine, that there is none.
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         plot = hv.renderer("bokeh").get_plot(figure)
+    if isinstance(plot.state, Plot):  # one chart, whose caption stands above; of several, each needs its title
+        plot.state.title = None
     return dict(json_item(plot.state, theme=theme.THEME)), still(plot.state)
 
 
-def figure_html(
-    figure: hv.core.Dimensioned, caption: str, alt: str, *, phone: hv.core.Dimensioned | None = None
-) -> PageHtml:
-    """Wrap a figure as ``<figure>`` with its caption.
+def figure_html(figure: hv.core.Dimensioned, finding: str, *, phone: hv.core.Dimensioned | None = None) -> PageHtml:
+    """Wrap a figure for a page, which numbers it and gives it a caption.
+
+    Beneath it stand its finding, how it is read, and links: to its picture, to the function that draws it and to where
+    the explorer shows it. The last two are known of functions that are `analysis.figures.guide.guided`.
 
     Parameters
     ----------
     figure
         Made by a function of this package.
-    caption
-        Shown beneath; plain text.
-    alt
-        What the figure shows, for those who cannot see it; plain text. The caption, which states the finding, follows.
+    finding
+        What it shows, in a sentence or two; plain text. Those who cannot see the figure hear it, too.
     phone
         The same laid out for a screen of less than 600 pixels; None if it fits as it is.
     """
     item, picture = drawn(figure)
     packed = _packed("figure-data", item) + (_packed("figure-phone", figure_item(phone)) if phone is not None else "")
-    name = escape(alt, quote=True)
-    told = escape(f"{alt}. {caption}", quote=True) if caption else name
+    guide = guide_of(figure)
+    told = f"{guide.shows} {finding}" if guide else finding
     return PageHtml(
-        f'<figure class="chart" data-name="{name}"><div class="drawing" role="img" aria-label="{told}" '
+        f'<div class="chart"><div class="drawing" role="img" aria-label="{escape(told, quote=True)}" '
         f'style="min-height:{_height(item)}px">{_stand_in(picture)}</div>{packed}'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<p class="finding">{escape(finding)}</p>{_beneath(guide, _stands_in(picture))}</div>'
     )
 
 
+def _beneath(guide: Guide | None, pictured: bool) -> str:
+    """How a figure is read, and what it leads to; the page's script adds its data and its picture as PNG."""
+    read = (
+        f'<details class="how-to-read"><summary>How to read this</summary><p>{escape(guide.read)}</p></details>'
+        if guide
+        else ""
+    )
+    links = ['<a class="figure-image">Image (SVG)</a>'] if pictured else []
+    if guide:
+        links.append(f'<a href="code/{guide.code}.txt">Code</a>')
+    if guide and guide.view is not None:
+        address = "../explore" + ("" if guide.view[:1] in {"", "?"} else "/") + guide.view
+        needs = "Needs a server that runs meanface serve"
+        links.append(f'<a href="{escape(address, quote=True)}" title="{needs}">In the explorer</a>')
+    return f'{read}<p class="figure-tools">{"".join(links)}</p>'
+
+
+def _stands_in(picture: str | None) -> bool:
+    return picture is not None and len(picture) <= _HEAVY
+
+
 def _stand_in(picture: str | None) -> str:
-    if picture is None or len(picture) > _HEAVY:
+    if picture is None or not _stands_in(picture):
         return "<noscript><p>This figure needs JavaScript; its finding:</p></noscript>"
     width, height = re.findall(r' (?:width|height)="(\d+)"', picture)[:2]
     source = base64.b64encode(picture.encode()).decode()
@@ -107,29 +133,103 @@ def _height(item: dict[str, Any]) -> int:
     return int(sum(height for height in heights if isinstance(height, int))) or 300
 
 
-def table_html(table: pd.DataFrame, *, caption: str = "") -> PageHtml:
-    """Turn a table of text into HTML for a page's style sheet.
+def table_html(table: pd.DataFrame, *, note: str = "", alike: bool = False) -> PageHtml:
+    """Set a table of text, which the page numbers and captions; intervals and shares are drawn beside their numbers.
 
     Parameters
     ----------
     table
-        Cells as they are to be shown; the index names the rows, and the index's own name heads them.
-    caption
-        Shown above; plain text.
+        Cells as they are to be shown; the index names the rows, and the index's own name heads them. A column whose
+        cells all read like ``96.2 (94.8-97.4)`` is drawn as intervals, one whose heading ends with a % as bars.
+    note
+        Stands below: what abbreviations mean, where numbers come from; plain text.
+    alike
+        Whether the intervals of all columns are of one kind and share a scale.
     """
-    named = table.rename_axis(index=None, columns=table.index.name)
-    with pd.option_context("display.max_colwidth", None):  # whole sentences, too
-        html = named.to_html(border=0, classes="table")
-    head, body = html.split("</thead>")
-    head = head.replace("<th></th>", "<td></td>", 1)  # an empty cell is not a heading
-    html = re.sub("<th>", '<th scope="col">', head) + "</thead>" + re.sub("<th>", '<th scope="row">', body)
-    html = html.replace(' style="text-align: right;"', "")
-    if caption:
-        html = html.replace("<thead>", f"<caption>{escape(caption)}</caption>\n<thead>", 1)
-    # A wide table scrolls within its place, by the keyboard, too.
-    return PageHtml(
-        f'<div class="table-scroll" tabindex="0" role="region" aria-label="{escape(caption or "Table")}">{html}</div>'
+    names = list(table.columns)
+    # Columns by number: headings may be alike, and may be Markdown to great-tables.
+    cells = pd.DataFrame({str(place): [_shown(value) for value in table.iloc[:, place]] for place in range(len(names))})
+    known = {place: [_interval(cell) for cell in cells[place]] for place in cells}
+    drawn_as = {place: _marks(names[int(place)], values) for place, values in known.items()}
+    ranges = {place: _range(values) for place, values in known.items() if drawn_as[place] == "interval"}
+    if alike and ranges:
+        lows, highs = zip(*ranges.values(), strict=True)
+        ranges = dict.fromkeys(ranges, (min(lows), max(highs)))
+    cells["stub"] = [_shown(name) for name in table.index]
+    styled = GT(cells, rowname_col="stub").cols_label(
+        {str(place): html(escape(str(name))) for place, name in enumerate(names)}
     )
+    styled = styled.tab_stubhead(html(escape(str(table.index.name or ""))))
+    for place, values in known.items():
+        numbers = sum(value is not None for value in values) > 0.5 * len(values)
+        shown = [
+            f"{escape(cell)}{_mark(drawn_as[place], value, ranges.get(place, (0, 100)))}"
+            for cell, value in zip(cells[place], values, strict=True)
+        ]
+        styled = styled.cols_align("right" if numbers else "left", columns=place).fmt(
+            _in_turn(shown), columns=place, is_substitution=False
+        )
+    styled = styled.fmt(escape, columns="stub")
+    if note:
+        styled = styled.tab_source_note(html(escape(note)))
+    # The page's own style sheet styles it, by day and by night; ids would be those of another table, too.
+    made = re.search(r"(?s)<table.*</table>", styled.as_raw_html())
+    assert made is not None
+    text = re.sub(r' (?:(?:id|headers|rowspan|data-quarto-[\w-]+)="[^"]*"|colspan="1")', "", made[0])
+    text = re.sub(r'class="gt_(?:row|col_heading gt_columns_bottom_border) ', 'class="', text)
+    text = re.sub(r"<th[^>]*></th>", "<td></td>", text)  # an empty cell is not a heading
+    text = re.sub(r">\s+<", "><", text)
+    # A wide table scrolls within its place, by the keyboard, too.
+    return PageHtml(f'<div class="table-scroll" tabindex="0" role="group" aria-label="Table">{text}</div>')
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
+
+
+def _in_turn(texts: list[str]) -> Callable[[Any], str]:
+    """Give one text after the other, whatever is asked."""
+    left = iter(texts)
+    return lambda _: next(left)
+
+
+_ENDS = ("estimate", "low", "high")  # the numbers of an interval
+_NUMBER = r"[+−-]?[\d,]*\.?\d+"
+_INTERVAL = re.compile(rf"({_NUMBER})(?: %)?(?: \(({_NUMBER})(?: to |[–-])({_NUMBER})\)(?:,? .*)?)?")
+
+
+def _interval(cell: str) -> tuple[float, ...] | None:
+    """Read the number of a cell, with its interval if it has one; None if it is no number."""
+    found = _INTERVAL.fullmatch(cell.replace("\u00a0", " ").replace("\u2060", "").strip())
+    if found is None:
+        return None
+    return tuple(float(part.replace("−", "-").replace(",", "")) for part in found.groups() if part is not None)
+
+
+def _marks(name: Any, values: list[tuple[float, ...] | None]) -> str:
+    """What is drawn in the cells of a column: "interval", "bar" or nothing."""
+    numbers = [value for value in values if value is not None]
+    if sum(len(value) == len(_ENDS) for value in numbers) > 1:
+        return "interval"
+    shares = str(name).rstrip().endswith("%") and len(numbers) > 1
+    return "bar" if shares and all(0 <= value[0] <= 100 for value in numbers) else ""
+
+
+def _range(values: list[tuple[float, ...] | None]) -> tuple[float, float]:
+    ends = [end for value in values if value is not None for end in value]
+    return min(ends), max(ends)
+
+
+def _mark(kind: str, value: tuple[float, ...] | None, ends: tuple[float, float]) -> str:
+    """Draw a number of a cell; the style sheet makes it a bar or an interval, at places from 0 to 100."""
+    if not kind or value is None or ends[0] == ends[1]:
+        return ""
+    at = [round(100 * (number - ends[0]) / (ends[1] - ends[0])) for number in (*value, 0)]
+    if kind == "bar":
+        return f'<i class="bar" style="--v:{at[0]}"></i>'
+    low, high = at[1:3] if len(value) == len(_ENDS) else (at[0], at[0])
+    zero = f";--z:{at[-1]}" if 0 < at[-1] < 100 else ""
+    return f'<i class="ci{" zero" if zero else ""}" style="--l:{low};--p:{at[0]};--h:{high}{zero}"></i>'
 
 
 def facts_html(facts: dict[str, str]) -> PageHtml:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from analysis.core.words import extremes, p_value, percent, signed
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.hypothesis.regions import AROUND, FACE, REGIONS, region_map
@@ -103,6 +104,12 @@ def maps_side_by_side(
     )
 
 
+@guided(
+    "Each map is one channel of colour. A coloured pixel differs between the labels by so many standard "
+    "deviations of people; grey pixels do not differ beyond chance. The scale is the same in all maps and names "
+    "both ends.",
+    view="hypothesis?view=beyond_chance",
+)
 def effect_maps(effects: xr.Dataset, critical: float | None = None, *, columns: int | None = None) -> hv.Overlay:
     """Hedges' g in lightness and the two colour axes, male minus female, side by side on one scale.
 
@@ -148,6 +155,10 @@ def _where(place: Effect) -> str:
     return f"in the {name} of the {place.region}"
 
 
+@guided(
+    "Each colour is a part of the picture over which effects are averaged. Pixels without a colour belong to no part.",
+    view="hypothesis?view=beyond_chance",
+)
 def masks(faces: xr.Dataset) -> hv.Overlay:
     """The parts of the picture as colours over the average of all faces.
 
@@ -202,6 +213,11 @@ def masks_reading() -> str:
     )
 
 
+@guided(
+    "Each row is a part of the picture, the largest effect first. The point is the mean effect without regard to "
+    "its direction, the bar its 95 % interval, the upright mark what chance alone would give.",
+    view="hypothesis?view=beyond_chance",
+)
 def region_chart(regions: pd.DataFrame, channel: str = "all") -> hv.Overlay:
     """Mean abs(g) of each part with its interval, largest first, and its expectation under chance.
 
@@ -262,6 +278,11 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
     )
 
 
+@guided(
+    "Each bar counts random exchanges of labels by the largest effect that they gave anywhere. The further the "
+    "observed effect lies to the right of them, the less chance explains it.",
+    view="hypothesis?view=beyond_chance",
+)
 def null_distribution(hypothesis: HypothesisRecord) -> hv.Overlay:
     """Null distribution of the largest abs(g), its 95 % quantile, and the largest abs(g) within the face.
 
@@ -320,6 +341,11 @@ def null_distribution_reading(hypothesis: HypothesisRecord) -> str:
     )
 
 
+@guided(
+    "Splits of people of one label have nothing to find. The share of them that the test calls significant should "
+    "be about that of the dashed line; bars are 95 % intervals.",
+    view="hypothesis?view=sound",
+)
 def false_positive_chart(hypothesis: HypothesisRecord) -> hv.Overlay:
     """False-positive rate in random splits of one label, against the nominal rate.
 
@@ -447,6 +473,11 @@ def spread_reading(hypothesis: HypothesisRecord) -> str:
     )
 
 
+@guided(
+    "Each row is a way to predict the label of a new photo; bars are 95 % intervals. The dashed line is what "
+    "always saying the more frequent label gives.",
+    view="hypothesis?view=tells_apart",
+)
 def accuracy_chart(table: pd.DataFrame) -> hv.Overlay:
     """Accuracy of averages, of a linear discriminant and of the network on test photos, with intervals.
 

@@ -9,6 +9,7 @@ from analysis.core.errors import UserError
 from analysis.core.stats import wilson
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, of_scope, points, with_errors
 from analysis.figures.theme import CATEGORIES
 
@@ -19,6 +20,10 @@ def _of(identities: pd.DataFrame, scope: str) -> pd.DataFrame:
     return of_scope(identities, scope, "identity").sort_values("images")
 
 
+@guided(
+    "Each bar counts the people who are shown in so many photos.",
+    view="?people=images",
+)
 def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Number of people by the number of their images.
 
@@ -76,6 +81,11 @@ def images_per_person_reading(identities: pd.DataFrame, scope: str = "images") -
     )
 
 
+@guided(
+    "Of the people with so many photos, the share whose photos do not all have the same label; bars are 95 % "
+    "intervals.",
+    view="?people=labels",
+)
 def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Share of people with both labels by the number of their images, with 95 % intervals.
 

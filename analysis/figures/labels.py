@@ -7,9 +7,15 @@ from bokeh.models import NumeralTickFormatter
 from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.theme import LABEL_COLOURS
 
 
+@guided(
+    "Two bars for each split, one for each label. Bars of unequal height mean that always saying the more "
+    "frequent label is right more often than not.",
+    view="",
+)
 def label_counts(labels: pd.DataFrame) -> hv.Overlay:
     """Number of images of each label in each split.
 

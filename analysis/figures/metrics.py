@@ -12,6 +12,7 @@ from analysis.core.schema import LABELS
 from analysis.core.stats import wilson
 from analysis.core.words import extremes, percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, points, with_errors
 from analysis.figures.theme import LABEL_COLOURS
 from analysis.results.records import Band, MetricsRecord, SplitMetrics
@@ -46,6 +47,11 @@ def measured(metrics: MetricsRecord, split: str, source: str | None = None) -> S
     return measures
 
 
+@guided(
+    "Rows are the annotators’ labels, columns the model’s. A cell holds a number of images and its share of the "
+    "row; the darker, the larger the share. A perfect model fills the diagonal alone.",
+    view="metrics?view=accuracy",
+)
 def confusion_matrix(metrics: MetricsRecord, split: str, source: str | None = None) -> hv.Overlay:
     """Counts and row shares: rows are the annotators' labels, columns the model's.
 
@@ -155,6 +161,11 @@ def as_served_table(predictions: pd.DataFrame, split: str, source: str) -> pd.Da
     return pd.DataFrame.from_dict(rows, orient="index")[["Answered female", "Uncertain", "Answered male"]]
 
 
+@guided(
+    "Images are sorted into bins by their predicted probability. A point above the diagonal says that more of a "
+    "bin are labelled male than was predicted, one below that fewer are; bars are 95 % intervals.",
+    view="metrics?view=scores",
+)
 def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]) -> hv.Overlay:
     """Share labelled male against predicted probability, with 95 % intervals; calibrated probabilities lie on the line.
 
@@ -247,6 +258,12 @@ def coverage_reading(metrics: MetricsRecord, split: str) -> str:
     return f"On the {split} splits, the share of decided images is {extremes(shares)}."
 
 
+@guided(
+    "Each bar counts the images of one label with such a score. The axis is logarithmic, so that a few images can "
+    "be seen beside thousands; compare positions rather than areas. Within the shaded band the answer is "
+    "“uncertain”.",
+    view="metrics?view=decisions",
+)
 def score_distribution(predictions: pd.DataFrame, split: str, band: Band, source: str | None = None) -> hv.Overlay:
     """Histogram of scores by label on a logarithmic axis; the uncertain band is shaded.
 

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.words import percent, signed
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
@@ -22,6 +23,11 @@ def _whole(middle: pd.DataFrame, split: str) -> pd.DataFrame:
     return chosen[chosen["images"] > 0]
 
 
+@guided(
+    "For each data set, compare the share that annotators labelled male with the mean probability that the model "
+    "gave. Where the interval misses the mean probability, the model is not calibrated there.",
+    view="metrics?view=scores",
+)
 def middle_chart(middle: pd.DataFrame, split: str) -> hv.Overlay:
     """Share labelled male among the faces that score between 20 and 80 %, and the mean probability given to them.
 

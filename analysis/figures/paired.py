@@ -9,6 +9,7 @@ from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import p_value, signed
 from analysis.figures import theme
 from analysis.figures.fairness import PEOPLE, group_name
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, points, row_chart, with_errors
 
 _FALSE = 0.05  # share of false ones among the differences that are called beyond chance, at most
@@ -39,6 +40,11 @@ def _name(source: str, feature: str, group: str) -> str:
     return source if feature == "all" else f"{group_name(feature, group)}, {source}"
 
 
+@guided(
+    "Each row is a data set or a group. Right of zero this run is right more often than the other; bars are 95 % "
+    "intervals, and those that cross zero may be chance.",
+    view="metrics?view=accuracy",
+)
 def gains(paired: pd.DataFrame, run: str | None = None) -> hv.Overlay:
     """Points of accuracy by which each source and group gained against another run, with 95 % intervals, on Test.
 

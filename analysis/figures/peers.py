@@ -8,6 +8,7 @@ from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import p_value, percent, signed
 from analysis.figures import theme
 from analysis.figures.fairness import group_name
+from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, points, row_chart, with_errors
 from analysis.figures.tables import interval_text
 
@@ -33,6 +34,11 @@ def _shown(peers: pd.DataFrame) -> pd.DataFrame:
     return chosen.assign(row=names)
 
 
+@guided(
+    "Each row is a data set with one point for each package, on the faces that each of them finds; bars are 95 % "
+    "intervals.",
+    view="metrics?view=accuracy",
+)
 def peers_chart(peers: pd.DataFrame) -> hv.Overlay:
     """Accuracy of this model and of the other that finds most faces, on the faces that each finds, with 95 % intervals.
 

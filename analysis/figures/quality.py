@@ -8,6 +8,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.words import percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.theme import LABEL_COLOURS
 
 _TITLES = {
@@ -26,6 +27,11 @@ def _of(quality: pd.DataFrame, measure: str) -> pd.DataFrame:
     return chosen.assign(share=100 * chosen["images"] / total, middle=(chosen["bin_left"] + chosen["bin_right"]) / 2)
 
 
+@guided(
+    "Each step is a range of the measure, its height the share of the label’s images within it. Where the "
+    "outlines lie on each other, the labels do not differ.",
+    view="",
+)
 def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
     """Histogram of a measure of quality for each label, as shares of the label.
 

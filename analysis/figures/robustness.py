@@ -10,6 +10,7 @@ from analysis.core.errors import UserError
 from analysis.core.words import extremes, percent
 from analysis.figures import theme
 from analysis.figures.grid import picture_grid
+from analysis.figures.guide import guided
 from analysis.figures.html import PageHtml
 from analysis.figures.rows import in_percent, points, with_errors
 
@@ -38,6 +39,11 @@ def _chosen(robustness: pd.DataFrame, degradation: str) -> pd.DataFrame:
     return chosen
 
 
+@guided(
+    "From left to right photos get worse. Each line is a data set, its band the 95 % interval; the mark at the "
+    "left end is the intact face.",
+    view="metrics?view=robustness",
+)
 def accuracy_curve(robustness: pd.DataFrame, degradation: str) -> hv.Overlay:
     """Accuracy of each data set against the severity of one degradation, with 95 % bands; the mark is the intact face.
 

@@ -12,6 +12,7 @@ from analysis.core.schema import LABELS
 from analysis.core.words import number, p_value, percent
 from analysis.figures import theme
 from analysis.figures.grid import picture_grid
+from analysis.figures.guide import guided
 from analysis.figures.html import PageHtml
 from analysis.figures.rows import intervals, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -80,6 +81,10 @@ def crossed(shape_free: xr.Dataset) -> PageHtml:
     )
 
 
+@guided(
+    "Both outlines are average shapes seen from the front. Each arrow leads from a landmark of the one to the "
+    "same landmark of the other.",
+)
 def displacement_map(maps: xr.Dataset) -> hv.Overlay:
     """Outline of both average shapes seen from the front, and the way of each point from one to the other.
 
@@ -134,6 +139,12 @@ def _of(distances: pd.DataFrame, dataset: str, comparison: str) -> pd.DataFrame:
     return distances[(distances["dataset"] == dataset) & (distances["comparison"] == comparison)]
 
 
+@guided(
+    "Each row is a distance on the face, with one point between averages of people and one with all that is known "
+    "held equal. Right of zero it is longer in faces labelled male; bars are intervals that hold for all rows "
+    "together.",
+    view="hypothesis?view=large_enough",
+)
 def distance_chart(distances: pd.DataFrame, shape: ShapeRecord, dataset: str) -> hv.Overlay:
     """Effect in each named distance, on averages of people and in the strictest comparison, with intervals.
 
@@ -229,6 +240,11 @@ def distance_table(distances: pd.DataFrame, shape: ShapeRecord, dataset: str) ->
     return pd.DataFrame(rows).set_index("Distance")
 
 
+@guided(
+    "The two curves show how often each value occurs within a label. Where they overlap, the distance says little "
+    "about one face.",
+    view="hypothesis?view=large_enough",
+)
 def bells(maps: xr.Dataset, distances: pd.DataFrame, dataset: str) -> hv.Overlay:
     """Distributions of the two labels in the distance that differs most.
 
@@ -325,6 +341,10 @@ def _by_dataset(table: pd.DataFrame, tips: list[tuple[str, str]], order: list[st
     ]
 
 
+@guided(
+    "Each row is an age or a race of a data set. Points on the same side of zero mean that the difference is "
+    "found in all of them; bars are 95 % intervals.",
+)
 def groups_chart(groups: pd.DataFrame, shape: ShapeRecord) -> hv.Overlay:
     """Effect in the distance that differs most, within ages and races of every data set, with intervals.
 
@@ -374,6 +394,10 @@ def groups_reading(groups: pd.DataFrame, shape: ShapeRecord) -> str:
     return text
 
 
+@guided(
+    "Each row is a data set or a group of it. Left of zero the contrast is greater in faces labelled female, "
+    "right of it in those labelled male; bars are 95 % intervals.",
+)
 def contrast_chart(contrast: pd.DataFrame, feature: str = "eyes and lips") -> hv.Overlay:
     """Difference of the labels in facial contrast, in every data set and group, with intervals.
 

@@ -91,15 +91,16 @@ def _plot(plot: Any, width: int, clip: str) -> tuple[str, int]:
     entries: list[Any] = [entry for legend in legends if legend.visible for entry in legend.items]
     named = max((len(text) for _, text in marks[1]), default=0) if shown[1] else 0
     margin_left = 10 + min(named * _LETTER + 8, wide * 0.45) + (18 if shown[1] and left.axis_label else 0)
-    margin_top = 30 + 20 * math.ceil(len(entries) / 3)
+    title = plot.title.text if plot.title else ""
+    margin_top = (30 if title else 6) + 20 * math.ceil(len(entries) / 3)
     lines = (below.axis_label or "").split("\n") if shown[0] else []
     margin_bottom = (22 if shown[0] else 4) + 16 * len([line for line in lines if line])
     x0, x1, y0, y1 = margin_left, wide - 14, tall - margin_bottom, margin_top
     to_x = _scale(spans[0], (x0, x1), isinstance(below, LogAxis))
     to_y = _scale(spans[1], (y0, y1), isinstance(left, LogAxis))
-    out = [f'<text class="title" x="{margin_left:.0f}" y="18">{escape(plot.title.text or "")}</text>']
+    out = [f'<text class="title" x="{margin_left:.0f}" y="18">{escape(title)}</text>'] if title else []
     for place, entry in enumerate(entries):
-        at = margin_left + (place % 3) * (wide - margin_left) / 3, 36 + 20 * (place // 3)
+        at = margin_left + (place % 3) * (wide - margin_left) / 3, (36 if title else 12) + 20 * (place // 3)
         colour = _colour_of(entry.renderers[-1]) if entry.renderers else _INK
         label = str(entry.label.value if isinstance(entry.label, Value) else entry.label)
         out.append(f'<circle cx="{at[0] + 5:.0f}" cy="{at[1] - 4}" r="5" fill="{colour}"/>')

@@ -11,6 +11,7 @@ from analysis.averages.base import Difference
 from analysis.core.words import percent
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
+from analysis.figures.guide import guided
 from analysis.figures.html import PageHtml
 from analysis.results.records import Agreement
 
@@ -51,6 +52,10 @@ def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
     return 255 * (difference.difference @ weights), 255 * (difference.sem @ weights)
 
 
+@guided(
+    "The two ends of the scale say which of the two averages is lighter. Pale pixels are alike in both.",
+    view="faces?view=difference",
+)
 def subset_difference(difference: Difference) -> hv.Image:
     """Luma of the first average minus that of the second, on a diverging scale."""
     values, _ = subset_luma(difference)
@@ -93,6 +98,11 @@ def subset_effect_reading(difference: Difference) -> str:
     return f"The largest effect is g = {largest:+.2f} standard deviations of the faces, in the {place(effect)}."
 
 
+@guided(
+    "The stronger the colour, the less likely chance makes such a difference. Many photos make even small "
+    "differences certain: compare with the map of the difference itself.",
+    view="faces?view=effect",
+)
 def subset_certainty(difference: Difference) -> hv.Image:
     """Luma difference of two averages in standard errors, on a diverging scale."""
     values, errors = subset_luma(difference)

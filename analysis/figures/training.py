@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.core.words import listed, percent
 from analysis.figures import theme
+from analysis.figures.guide import guided
 from analysis.figures.lineage import initial_weights
 from analysis.figures.rows import points
 from analysis.results.records import TrainStep
@@ -85,6 +86,11 @@ def _panel(
     )
 
 
+@guided(
+    "Above, higher is better; below, lower is better. Where the line of validation parts from that of training, "
+    "the network learns its photos by heart. The dashed line is the epoch whose weights were kept.",
+    view="metrics?view=training",
+)
 def training_history(history: pd.DataFrame) -> hv.Layout:
     """Accuracy above, loss below, of the train and validation splits after each epoch; a line where weights are kept.
 

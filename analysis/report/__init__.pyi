@@ -1,3 +1,3 @@
-from . import publication, reference, render
+from . import crossref, publication, reference, render
 
-__all__ = ["publication", "reference", "render"]
+__all__ = ["crossref", "publication", "reference", "render"]

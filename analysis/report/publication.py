@@ -7,6 +7,7 @@ made where CITATION.cff, the one place for addresses, names it.
 
 import base64
 import hashlib
+import inspect
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape, unescape
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,11 @@ _SAMPLE = (178, 218)  # pixels of a composite to try the predictor with
 CARD = (1200, 630)  # pixels of the picture that stands for a page elsewhere
 _FINISHED = '<meta name="generator" content="meanface">'
 _FIGURE = re.compile(r'<script type="text/plain" class="(figure-\w+)">([A-Za-z0-9+/=\s]+)</script>')
+_STILL = re.compile(
+    r'(?s)(<img class="still"[^>]* src=")(pictures/[^"]+)'
+    r'("(?:(?!<img class="still").)*?)<a class="figure-image">(.*?)</a>'
+)
+_CODE = re.compile(r'href="code/((\w+)\.(\w+))\.txt"')
 _PICTURE = re.compile(r'src="data:image/(webp|png|jpeg|svg)(?:[+]xml)?;base64,([A-Za-z0-9+/=]+)"')
 
 
@@ -231,7 +238,18 @@ def _files_of_their_own(text: str, page: str, folder: Path) -> str:
         target.write_bytes(content)
         return f'src="pictures/{target.name}" loading="lazy" decoding="async"'
 
-    return _PICTURE.sub(picture, _FIGURE.sub(figure, text))
+    text = _PICTURE.sub(picture, _FIGURE.sub(figure, text))
+    for name, module, function in set(_CODE.findall(text)):
+        target = folder / "code" / f"{name}.txt"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(_code(module, function), "utf-8")
+    return _STILL.sub(r'\1\2\3<a class="figure-image" href="\2" download>\4</a>', text)
+
+
+def _code(module: str, function: str) -> str:
+    """Source of a function that draws a figure, with the module that it stands in."""
+    drawn = getattr(import_module(f"analysis.figures.{module}"), function)
+    return f"# analysis/figures/{module}.py\n\n{inspect.getsource(inspect.unwrap(drawn))}"
 
 
 def _between(text: str, start: str, end: str) -> str:

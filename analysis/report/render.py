@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
+from analysis.report import crossref
 from analysis.results import Results
 
 # Files of the project that a renderer needs.
@@ -157,6 +158,8 @@ def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
 def _render_embedded(project: Path, results: Path) -> None:
     configuration = yaml.safe_load((project / "_quarto.yml").read_text("utf-8"))
     # Pages look at what this makes, as they do in Quarto, which runs it first.
+    for name in ("fig-cap-location", "tbl-cap-location"):  # where crossref puts captions, too
+        configuration["format"]["html"].pop(name, None)
     script = configuration["project"].pop("pre-render", None)
     finished = configuration["project"].pop("post-render", None)
     if script is not None:
@@ -222,5 +225,6 @@ async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelMana
             client.kc.stop_channels()
     del notebook.cells[0]
     meta, body = to_markdown(nbformat.writes(notebook), execute)
+    body = crossref.resolve(body, page.name)
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
     page.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")

@@ -31,7 +31,7 @@
   };
   const drawn = new Map(); // place of a figure -> its views
   const draw = async (place) => {
-    const figure = place.closest("figure");
+    const figure = place.closest(".chart");
     const packed = (narrow.matches && figure.querySelector("script.figure-phone")) || figure.querySelector("script.figure-data");
     const [text] = await Promise.all([numbers(packed).then(unpack), loadBokeh()]);
     const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
@@ -74,16 +74,15 @@
     return [columns.map(([name]) => quoted(name)).join(","), ...rows].join("\n");
   };
   const offer = (figure, place) => {
-    if (figure.querySelector(".figure-tools")) return;
-    const name = (figure.dataset.name || "figure").replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").toLowerCase();
-    const tools = document.createElement("p");
-    tools.className = "figure-tools";
+    const tools = figure.querySelector(".figure-tools");
+    if (!tools || tools.querySelector("button")) return;
+    const name = (figure.closest("[id^='fig-']")?.id ?? "figure").replace(/^fig-/, "");
+    const made = [];
     const button = (text, act) => {
-      const made = document.createElement("button");
-      made.type = "button";
-      made.textContent = text;
-      made.addEventListener("click", act);
-      tools.append(made);
+      made.push(document.createElement("button"));
+      made.at(-1).type = "button";
+      made.at(-1).textContent = text;
+      made.at(-1).addEventListener("click", act);
     };
     const tables = () => drawn.get(place).flatMap((view) => [...view.model.references()])
       .filter((model) => model.type === "ColumnDataSource").map(table).filter(Boolean);
@@ -93,7 +92,7 @@
     button("Image (PNG)", async () => {
       for (const view of drawn.get(place)) save(await view.export("png").to_blob(), `${name}.png`);
     });
-    figure.append(tools);
+    tools.prepend(...made);
   };
 
   // ---- on a phone the contents of a page stand above its text
@@ -165,7 +164,7 @@
     blends();
     contents();
     together();
-    for (const place of all("figure .drawing")) seen.observe(place);
+    for (const place of all(".chart .drawing")) seen.observe(place);
     narrow.addEventListener("change", again);
     let dark = isDark();
     const watch = new MutationObserver(() => {

@@ -87,3 +87,23 @@ def test_going_back_restores_what_the_earlier_address_no_longer_names():
     assert page.view == "a"
     location.search = "?view=b&search=hair"
     assert (page.view, page.search) == ("b", "hair")
+
+
+def test_links_of_the_report_open_what_they_say() -> None:
+    from urllib.parse import parse_qs, urlsplit
+
+    from analysis import figures
+    from analysis.figures.guide import guide_of
+    from dashboard.pages import PAGES
+
+    modules = [getattr(figures, name) for name in figures.__all__]
+    guides = [guide for module in modules for made in vars(module).values() if (guide := guide_of(made)) is not None]
+    views = {guide.view for guide in guides if guide.view is not None}
+    assert len(views) > 10
+    pages = {page.path.removeprefix("/explore").strip("/"): page for page in PAGES}
+    for view in views:
+        parts = urlsplit(view)
+        page = pages[parts.path]
+        for name, (value,) in parse_qs(parts.query).items():
+            assert name in page.in_url, view
+            assert value in page.param[name].objects, view

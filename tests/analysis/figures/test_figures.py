@@ -79,16 +79,24 @@ FIGURES = CHARTS | PICTURES
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figure_is_offline_html_with_caption_and_alternative_text(name: str, results: Results) -> None:
-    html = figures.html.figure_html(FIGURES[name](results), "p < 0.05 & more", 'A "chart"').data
-    assert html.startswith("<figure") and html.endswith("</figure>")
-    assert "<figcaption>p &lt; 0.05 &amp; more</figcaption>" in html
-    assert 'aria-label="A &quot;chart&quot;. p &lt; 0.05 &amp; more"' in html
+def test_figure_is_offline_html_with_its_finding_for_those_who_cannot_see_it(name: str, results: Results) -> None:
+    html = figures.html.figure_html(FIGURES[name](results), 'p < 0.05 & "more"').data
+    assert html.startswith('<div class="chart">') and html.endswith("</div>")
+    assert '<p class="finding">p &lt; 0.05 &amp; &quot;more&quot;</p>' in html
+    assert re.search(r'aria-label="[^"]+ p &lt; 0\.05 &amp; &quot;more&quot;"', html)
     assert "http" not in re.sub(r"http://www\.w3\.org", "", html + drawing(FIGURES[name](results)))
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_says_how_it_is_read_and_leads_to_its_code(name: str, results: Results) -> None:
+    html = figures.html.figure_html(FIGURES[name](results), "").data
+    assert re.search(r"<summary>How to read this</summary><p>[^<]{40,}</p>", html)
+    module, function = re.findall(r'href="code/(\w+)\.(\w+)\.txt"', html)[0]
+    assert callable(getattr(getattr(figures, module), function))
+
+
 def test_page_holds_each_figure_packed_and_as_raw_html(results: Results) -> None:
-    made = figures.html.figure_html(CHARTS["labels"](results), "", "", phone=CHARTS["labels"](results))
+    made = figures.html.figure_html(CHARTS["labels"](results), "", phone=CHARTS["labels"](results))
     packed = re.findall(r'<script type="text/plain" class="figure-(?:data|phone)">([^<]+)</script>', made.data)
     assert [json.loads(gzip.decompress(base64.b64decode(each)))["target_id"] for each in packed] == [None, None]
     assert made._repr_markdown_() == f"```{{=html}}\n{made.data}\n```\n"
@@ -426,7 +434,7 @@ def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results:
 def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> None:
     alone = results.groups.query("run == 'synthetic'")
     assert "hollow" not in figures.fairness.group_gaps_reading(alone)
-    assert figures.html.figure_html(figures.fairness.group_gaps(alone), "", "").data
+    assert figures.html.figure_html(figures.fairness.group_gaps(alone), "").data
     for call in (figures.fairness.group_gaps, figures.fairness.group_gaps_reading):
         with pytest.raises(UserError, match="no groups by attributes"):
             call(alone[alone["feature"] == "label"], people=False)
@@ -494,7 +502,7 @@ def test_explanation_reading_says_whether_it_can_be_trusted(results: Results) ->
 def test_bands_that_hold_nothing_or_everything_are_drawn(results: Results) -> None:
     for band, said in ((Band(low=0.5, high=0.5), "0 of 100"), (Band(low=0.0, high=1.0), "All 100")):
         drawn = figures.metrics.score_distribution(results.predictions, "test", band, "synthetic")
-        assert figures.html.figure_html(drawn, "", "").data
+        assert figures.html.figure_html(drawn, "").data
         reading = figures.metrics.score_distribution_reading(results.predictions, "test", band, "synthetic")
         assert reading.startswith(said)
 
@@ -510,11 +518,36 @@ def test_report_table_holds_precision_and_recall(results: Results) -> None:
 
 def test_text_in_a_table_is_text_and_is_shown_whole() -> None:
     table = pd.DataFrame({"<b>|g|</b>": ["x" * 80]}, index=pd.Index(["p < 0.05"], name="Name"))
-    html = figures.html.table_html(table).data
+    html = figures.html.table_html(table, note="What < it").data
     assert "&lt;b&gt;|g|&lt;/b&gt;" in html and "p &lt; 0.05" in html and "x" * 80 in html
-    assert '<th scope="col">Name</th>' in html and '<th scope="row">p &lt; 0.05</th>' in html
+    assert '<th class="gt_left" scope="col">Name</th>' in html
+    assert '<th scope="row" class="gt_left gt_stub">p &lt; 0.05</th>' in html
     assert "<td></td>" in figures.html.table_html(table.rename_axis(None)).data
-    assert "<caption>What &lt; it</caption>" in figures.html.table_html(table, caption="What < it").data
+    assert "What &lt; it" in html and "<style" not in html and " id=" not in html
+
+
+def test_intervals_and_shares_of_a_table_are_drawn_in_their_cells() -> None:
+    table = pd.DataFrame(
+        {
+            "Accuracy, %": ["90.0\u00a0(80.0–\u2060100.0)", "–", "95.0 (90.0–100.0)"],
+            "Gap": ["best", "−1.0 (−2.0 to 0.0)", "1.0 (0.0 to 2.0), somebody"],
+            "Decided, %": ["50.0", "25.0", "1,000"],
+            "Share, %": ["50.0", "25.0", "100"],
+        },
+        index=["a", "b", "c"],
+    )
+    html = figures.html.table_html(table).data
+    assert 'class="ci" style="--l:0;--p:50;--h:100"' in html and 'style="--l:50;--p:75;--h:100"' in html
+    assert 'class="ci zero" style="--l:0;--p:25;--h:50;--z:50"' in html
+    assert html.count('class="bar"') == 3  # a share is no more than 100
+    own = pd.DataFrame({"x": ["1 (0 to 2)", "1 (0 to 2)"], "y": ["3 (2 to 4)", "3 (2 to 4)"]})
+    assert figures.html.table_html(own, alike=True).data.count("--l:0;--p:25;--h:50") == 2
+
+
+def test_cells_are_shown_as_they_are_given() -> None:
+    table = pd.DataFrame({"a": ["1.50", "007", "*x*"], "b": [None, float("nan"), 3]})
+    html = figures.html.table_html(table).data
+    assert all(f">{text}<" in html for text in ("1.50", "007", "*x*", "–"))
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

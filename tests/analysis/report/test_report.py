@@ -34,7 +34,15 @@ PAGES += ["reference", *(f"reference-{page}" for page in reference.PAGES)]
 CODE = ["analysis/hypothesis/verdict.py", "analysis/averages/base.py", "analysis/figures/theme.py"]
 CODE += ["analysis/core/words.py", "analysis/data/__init__.pyi", "model/predict.py", "dashboard/api.py"]
 # By the server, beside the report.
-SERVED = {"explore", "explore/metrics", "explore/predict", "api/docs", "api/openapi.json"}
+SERVED = {
+    "explore",
+    "explore/faces",
+    "explore/hypothesis",
+    "explore/metrics",
+    "explore/predict",
+    "api/docs",
+    "api/openapi.json",
+}
 
 
 class Page(HTMLParser):
@@ -154,8 +162,20 @@ def test_colours_of_quarto_and_of_the_embedded_renderer_are_the_same() -> None:
 def test_page_has_nothing_that_only_one_renderer_understands(page: Path) -> None:
     text = page.read_text("utf-8")
     assert not re.search(r"\bHTML\(", text)  # for which Quarto loads jQuery and require.js from elsewhere
-    assert not re.search(r"(?<![\w/])@(fig|tbl|sec)-", text)  # not resolved by the embedded renderer
-    assert not re.search(r"^#\| (label|fig-cap|tbl-cap):", text, re.MULTILINE)
+    assert not re.search(r"(?<![\w/])@sec-|\[-?@|\{\{<", text)  # not resolved by the embedded renderer
+    assert not re.search(
+        r"^#\| (label|fig-cap|tbl-cap):", text, re.MULTILINE
+    )  # which are those of a div around the cell
+
+
+@pytest.mark.parametrize("page", sorted((paths.PROJECT / "site").glob("*.qmd")), ids=lambda page: page.stem)
+def test_every_figure_and_table_of_a_page_has_a_label_and_a_caption(page: Path) -> None:
+    text = page.read_text("utf-8")
+    cell = r"```\{python\}\n(?:(?!```).)*?\b(?P<kind>figure|table)_html\(.*?\n```\n"
+    for found in re.finditer(cell, text, re.DOTALL):
+        kind = {"figure": "fig", "table": "tbl"}[found["kind"]]
+        assert re.search(rf"::: \{{#{kind}-[a-z-]+\}}\n\n$", text[: found.start()]), found[0]
+        assert re.match(r"\n\S[^\n]*\.\n\n:::\n", text[found.end() :]), found[0]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -163,7 +183,8 @@ def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
     page = pages[name]
     source = (paths.PROJECT / "site" / f"{name}.qmd").read_text("utf-8")
     assert yaml.safe_load(source.split("---")[1])["title"] in page.text
-    assert page.figures == page.captions == source.count("figure_html(")
+    assert page.figures == page.captions == len(re.findall(r"^::: \{#(?:fig|tbl)-", source, re.MULTILINE))
+    assert page.path.read_text("utf-8").count('class="chart"') <= source.count("figure_html(")
     assert "Traceback" not in page.text and "Warning:" not in page.text and "{python}" not in page.text
     assert "cell-output-stderr" not in page.path.read_text("utf-8")
 
@@ -214,7 +235,7 @@ def test_page_is_light(name: str, pages: dict[str, Page]) -> None:
 
 
 def test_figures_can_be_seen_without_javascript(pages: dict[str, Page]) -> None:
-    figures_of_all = sum(page.path.read_text("utf-8").count('<figure class="chart"') for page in pages.values())
+    figures_of_all = sum(page.path.read_text("utf-8").count('<div class="chart"') for page in pages.values())
     stills = [address for page in pages.values() for address in page.loads if address.endswith(".svg")]
     assert sum("pictures/" in address for address in stills) > 0.9 * figures_of_all > 30
 
