@@ -1,16 +1,8 @@
-"""Numbers figures and tables of a page and resolves references to them, as Quarto does.
+"""Numbers figures and tables of a page and resolves references to them, with Quarto's markup.
 
-A page wraps a figure or a table in a fenced div whose last paragraph is the caption, and refers to it by ``@``:
-
-    ::: {#fig-history}
-    (a cell)
-
-    Accuracy and loss after each epoch.
-    :::
-
-    In @fig-history ...
-
-Quarto knows all of it by itself; this does the same for the embedded renderer, with Quarto's markup.
+A page wraps a figure or a table in a fenced div with a label, ``fig-`` or ``tbl-`` and a name, whose last paragraph
+is the caption; text refers to it by an at sign and the label. Quarto knows all of it by itself; this does the same
+for the embedded renderer.
 """
 
 import re
@@ -22,7 +14,7 @@ KINDS = {"fig": "Figure", "tbl": "Table"}
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _DIV = re.compile(r" {0,3}(:{3,})\s*(.*?)\s*:*\s*$")
 _LABEL = re.compile(r"#((fig|tbl)-[\w-]+)")
-_REFERENCE = re.compile(r"(?<![\w`\\/\[(])@((fig|tbl)-\w+(?:-\w+)*)")
+_REFERENCE = re.compile(r"(?<![\w`\\/\[])@((fig|tbl)-\w+(?:-\w+)*)")
 _SPACE = "\u00a0"  # between "Figure" and its number
 
 
@@ -67,7 +59,7 @@ def resolve(body: str, page: str) -> str:
 
 
 def _text_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Lines outside code and raw blocks."""
+    """Lines outside of code and raw blocks."""
     fence = ""
     for place, line in enumerate(lines):
         found = _FENCE.match(line)
@@ -76,7 +68,7 @@ def _text_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
                 fence = ""
         elif found:
             fence = found[1]
-        else:
+        elif not line.startswith(("    ", "\t")):  # code, too
             yield place, line
 
 

@@ -37,8 +37,9 @@
     const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
     for (const view of drawn.get(place) ?? []) view.model.document?.clear();
     place.style.minHeight = `${Math.max(place.offsetHeight, 60)}px`; // the page does not jump meanwhile
-    place.replaceChildren();
-    const views = await Bokeh.embed.embed_item(item, place);
+    const canvas = document.createElement("div"); // its own: what is drawn late into an earlier one is not seen
+    place.replaceChildren(canvas);
+    const views = await Bokeh.embed.embed_item(item, canvas);
     drawn.set(place, [...(views.roots ?? views)]);
     place.style.minHeight = "";
     offer(figure, place);

@@ -6,7 +6,7 @@ from analysis.core.errors import UserError
 from analysis.report.crossref import resolve
 
 PAGE = """\
-As @fig-b and @tbl-a show; not `@fig-b`, a@fig-b.org nor \\@fig-b.
+As @fig-b (@tbl-a) show; not `@fig-b`, a@fig-b.org nor \\@fig-b.
 
 ::: {#fig-a}
 
@@ -46,7 +46,7 @@ Third.
 def test_figures_and_tables_are_numbered_apart_and_linked() -> None:
     text = resolve(PAGE, "page.qmd")
     assert text.startswith(
-        "As [Figure\u00a02](#fig-b){.quarto-xref} and [Table\u00a01](#tbl-a){.quarto-xref} show; not `@fig-b`, a@"
+        "As [Figure\u00a02](#fig-b){.quarto-xref} ([Table\u00a01](#tbl-a){.quarto-xref}) show; not `@fig-b`, a@"
     )
     assert "\\@fig-b" in text and "<p>::: @fig-b</p>" in text
     assert "\nFigure\u00a01: The *first*, on two lines.\n" in text and "\nTable\u00a01: Third.\n" in text
