@@ -14,6 +14,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import joblib
+import numpy as np
 
 from analysis.core.errors import UserError
 from analysis.data.containers import PLAIN_BYTES, is_plain
@@ -21,6 +22,7 @@ from analysis.data.decoding import Decoders
 from analysis.data.limits import PROCESSES, SECONDS
 from dashboard.workers import NoWorkersError, Workers
 from model.faces import Crop, FaceCrop
+from model.heat import heat_map
 from model.predict import FacePrediction, Predictor
 
 P = ParamSpec("P")
@@ -139,6 +141,16 @@ class Scorer:
             As `score` does.
         """
         return list(zip(*await self._score(data, crop, with_crops=True), strict=True))
+
+    async def heat(self, face: np.ndarray) -> np.ndarray:
+        """Say what the answer to a face depends on; see `model.heat.heat_map`.
+
+        Raises
+        ------
+        NotReadyError
+            If the model is not loaded.
+        """
+        return await self._do(heat_map, face)
 
     async def _score(self, data: bytes, crop: Crop, *, with_crops: bool) -> Scored:
         predictor = self.predictor

@@ -36,6 +36,7 @@ function refusal(file, model) {
 export function render({ model, el }) {
   const photos = []; // oldest first: {id, name, url, error, faces}
   const waiting = []; // {id, file} or {id, sample}
+  const explained = []; // maps that are waited for: {id, face, resolve}
   let count = 0, answered = null, current = null, total = 0, done = 0, cancelled = false, order = "newest";
 
   // ---- what is always there
@@ -167,6 +168,10 @@ export function render({ model, el }) {
 
   model.on("msg:custom", (message) => {
     if (message.type === "scored" && message.id === current?.id) answered?.(message);
+    if (message.type === "explained") {
+      const at = explained.findIndex((each) => each.id === message.id && each.face === message.face);
+      if (at >= 0) explained.splice(at, 1)[0].resolve(message);
+    }
     if (message.type === "cleared") {
       for (const photo of photos.splice(0)) if (photo.url?.startsWith("blob:")) URL.revokeObjectURL(photo.url);
       status.replaceChildren();
@@ -212,7 +217,7 @@ export function render({ model, el }) {
     if (photo.error) {
       return make("article", { class: "failed" }, make("b", {}, photo.name), make("span", { class: "problem" }, photo.error));
     }
-    const list = make("ol", {}, ...photo.faces.map((face) => row(face)));
+    const list = make("ol", {}, ...photo.faces.map((face) => row(face, photo)));
     const frame = make("div", { class: "photo" });
     const image = make("img", { alt: photo.name, onload: boxes, onerror: () => frame.remove() });
     image.src = photo.url;
@@ -243,7 +248,51 @@ export function render({ model, el }) {
     return whole;
   }
 
-  function row(face) {
+  // ---- what an answer depends on, on demand
+
+  async function why(photo, face, button) {
+    button.disabled = true;
+    button.textContent = "Blurring parts of it ...";
+    const data = Uint8Array.from(atob(face.aligned.split(",")[1]), (letter) => letter.charCodeAt(0)).buffer;
+    model.send_msg({ type: "explain", id: photo.id, face: face.face, name: photo.name, data });
+    const answer = await new Promise((resolve) => { explained.push({ id: photo.id, face: face.face, resolve }); });
+    button.replaceWith(answer.error ? make("p", { class: "problem" }, answer.error) : await heat(face, answer));
+  }
+
+  async function heat(face, { heat, seconds }) {
+    const values = new Float32Array(Uint8Array.from(atob(heat), (letter) => letter.charCodeAt(0)).buffer);
+    const image = new Image();
+    image.src = face.aligned;
+    await image.decode();
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    const canvas = make("canvas", { width, height, role: "img", "aria-label": `What the answer to face ${face.face + 1} depends on` });
+    const context = canvas.getContext("2d");
+    context.filter = "grayscale(1)";
+    context.drawImage(image, 0, 0);
+    context.filter = "none";
+    const pixels = context.getImageData(0, 0, width, height);
+    const most = Math.max(...values.map(Math.abs)) || 1;
+    const colour = (name) => [1, 3, 5].map((at) => parseInt(model.colours[name].slice(at, at + 2), 16));
+    const [female, male] = [colour("female"), colour("male")];
+    values.forEach((value, at) => {
+      const share = 0.75 * Math.min(1, Math.abs(value) / most), to = value > 0 ? male : female;
+      for (const channel of [0, 1, 2]) {
+        pixels.data[4 * at + channel] = (1 - share) * pixels.data[4 * at + channel] + share * to[channel];
+      }
+    });
+    context.putImageData(pixels, 0, 0);
+    const key = (name, words) => {
+      const mark = make("i", {});
+      mark.style.background = model.colours[name];
+      return make("span", {}, mark, words);
+    };
+    return make("div", { class: "why" }, canvas, make("div", {},
+      make("div", { class: "legend" }, key("female", "speaks for “female”"), key("male", "speaks for “male”")),
+      make("small", {}, `Parts of the face were blurred at random, 500 times, and the model was asked again (${seconds.toFixed(1)} s). ` +
+        "The deeper the colour, the more the answer hangs on that place. The map of one face is rough, and says what the model uses, not why people look as they do.")));
+  }
+
+  function row(face, photo) {
     const [low, high] = model.band;
     const scale = make("div", { class: "scale", role: "img", "aria-label": `${percent(face.p_male)} male` },
       make("span", { class: "unsure" }), make("span", { class: "tick" }));
@@ -254,13 +303,14 @@ export function render({ model, el }) {
     const remark = tooSmall ? "; too small a face to be judged" : face.small ? "; a very small face: less certain" : "";
     const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
+    const ask = make("button", { type: "button", class: "act", onclick: () => why(photo, face, ask) }, "What does it depend on?");
     return make("li", { "data-face": face.face, tabindex: "0" },
       make("span", { class: "number" }, String(face.face + 1)),
       make("img", { src: face.aligned, alt: `Face ${face.face + 1} as the model sees it`, width: 45, height: 55 }),
       make("div", { class: "verdict" }, label,
         make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${remark}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
-        make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))));
+        make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))), ask);
   }
 
   return () => document.removeEventListener("paste", paste);

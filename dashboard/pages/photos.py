@@ -31,6 +31,9 @@ class PhotoBox(pn.custom.JSComponent):
         Called with the name and the bytes of each photo; gives ``faces``, as JSON, or an ``error``.
     refused
         Called with the name of each file that the browser did not send, and the reason.
+    explain
+        Called with a face as the model saw it, which the browser sends back; gives a heat map, as JSON, or an
+        ``error``.
     samples
         Name -> JPEG of each sample that a visitor may try.
     **params
@@ -53,6 +56,7 @@ class PhotoBox(pn.custom.JSComponent):
         self,
         score: Callable[[str, bytes], Coroutine[Any, Any, dict[str, Any]]],
         refused: Callable[[str, str], object],
+        explain: Callable[[bytes], Coroutine[Any, Any, dict[str, Any]]],
         samples: dict[str, bytes],
         **params: Any,
     ) -> None:
@@ -75,7 +79,8 @@ class PhotoBox(pn.custom.JSComponent):
             margin=0,
             **params,
         )
-        self._score, self._refused, self._samples = score, refused, samples
+        self._score, self._refused, self._explain, self._samples = score, refused, explain, samples
+        self._explaining = False
         self._id = ""
         self._data = bytearray()
 
@@ -87,7 +92,10 @@ class PhotoBox(pn.custom.JSComponent):
         """Take what the browser sends; any other client may send anything, which is dropped."""
         try:
             kind, name = data["type"], str(data["name"])
-            if kind == "refused":
+            if kind == "explain" and not self._explaining:  # one at a time
+                self._explaining = True
+                pn.state.execute(partial(self._answer_why, str(data["id"]), int(data["face"]), bytes(data["data"])))
+            elif kind == "refused":
                 self._refused(name, str(data["error"]))
             elif kind == "sample":
                 self._begin(str(data["id"]), name, self._samples[name])
@@ -107,6 +115,12 @@ class PhotoBox(pn.custom.JSComponent):
 
     def _begin(self, id_: str, name: str, data: bytes) -> None:
         pn.state.execute(partial(self._answer, id_, name, data))
+
+    async def _answer_why(self, id_: str, face: int, data: bytes) -> None:
+        try:
+            self._send_msg({"type": "explained", "id": id_, "face": face, **await self._explain(data)})
+        finally:
+            self._explaining = False
 
     async def _answer(self, id_: str, name: str, data: bytes) -> None:
         self._send_msg({"type": "scored", "id": id_, **await self._score(name, data)})

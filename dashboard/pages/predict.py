@@ -5,12 +5,14 @@ the browser's own.
 """
 
 import io
+import time
 import zipfile
 from dataclasses import asdict
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import panel_material_ui as pmui
@@ -20,10 +22,12 @@ from PIL import Image
 from analysis.core.errors import UserError
 from analysis.core.spreadsheet import as_csv
 from analysis.core.words import percent
+from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.data.sources import demo_source
 from analysis.figures.theme import LABEL_COLOURS
 from dashboard import chrome, parts
 from dashboard.pages.photos import PhotoBox
+from dashboard.pages.pixels import as_text
 from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
@@ -36,6 +40,7 @@ tables and in the API); the probability beside it says how far the model leans.
 those in your browser.
 """
 _SAMPLES = 8  # on the page
+_LARGEST_FACE = 100_000  # bytes of a face as the model sees it
 
 _PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
 
@@ -86,6 +91,30 @@ class PredictPage(chrome.ExplorerPage):
             ]
         }
 
+    async def explain(self, data: bytes) -> dict[str, Any]:
+        """Say what the answer to a face depends on.
+
+        Parameters
+        ----------
+        data
+            The face as the model saw it: what `score` gave as ``aligned``, without its address.
+
+        Returns
+        -------
+        dict of str to object
+            ``heat``, base64 of float32 in rows, slopes of the logit toward "male"; ``masks`` and ``seconds``; or
+            ``error``, one sentence.
+        """
+        began = time.perf_counter()
+        face = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if 0 < len(data) <= _LARGEST_FACE else None
+        if face is None or face.shape != (FRAME_HEIGHT, FRAME_WIDTH, 3):
+            return {"error": "that is no face as the model sees it: score the photo again"}
+        try:
+            heat = await self.shared.scorer.heat(np.ascontiguousarray(face[..., ::-1]))
+        except UserError as error:
+            return {"error": str(error)}
+        return {"heat": as_text(heat.astype(np.float32)), "seconds": time.perf_counter() - began}
+
     def refuse(self, name: str, error: str) -> dict[str, Any]:
         """Add a row for a file without an answer."""
         self.rows = [*self.rows, {"file": name, "error": error}]
@@ -114,6 +143,7 @@ class PredictPage(chrome.ExplorerPage):
         photos = PhotoBox(
             self.score,
             self.refuse,
+            self.explain,
             dict(list(composites.items())[:_SAMPLES]),
             band=[card.band.low, card.band.high],
             colours=LABEL_COLOURS,

@@ -12,12 +12,11 @@ from tqdm import tqdm
 
 from analysis.core.people import interval, resamples
 from analysis.core.schema import MIN_FACES
+from model.heat import BLUR, mixed, patches, slopes
 from model.predict import Predictor, calibrated
 from model.training.examples import Faces
 
 STEPS = 20  # of the deletion and insertion curves: 5 % of the pixels each
-_GRID = 8  # cells across a mask
-_BLUR = 8.0  # standard deviation in pixels: features are gone, skin and light stay
 _RESAMPLES = 1000
 
 ORDERS = ("explanation", "centre first", "random patches")
@@ -60,18 +59,18 @@ def explain(
     rng = np.random.default_rng(seed)
     chosen, male = _choose(predictor, test, faces, rng)
     shape = test.pixels.shape[1:]
-    visible = _patches(masks, shape, rng)
+    visible = patches(masks, shape, rng)
     distance = _centre_distance(shape)
     total = {side: np.zeros(shape[:2]) for side in (False, True)}
     average = {side: np.zeros(shape) for side in (False, True)}
     curves = np.empty((len(chosen), 2, len(ORDERS), STEPS + 1))
     for i, row in enumerate(tqdm(chosen, desc="Explaining", unit="face", disable=not progress)):
         face = test.pixels[row].astype(np.float32)
-        blurred = cv2.GaussianBlur(face, (0, 0), _BLUR)
-        heat = _slopes(predictor, face, blurred, visible, male[i])
+        blurred = cv2.GaussianBlur(face, (0, 0), BLUR)
+        heat = slopes(predictor, face, blurred, visible) * (1 if male[i] else -1)
         total[male[i]] += heat
         average[male[i]] += face / 255
-        for j, rank in enumerate((heat, -distance, _patches(1, shape, rng)[0])):
+        for j, rank in enumerate((heat, -distance, patches(1, shape, rng)[0])):
             curves[i, :, j] = _walks(predictor, face, blurred, rank, male[i])
     labels = {"female": False, "male": True}
     kept = {label: side for label, side in labels.items() if (male == side).sum() >= MIN_FACES}
@@ -92,7 +91,7 @@ def explain(
             "order": list(ORDERS),
             "share": np.linspace(0, 1, STEPS + 1),
         },
-        attrs={"faces": len(chosen), "masks": masks, "blur": _BLUR},
+        attrs={"faces": len(chosen), "masks": masks, "blur": BLUR},
     )
 
 
@@ -105,37 +104,10 @@ def _choose(predictor: Predictor, test: Faces, faces: int, rng: np.random.Genera
     return rows, predicted[rows]
 
 
-def _patches(count: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Smooth random masks, float32 (count, y, x) in [0, 1]: a coarse grid of coin flips, enlarged and shifted."""
-    height, width = shape[:2]
-    cell = (-(-height // _GRID), -(-width // _GRID))
-    size = ((_GRID + 1) * cell[1], (_GRID + 1) * cell[0])
-    made = np.empty((count, height, width), np.float32)
-    for mask in made:
-        flips = rng.integers(0, 2, (_GRID + 1, _GRID + 1)).astype(np.float32)
-        top, left = rng.integers(0, cell[0]), rng.integers(0, cell[1])
-        mask[:] = cv2.resize(flips, size, interpolation=cv2.INTER_LINEAR)[top : top + height, left : left + width]
-    return made
-
-
 def _centre_distance(shape: tuple[int, ...]) -> np.ndarray:
     height, width = shape[:2]
     y, x = np.mgrid[0:height, 0:width]
     return np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
-
-
-def _mixed(face: np.ndarray, blurred: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """The face where ``visible`` (n, y, x) is 1, the blurred face where it is 0: uint8 (n, y, x, 3)."""
-    return np.rint(blurred + visible[..., None] * (face - blurred)).clip(0, 255).astype(np.uint8)
-
-
-def _slopes(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, visible: np.ndarray, male: bool) -> np.ndarray:
-    logits = np.concatenate(
-        [predictor.logits(_mixed(face, blurred, part)) for part in np.array_split(visible, max(1, len(visible) // 64))]
-    )
-    toward = logits if male else -logits
-    centred = visible - visible.mean(axis=0)
-    return np.tensordot(toward - toward.mean(), centred, axes=1) / np.maximum((centred**2).sum(axis=0), 1e-6)
 
 
 def _walks(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, rank: np.ndarray, male: bool) -> np.ndarray:
@@ -144,7 +116,7 @@ def _walks(predictor: Predictor, face: np.ndarray, blurred: np.ndarray, rank: np
     limits = np.linspace(0, rank.size, STEPS + 1)[:, None, None]
     first = (place[None] < limits).astype(np.float32)
     stages = np.concatenate([1 - first, first])
-    p_male = calibrated(predictor.logits(_mixed(face, blurred, stages)), predictor.card.temperature)
+    p_male = calibrated(predictor.logits(mixed(face, blurred, stages)), predictor.card.temperature)
     return (p_male if male else 1 - p_male).reshape(2, STEPS + 1)
 
 

@@ -43,6 +43,10 @@ class FakePredictor:
         box = (0, 0, photo.width, photo.height)
         return [FaceCrop(box, photo.pixels)]
 
+    @staticmethod
+    def logits(faces):
+        return faces.mean(axis=(1, 2, 3)) / 25 - 5
+
     def predict_crops(self, crops):
         scores = [round(float(face.pixels.mean() / 255), 2) for face in crops]
         return [

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN
+from fakes import FEMALE, MALE, NO_FACE, UNCERTAIN, photo
 from shown import panel, parts_of, text_of
 
 import dashboard
@@ -383,9 +383,31 @@ def photo_box(monkeypatch):
         passed.append((name, data))
         return {"faces": []}
 
+    async def explain(data):
+        return {"heat": data.decode()}
+
     monkeypatch.setattr("panel.state.execute", lambda work: asyncio.run(work()))
     monkeypatch.setattr(PhotoBox, "_send_msg", lambda self, message: told.append(message))
-    return PhotoBox(take, lambda name, error: passed.append((name, error)), {"sample.jpg": MALE}), passed, told
+    box = PhotoBox(take, lambda name, error: passed.append((name, error)), explain, {"sample.jpg": MALE})
+    return box, passed, told
+
+
+def test_a_face_is_explained_on_demand_one_at_a_time(photo_box):
+    box, _, told = photo_box
+    asked = {"type": "explain", "id": "p1", "name": "a.png", "face": 2, "data": b"pixels"}
+    box._handle_msg(asked)
+    box._explaining = True
+    box._handle_msg(asked)
+    assert told == [{"type": "explained", "id": "p1", "face": 2, "heat": "pixels"}]
+
+
+def test_the_heat_of_a_face_is_computed_from_what_the_model_saw(shared):
+    page = dashboard.pages.PredictPage(shared)
+    frame = photo(120, size=(109, 89), kind="JPEG")
+    told = asyncio.run(page.explain(frame))
+    assert len(base64.b64decode(told["heat"])) == 4 * 109 * 89 and told["seconds"] >= 0
+    for wrong in (b"", b"no picture", FEMALE, photo(None, size=(2000, 2000))):
+        assert asyncio.run(page.explain(wrong))["error"].startswith("that is no face as the model sees it")
 
 
 def test_a_photo_arrives_in_pieces_is_answered_and_leaves_nothing(photo_box):
