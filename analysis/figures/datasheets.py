@@ -128,6 +128,16 @@ KNOWN = {
         },
     ),
 }
+PARTS = {
+    "celeba": "further photos of CelebA",
+    "children": "stock photos of children",
+    "mebeauty": "MEBeauty: portraits, gathered for a study of beauty (Lebedeva, Guo and Ying, 2021)",
+    "portraits": "portraits from the web",
+    "press": "Labeled Faces in the Wild: photos of the news (Huang et al., 2007)",
+    "scut": "SCUT-FBP5500: studio portraits, gathered for a study of beauty (Liang et al., ICPR 2018)",
+    "wiki": "IMDB-WIKI: pictures of people with a profile there (Rothe, Timofte and Van Gool, ICCV Workshops 2015)",
+}
+"""Parts of the collection "more-faces", each in a line."""
 _UNKNOWN = "Nothing is known here of who is in it, who labelled it and whether they agreed: ask who collected it."
 
 
@@ -141,6 +151,23 @@ def described(name: str) -> str:
     """
     sheet = KNOWN.get(name)
     return f"{sheet.title}: {sheet.photos}; {sheet.terms}" if sheet else "not described here"
+
+
+def source_line(name: str) -> str:
+    """What the photos of a source are, in a line; empty where nothing is known of it.
+
+    Parameters
+    ----------
+    name
+        A data set as the run calls it, alone or with a part of it or an age: "more-faces, scut".
+    """
+    dataset, _, part = name.partition(", ")
+    sheet = KNOWN.get(dataset)
+    if sheet is None:
+        return ""
+    if dataset == "more-faces" and part in PARTS:
+        return f"{part}: {PARTS[part]}"
+    return f"{name}: {sheet.photos}"
 
 
 def terms_reading(names: list[str], record: TrainStep | None) -> str:

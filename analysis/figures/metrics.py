@@ -229,9 +229,11 @@ def calibration_reading(metrics: MetricsRecord, split: str, names: Sequence[str]
         measures = measured(metrics, split, name)
         error = measures.calibration.ece
         errors[name] = (error, f"{100 * error:.1f} percentage points", f"{measures.images:,} images")
+    parts = any(", " in name for name in names)
+    over = f", over {len(names)} data sets{' and parts of them' if parts else ''}," if len(names) > 1 else ""
     return (
         f"The expected calibration error on the {split} split, the average distance between probability and observed "
-        f"share in 15 bins, is {extremes(errors, lowest_first=True)}."
+        f"share in 15 bins{over or ','} is {extremes(errors, lowest_first=True)}."
     )
 
 

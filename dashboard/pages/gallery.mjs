@@ -18,7 +18,7 @@ export function render({ model, el }) {
   let tiles = new Map(), asked = new Set(), shown = new Map();
   const inner = make("div", { class: "inner" });
   const grid = make("div", { class: "grid", tabindex: 0, role: "group", "aria-label": "Pictures of the selection" }, inner);
-  const one = make("div", { class: "one", role: "status" });
+  const one = make("div", { class: "one", role: "status" }), neighbours = make("div", { class: "near" });
   el.append(make("div", { class: "sides" }, grid, one));
 
   // The first picture is open until a visitor chooses another.
@@ -69,7 +69,8 @@ export function render({ model, el }) {
     else if (model.total === 0) one.replaceChildren(make("p", {}, "There is no picture of what is selected."));
   }
 
-  function tell({ title, src, lines, shares, near, nearness }) {
+  function tell({ title, src, lines, shares, nearness }) {
+    neighbours.replaceChildren();
     one.classList.remove("waiting");
     one.replaceChildren(
       make("div", { class: "head" }, make("img", { src, alt: title, width: 133, height: 163 }),
@@ -81,9 +82,7 @@ export function render({ model, el }) {
         return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own)),
           make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all)}`)));
       }))) : null,
-      near.length ? make("p", {}, nearness) : null,
-      near.length ? make("div", { class: "near" }, ...near.map((each) => make("button", { type: "button", onclick: () => open(each.number) },
-        make("img", { src: each.src, alt: "", width: 54, height: 66 }), make("small", {}, each.caption)))) : null);
+      make("p", {}, nearness), neighbours);
   }
 
   model.on("msg:custom", (message) => {
@@ -91,6 +90,10 @@ export function render({ model, el }) {
       message.tiles.forEach((each, at) => tiles.set(message.start + at, each));
       show();
       if (message.start === 0 && model.one < 0) ask();
+    }
+    if (message.type === "near" && message.number === current()) {
+      neighbours.replaceChildren(...message.tiles.map((each) => make("button", { type: "button", onclick: () => open(each.number) },
+        make("img", { src: each.src, alt: "", width: 54, height: 66 }), make("small", {}, each.caption))));
     }
     if (message.type === "one" && message.told.number === current()) tell(message.told);
   });

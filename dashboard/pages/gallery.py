@@ -72,4 +72,7 @@ class Gallery(pn.custom.JSComponent):
             self._send_msg({**message, "tiles": tiles})
         else:
             told = await asyncio.to_thread(self._portraits.detail, wanted, chosen)
+            near = told.pop("near")
             self._send_msg({**message, "told": told})
+            tiles = await asyncio.to_thread(self._portraits.tiles, near, chosen)
+            self._send_msg({"type": "near", "number": wanted, "tiles": tiles})

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
+from html import escape
 from typing import Any
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -14,6 +16,7 @@ from analysis.core.words import percent
 from analysis.figures import (
     crossing,
     curves,
+    datasheets,
     experiments,
     explanation,
     fairness,
@@ -25,18 +28,25 @@ from analysis.figures import (
     robustness,
     tables,
     training,
+    two_runs,
 )
 from analysis.results.records import Band, LabelNoise, SplitMetrics
 from dashboard import chrome, parts
 from dashboard.pages import crossing as cells_as
 from dashboard.pages.decisions import Decisions
 from dashboard.pages.everyone import everyone
+from dashboard.pages.runs import pair, runs_here
 from dashboard.parts import View
 
 
 def _of_one(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Call a function of several sources for the one that is chosen."""
     return lambda data, split, source: function(data, split, [source], **options)
+
+
+def _cross_source(cross_source: pd.DataFrame) -> pd.DataFrame:
+    """The table with runs side by side, which are fewer than sources."""
+    return tables.cross_source_table(cross_source).T
 
 
 _ROC = (_of_one(curves.roc_curve), _of_one(curves.roc_curve_reading))
@@ -62,10 +72,10 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View("All data sets", tables.source_table, tables.source_table_reading, "metrics split"),
         View(
             "Comparison of runs",
-            tables.cross_source_table,
+            _cross_source,
             tables.cross_source_reading,
             "cross_source",
-            about="Rows: what a run was trained on. Columns: what it was tested on. Cells: accuracy, %.",
+            about="Rows: what a run was tested on. Columns: what it was trained on. Cells: accuracy, %.",
         ),
         View(
             "Who gained and who lost",
@@ -177,6 +187,7 @@ class MetricsPage(chrome.ExplorerPage):
             "Scores": "scores",
             "Groups": "groups",
             "Any two groups": "crossing",
+            "Two runs": "runs",
             "Robustness": "robustness",
             "Explanation": "explanation",
             "Training": "training",
@@ -192,6 +203,8 @@ class MetricsPage(chrome.ExplorerPage):
     degradation = param.Selector(objects=[], doc="How the quality of photos is reduced.")
     rows = param.Selector(objects=[], doc="What the rows of the grid of groups differ in.")
     columns = param.Selector(objects=[], doc="What its columns differ in.")
+    run = param.Selector(objects=[], doc="Run that is compared.")
+    other = param.Selector(objects=[], doc="Run that it is compared with.")
     order = param.Selector(objects={"As a grid": "grid", "Lowest first": "lowest"}, doc="How to show the groups.")
     low = param.Number(bounds=(0, 1), doc="Largest score that is answered by female; by default as served.")
     high = param.Number(bounds=(0, 1), doc="Smallest score that is answered by male; by default as served.")
@@ -202,7 +215,7 @@ class MetricsPage(chrome.ExplorerPage):
         "How often the model agrees with the annotators, and how far its scores can be trusted. Only the test splits "
         "were never used to make or choose the model."
     )
-    in_url = ("view", "source", "split", "degradation", "rows", "columns", "order", "low", "high")
+    in_url = ("view", "source", "split", "degradation", "rows", "columns", "order", "run", "other", "low", "high")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         measured = self._measured(shared)
@@ -210,6 +223,11 @@ class MetricsPage(chrome.ExplorerPage):
             shared, **{name: names[0] for name, names in measured.items() if names} | self._served(shared) | params
         )
         self._offer_groupings()
+        self._runs = runs_here(self.results)
+        for name, place in (("run", 0), ("other", 1)):
+            if len(self._runs) > 1:
+                self.param[name].objects = list(self._runs)
+                setattr(self, name, list(self._runs)[place])
 
     def _offer_groupings(self) -> None:
         """Offer what faces can be grouped by; nothing where the run has no row per image."""
@@ -264,7 +282,13 @@ class MetricsPage(chrome.ExplorerPage):
     @param.depends("view")
     def _choices(self) -> Any:
         choices: list[Any] = []
-        if self.view in ("decisions", "accuracy", "scores"):
+        if self.view == "runs" and self.run:
+            wide = {"description": "", "size": "small", "width": 240, "margin": 0}
+            choices += [
+                pmui.Select.from_param(self.param[name], label=label, **wide)
+                for name, label in (("run", "Run"), ("other", "Compared with"))
+            ]
+        if self.view in ("decisions", "accuracy", "scores", "runs"):
             if len(self.param["source"].objects) > 1:
                 choices.append(parts.choice(self.param["source"]))
             choices.append(parts.choice(self.param["split"]))
@@ -279,6 +303,22 @@ class MetricsPage(chrome.ExplorerPage):
         if self.view == "robustness":
             choices.append(parts.choice(self.param["degradation"]))
         return parts.controls(*choices) if choices else parts.nothing()
+
+    @param.depends("view", "source")
+    def _told(self) -> Any:
+        """What the photos are of the chosen source, and of all of them."""
+        if self.view not in ("decisions", "accuracy", "scores", "groups", "crossing", "runs"):
+            return parts.nothing()
+        lines = {name: datasheets.source_line(name) for name in self.param["source"].objects}
+        known = [f"<li>{escape(line)}</li>" for line in dict.fromkeys(lines.values()) if line]
+        if not known:
+            return parts.nothing()
+        chosen = lines.get(self.source, "") if self.view in ("decisions", "accuracy", "scores", "runs") else ""
+        return parts.html(
+            (f"<p>{escape(chosen)}.</p>" if chosen else "")
+            + f"<details><summary>What the sources are</summary><ul>{''.join(known)}</ul></details>",
+            "sources",
+        )
 
     @parts.or_notice
     @param.depends("source", "split")
@@ -333,10 +373,41 @@ class MetricsPage(chrome.ExplorerPage):
             "click leads to the faces of a cell; there, right and wrong are said of those that the model decides on.",
         )
 
+    @parts.or_notice
+    @param.depends("run", "other", "source", "split")
+    def _two_runs(self) -> Any:
+        if not self.run:
+            raise UserError(
+                "only one evaluated run is on this machine, which there is nothing to compare with: runs below `runs/` "
+                "that `meanface evaluate` has scored can be chosen here. How this run compares with those that it was "
+                "evaluated against is under “Accuracy”"
+            )
+        if self.run == self.other:
+            raise UserError(f"{self.run} is chosen twice: choose another run to compare it with")
+        images, measures = pair(self._runs[self.run], self._runs[self.other], self.source, self.split)
+        names = self.run, self.other
+        curves = pn.FlexBox(
+            *(
+                pn.Column(parts.figure(draw(images, *names)), margin=0, styles={"flex": "1 1 420px", "min-width": "0"})
+                for draw in (two_runs.roc_of_both, two_runs.reliability_of_both)
+            ),
+            gap="20px 32px",
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        return parts.section(
+            "Two runs on the same images",
+            parts.table(two_runs.difference_table(measures, *names), numbers=True),
+            parts.text(two_runs.difference_reading(images, *names)),
+            curves,
+        )
+
     @param.depends("view")
     def _view(self) -> Any:
         if self.view == "crossing":
             return pn.panel(self._crossing, sizing_mode="stretch_width")
+        if self.view == "runs":
+            return parts.later(self._two_runs)
         if self.view == "decisions":
             return pn.panel(self._decisions, sizing_mode="stretch_width")
         facts = [pn.panel(self._facts, sizing_mode="stretch_width")] if self.view == "accuracy" else []
@@ -346,6 +417,8 @@ class MetricsPage(chrome.ExplorerPage):
         """List the choices and the chosen view."""
         return [
             parts.controls(parts.choice(self.param.view)),
-            pn.panel(self._choices, sizing_mode="stretch_width"),
+            parts.stack(
+                pn.panel(self._choices, sizing_mode="stretch_width"), pn.panel(self._told, sizing_mode="stretch_width")
+            ),
             pn.panel(self._view, sizing_mode="stretch_width"),
         ]

@@ -83,10 +83,8 @@ class Portraits(ABC):
         ]
 
     def detail(self, number: int, chosen: np.ndarray) -> dict[str, Any]:
-        """Tell all of one portrait, with its picture and those of its neighbours."""
-        told = self.one(number, chosen)
-        near = self.tiles(told.pop("near"), chosen)
-        return {"number": int(number), "src": self.pictures([number])[0], "near": near, **told}
+        """Tell of one portrait with its picture; ``near`` has the numbers of its neighbours."""
+        return {"number": int(number), "src": self.pictures([number])[0], **self.one(number, chosen)}
 
     def _shares(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """Attributes whose share among some faces differs most from that of all."""

@@ -16,14 +16,24 @@ from analysis import averages
 from analysis.averages.base import check_size
 from analysis.core.errors import UserError
 from analysis.core.words import p_value, percent
-from analysis.results import Results
+from analysis.results import Results, artifacts
 from dashboard.scoring import Scorer
 from dashboard.uploads import MAX_FILE_BYTES
 from model.predictions import COLUMNS
 
 PAGES = ("EveryFacePage", "FacesPage", "HypothesisPage", "DataPage", "MetricsPage", "PredictPage", "ApiPage")
 HYPOTHESIS_VIEWS = ("sound", "beyond_chance", "large_enough", "more_than_styling", "tells_apart", "elsewhere")
-METRICS_VIEWS = ("decisions", "accuracy", "scores", "groups", "crossing", "robustness", "explanation", "training")
+METRICS_VIEWS = (
+    "decisions",
+    "accuracy",
+    "scores",
+    "groups",
+    "crossing",
+    "runs",
+    "robustness",
+    "explanation",
+    "training",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -79,14 +89,14 @@ def test_apps_are_functions_at_the_addresses_of_the_navigation(shared):
 
     applications = explorer.applications(shared)
     assert list(applications) == [path for path, _ in chrome.NAVIGATION]
-    assert applications["/explore/faces"]().meta.title == "Faces - meanface"
+    assert applications["/explore/faces"]().meta.title == "Average faces - meanface"
 
 
 def test_the_navigation_marks_the_page_and_leads_to_report_and_api_docs():
     from dashboard import chrome
 
     links = chrome.navigation("/explore/faces")
-    assert '<a href="./faces" aria-current="page">Faces</a>' in links
+    assert '<a href="./faces" aria-current="page">Average faces</a>' in links
     assert links.count("aria-current") == 2  # once in the row, once in the menu of narrow windows
     assert 'href="../"' in links and 'href="../api/docs"' in links
 
@@ -284,11 +294,40 @@ def test_choices_are_those_of_the_run(shared, results):
 
 
 @pytest.mark.parametrize("view", METRICS_VIEWS)
-def test_each_view_of_the_metrics_is_drawn_and_read(view, shared):
+def test_each_view_of_the_metrics_is_drawn_and_read(view, shared, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))  # where no other run is
     page = dashboard.pages.MetricsPage(shared, view=view)
     shown = panel(page._view)
-    assert parts_of(shown, {"decisions": "Decisions", "crossing": "HTML"}.get(view, "Bokeh"))
+    assert parts_of(shown, {"decisions": "Decisions", "crossing": "HTML", "runs": "Alert"}.get(view, "Bokeh"))
     assert len(text_of(page._view)) > 100 and "run `meanface" not in text_of(page._view)
+
+
+def test_two_runs_of_this_machine_are_compared_and_a_single_one_says_so(shared, results, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    alone = dashboard.pages.MetricsPage(shared, view="runs")
+    assert "only one evaluated run is on this machine" in text_of(panel(alone._view))
+    other = tmp_path / "runs" / "older"
+    scored = results.predictions.copy()
+    scored["p_male"] = scored["p_male"].clip(0.3, 0.7)
+    artifacts.PREDICTIONS.write(scored, other / "model")
+    page = dashboard.pages.MetricsPage(shared, view="runs")
+    assert page.param["run"].objects == [results.run.run, "older"] and page.other == "older"
+    text = text_of(panel(page._view))
+    assert "Log loss" in text and "right in older alone" not in text and "and 0 in older alone" in text
+    assert len(parts_of(panel(page._view), "Bokeh")) == 2
+    page.other = page.run
+    assert "chosen twice" in text_of(panel(page._view))
+
+
+def test_the_sources_are_explained_where_they_are_known(shared, results, monkeypatch):
+    from analysis.figures import datasheets
+
+    assert datasheets.source_line("more-faces, scut").startswith("scut: SCUT-FBP5500: ")
+    assert datasheets.source_line("utkface, ages 10-80").startswith("utkface, ages 10-80: photos")
+    page = dashboard.pages.MetricsPage(shared)
+    assert type(page._told()).__name__ == "Spacer"  # of made-up sources nothing is known
+    monkeypatch.setattr(datasheets, "source_line", lambda name: f"{name}: <photos>")
+    assert "synthetic: &lt;photos&gt;." in page._told().object and "What the sources are" in page._told().object
 
 
 def test_thresholds_the_wrong_way_round_are_those_that_are_served(shared, results):
