@@ -88,7 +88,14 @@ def load_table(dataset: Dataset, predictions: pd.DataFrame | None = None) -> pd.
             manifest["decision"] = scores["decision"].to_numpy()
     further = [column for column in manifest.columns if column not in COLUMNS and column not in RESERVED]
     kept = [column for column in (*COLUMNS, *further) if column in manifest and manifest[column].notna().any()]
-    table = manifest[["status", *kept]].copy()
+    return selectable(manifest[["status", *kept]])
+
+
+def selectable(table: pd.DataFrame) -> pd.DataFrame:
+    """Make a table of faces one that `select` takes: text becomes categories, and faces without a status are usable."""
+    table = table.copy()
+    if "status" not in table:
+        table["status"] = "ok"
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_bool_dtype(table[column]):
             table[column] = table[column].astype("category")

@@ -5,14 +5,16 @@ Read once for all sessions. A selection is a bool for each row; what follows fro
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
+from analysis.averages.filters import selectable
 from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
@@ -122,6 +124,11 @@ class Everyone:
     studied: str
     live: Callable[[np.ndarray], np.ndarray] | None
 
+    @cached_property
+    def of_studied(self) -> pd.DataFrame:
+        """Rows of the data set that was studied, for `analysis.averages.filters.select`."""
+        return selectable(self.rows[self.rows["dataset"] == self.studied])
+
     def known(self, column: str) -> list[str]:
         """Values of a column that occur, the most frequent first."""
         return [str(value) for value in self.rows[column].value_counts().index] if column in self.rows else []
@@ -176,6 +183,37 @@ class Everyone:
         )
         table = table[table["known"] > 0]
         return table.loc[(table["chosen"] - table["all"]).abs().sort_values(ascending=False, kind="stable").index]
+
+
+def distance_effects(distances: dict[str, np.ndarray], first: np.ndarray, second: np.ndarray) -> list[dict[str, Any]]:
+    """Hedges' g of each distance of the face between two selections, the largest first.
+
+    Parameters
+    ----------
+    distances
+        Name -> float (face,); NaN where it is not known.
+    first, second
+        bool (face,).
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``g``, ``low`` and ``high`` (95 %, each image by itself), first minus second; a distance that fewer
+        than 16 faces of either have is left out.
+    """
+    found = []
+    for name, values in distances.items():
+        a, b = (values[each & np.isfinite(values)].astype(float) for each in (first, second))
+        if min(len(a), len(b)) < MIN_FACES:
+            continue
+        free = len(a) + len(b) - 2
+        spread = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / free)
+        if not spread > 0:
+            continue
+        g = (1 - 3 / (4 * free - 1)) * (a.mean() - b.mean()) / spread
+        error = 1.96 * np.sqrt(1 / len(a) + 1 / len(b) + g**2 / (2 * (len(a) + len(b))))
+        found.append({"name": name, "g": float(g), "low": float(g - error), "high": float(g + error)})
+    return sorted(found, key=lambda each: -abs(each["g"]))
 
 
 def inside_area(places: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -7,11 +7,14 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from analysis.averages.filters import select
 from analysis.averages.source import LiveSubsets, PublishedSubsets, subset_source
 from analysis.core.errors import UserError
 from analysis.figures import faces, subsets
 from dashboard import chrome, parts
+from dashboard.pages.everyone import distance_effects, everyone
 from dashboard.pages.lab import VIEWS, Lab
+from dashboard.pages.prototypes import prototypes
 from dashboard.parts import View
 
 SPREAD = View("", faces.spread_faces, faces.spread_faces_reading, "average_faces")
@@ -31,13 +34,16 @@ class FacesPage(chrome.ExplorerPage):
     view = param.Selector(objects=list(VIEWS), doc="How to show the two.")
     blend = param.Integer(default=50, bounds=(-50, 150), doc="Share of the first in the blend, %.")
 
+    shape = param.Integer(default=100, bounds=(-50, 150), doc="Share of the men's shape, %.")
+    texture = param.Integer(default=0, bounds=(-50, 150), doc="Share of the men's texture, %.")
+
     path = "/explore/faces"
     title = "Average faces"
     lead = (
         "Aligned faces, averaged pixel by pixel. An average is nobody's face: it keeps what faces of a group have in "
         "common, light, hair and background included. Choose two, blend them, and see where they differ."
     )
-    in_url = ("first", "second", "view", "blend")
+    in_url = ("first", "second", "view", "blend", "shape", "texture")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
@@ -52,12 +58,14 @@ class FacesPage(chrome.ExplorerPage):
 
     def _lab(self) -> Any:
         source = subset_source(self.results)
-        lab = Lab(self.results.subsets, first=self.first, second=self.second, view=self.view, blend=self.blend)
-        lab.link(self, first="first", second="second", view="view", blend="blend", bidirectional=True)
+        state: dict[str, Any] = {name: getattr(self, name) for name in self.in_url}
+        lab = Lab(self.results.subsets, prototypes=prototypes(self.results), **state)
+        names: dict[str, Any] = {name: name for name in self.in_url}
+        lab.link(self, bidirectional=True, **names)
 
         def compared(first: str, second: str) -> Any:
             found = source.compare(first, second)
-            lab.compare(found)
+            lab.compare(found, self._distances(first, second))
             return parts.text(
                 f"{subsets.subset_faces_reading(found)} {subsets.subset_difference_reading(found)} "
                 f"{subsets.subset_effect_reading(found)}"
@@ -68,6 +76,17 @@ class FacesPage(chrome.ExplorerPage):
         )
         own = [self._filters()] if isinstance(source, LiveSubsets) else []
         return parts.stack(lab, reading, *own, gap=16)
+
+    def _distances(self, first: str, second: str) -> list[dict[str, Any]]:
+        """Effect in each distance of the face between two subsets; empty where the run does not know them."""
+        try:
+            found = everyone(self.results)
+            rows = found.of_studied
+            own = (found.rows["dataset"] == found.studied).to_numpy()
+            distances = {name: found.measures[name].values[own] for name in found.distances}
+            return distance_effects(distances, select(rows, first), select(rows, second))
+        except UserError:  # no row for each image, or a filter of what these rows do not have
+            return []
 
     def _filters(self) -> Any:
         boxes = [

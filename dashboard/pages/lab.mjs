@@ -42,7 +42,8 @@ export function render({ model, el }) {
 
   // ---- the picture
 
-  const views = { blend: "Blend", beside: "Side by side", difference: "Difference", effect: "Effect (Hedges’ g)" };
+  const views = { blend: "Blend", beside: "Side by side", difference: "Difference", effect: "Effect (Hedges’ g)",
+    ...(model.prototypes.points ? { shape: "Shape and texture", displacement: "Displacement" } : {}), distances: "Distances" };
   const choice = Object.fromEntries(Object.entries(views).map(([view, words]) => [view, make("button", {
     type: "button", class: "act", onclick: () => { model.view = view; show(); } }, words)]));
   const canvas = make("canvas", { class: "face", role: "img" });
@@ -52,21 +53,34 @@ export function render({ model, el }) {
   slider.addEventListener("change", () => { model.blend = Number(slider.value); });
   const mixing = make("div", { class: "mixing" }, slider,
     make("div", { class: "ends" }, ...["beyond", "second", "half", "first", "beyond"].map((each) => make("small", {}, each))), told);
+  const apart = Object.fromEntries(["shape", "texture"].map((which) => {
+    const range = make("input", { type: "range", min: -50, max: 150, step: 1, id: which });
+    const said = make("output", { for: which });
+    range.addEventListener("input", () => { drawApart(); });
+    range.addEventListener("change", () => { model[which] = Number(range.value); });
+    return [which, { range, said, element: make("div", {}, make("label", { for: which }, `${which[0].toUpperCase()}${which.slice(1)}`), range,
+      make("div", { class: "ends" }, ...["beyond", "women’s", "half", "men’s", "beyond"].map((each) => make("small", {}, each))), said) }];
+  }));
+  const crossing = make("div", { class: "mixing" }, apart.shape.element, apart.texture.element,
+    make("div", { class: "acts" }, ...[["Women", 0, 0], ["Men", 100, 100], ["Men’s shape, women’s texture", 100, 0], ["Women’s shape, men’s texture", 0, 100]].map(([words, shape, texture]) =>
+      make("button", { type: "button", class: "act", onclick: () => { model.shape = shape; model.texture = texture; show(); } }, words))));
+  const note = make("p", { class: "fine" });
+  const bars = make("div", { class: "scroll distances", tabindex: 0, role: "group", "aria-label": "Distances of the face" });
   const scale = make("div", { class: "legend" });
   const pointed = make("p", { class: "pointed" });
-  const acts = make("div", { class: "acts" },
-    make("button", { type: "button", class: "act", onclick: savePicture }, "Picture as PNG"),
-    make("button", { type: "button", class: "act", onclick: saveTable }, "Pixels as CSV"),
+  const asPicture = make("button", { type: "button", class: "act", onclick: savePicture }, "Picture as PNG");
+  const asTable = make("button", { type: "button", class: "act", onclick: saveTable }, "Pixels as CSV");
+  const acts = make("div", { class: "acts" }, asPicture, asTable,
     make("button", { type: "button", class: "act", onclick: copy }, "Copy link"));
   el.append(pairs, make("div", { class: "halves" },
-    make("div", { class: "picture" }, make("div", { class: "acts", role: "group", "aria-label": "View" }, ...Object.values(choice)), canvas, mixing, scale, pointed, acts),
+    make("div", { class: "picture" }, make("div", { class: "acts", role: "group", "aria-label": "View" }, ...Object.values(choice)), canvas, mixing, crossing, bars, scale, note, pointed, acts),
     make("div", { class: "trays" }, trays.first.element, trays.second.element)));
 
   function load() {
     const pair = model.pair;
     faces = pair.first ? {
       first: bytes(pair.first.pixels), second: bytes(pair.second.pixels),
-      difference: floats(pair.difference), effect: floats(pair.effect),
+      difference: floats(pair.difference), effect: floats(pair.effect), distances: pair.distances,
     } : null;
     show();
   }
@@ -83,15 +97,166 @@ export function render({ model, el }) {
     }
     for (const [view, button] of Object.entries(choice)) button.setAttribute("aria-pressed", String(view === model.view));
     mixing.hidden = model.view !== "blend";
+    crossing.hidden = model.view !== "shape";
+    bars.hidden = model.view !== "distances";
+    asPicture.hidden = model.view === "distances";
+    asTable.hidden = model.view === "shape" || model.view === "displacement";
+    asTable.textContent = model.view === "distances" ? "Distances as CSV" : "Pixels as CSV";
+    apart.shape.range.value = model.shape;
+    apart.texture.range.value = model.texture;
     slider.value = model.blend;
     draw();
   }
 
   const isMap = () => model.view === "difference" || model.view === "effect";
 
+  // ---- shape and texture, which are known of women and men as a whole
+
+  const known = model.prototypes;
+  let textures = null, mesh = null;
+
+  async function loadPrototypes() {
+    textures = await Promise.all(known.textures.map(async (src) => {
+      const image = new Image();
+      image.src = src;
+      await image.decode();
+      const drawn = make("canvas", { width: known.width, height: known.height });
+      const context = drawn.getContext("2d");
+      context.drawImage(image, 0, 0, known.width, known.height);
+      return context.getImageData(0, 0, known.width, known.height).data;
+    }));
+    // Points in pixels of the picture: the middle of a small pixel, in pixels of the frame, is (at + 0.5) / scale - 0.5.
+    const points = known.points.map((text) => floats(text).map((at) => (at + 0.5) * known.scale - 0.5));
+    mesh = { points, mean: points[0].map((at, place) => (at + points[1][place]) / 2), triangles: new Uint16Array(bytes(known.triangles).buffer) };
+    drawApart();
+  }
+
+  const between = (share) => mesh.points[0].map((at, place) => at + share * (mesh.points[1][place] - at));
+
+  // Every pixel of a triangle is read from the same place of that triangle in the mean shape.
+  function warped(shape, texture) {
+    const { width: wide, height: tall } = known, image = new ImageData(wide, tall), to = between(shape), from = mesh.mean;
+    const mixed = new Float32Array(4 * wide * tall);
+    for (let at = 0; at < mixed.length; at++) mixed[at] = textures[0][at] + texture * (textures[1][at] - textures[0][at]);
+    for (let corner = 0; corner < mesh.triangles.length; corner += 3) {
+      const [a, b, c] = [0, 1, 2].map((each) => 2 * mesh.triangles[corner + each]);
+      const [ax, ay, bx, by, cx, cy] = [to[a], to[a + 1], to[b], to[b + 1], to[c], to[c + 1]];
+      const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
+      if (!area) continue;
+      const top = Math.max(0, Math.floor(Math.min(ay, by, cy))), bottom = Math.min(tall - 1, Math.ceil(Math.max(ay, by, cy)));
+      const left = Math.max(0, Math.floor(Math.min(ax, bx, cx))), right = Math.min(wide - 1, Math.ceil(Math.max(ax, bx, cx)));
+      for (let y = top; y <= bottom; y++) {
+        for (let x = left; x <= right; x++) {
+          const u = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area, v = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area;
+          if (u < -1e-3 || v < -1e-3 || u + v > 1.001) continue;
+          const sx = Math.min(wide - 1.001, Math.max(0, from[a] + u * (from[b] - from[a]) + v * (from[c] - from[a])));
+          const sy = Math.min(tall - 1.001, Math.max(0, from[a + 1] + u * (from[b + 1] - from[a + 1]) + v * (from[c + 1] - from[a + 1])));
+          const px = Math.floor(sx), py = Math.floor(sy), fx = sx - px, fy = sy - py, at = 4 * (py * wide + px), put = 4 * (y * wide + x);
+          for (let channel = 0; channel < 3; channel++) {
+            image.data[put + channel] = (1 - fy) * ((1 - fx) * mixed[at + channel] + fx * mixed[at + 4 + channel]) +
+              fy * ((1 - fx) * mixed[at + 4 * wide + channel] + fx * mixed[at + 4 * wide + 4 + channel]);
+          }
+          image.data[put + 3] = 255;
+        }
+      }
+    }
+    return image;
+  }
+
+  const part = (share) => (share < 0 ? `${percent(share)}: beyond the women’s` : share > 1 ? `${percent(share)}: beyond the men’s` : `${percent(share)} men’s, ${percent(1 - share)} women’s`);
+  const MAGNIFIED = 3;
+
+  function drawApart() {
+    if (!known.points || !["shape", "displacement"].includes(model.view)) return;
+    if (!textures) { if (textures === null) { textures = undefined; loadPrototypes(); } return; }
+    const context = canvas.getContext("2d");
+    const shares = Object.fromEntries(["shape", "texture"].map((which) => [which, Number(apart[which].range.value) / 100]));
+    const crossed = model.view === "shape";
+    const large = crossed ? 1 : 2;
+    canvas.width = large * known.width;
+    canvas.height = large * known.height;
+    const image = crossed ? warped(shares.shape, shares.texture) : warped(0, 0);
+    if (crossed) {
+      context.putImageData(image, 0, 0);
+      for (const which of ["shape", "texture"]) apart[which].said.textContent = part(shares[which]);
+      canvas.setAttribute("aria-label", `Average face; shape ${part(shares.shape)}; texture ${part(shares.texture)}`);
+      return;
+    }
+    const small = make("canvas", { width: known.width, height: known.height });
+    small.getContext("2d").putImageData(image, 0, 0);
+    context.filter = "grayscale(1)";
+    context.globalAlpha = 0.55;
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    context.filter = "none";
+    context.globalAlpha = 1;
+    const [women, men] = [between(0), between(MAGNIFIED)].map((shape) => shape.map((at) => (at + 0.5) * large));
+    context.strokeStyle = "#1c1b22";
+    context.lineWidth = 1.2;
+    for (let at = 0; at < women.length; at += 2) {
+      context.beginPath();
+      context.moveTo(women[at], women[at + 1]);
+      context.lineTo(men[at], men[at + 1]);
+      context.stroke();
+    }
+    for (const [shape, colour] of [[women, known.colours.female], [men, known.colours.male]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = 3;
+      for (const outline of known.outlines) {
+        context.beginPath();
+        outline.forEach((point, step) => context[step ? "lineTo" : "moveTo"](shape[2 * point], shape[2 * point + 1]));
+        context.closePath();
+        context.stroke();
+      }
+    }
+    canvas.setAttribute("aria-label", "Outlines of the average woman and, three times as far away, of the average man");
+  }
+
+  function drawDistances() {
+    const rows = faces.distances;
+    const most = Math.max(0.2, ...rows.map((row) => Math.max(Math.abs(row.low), Math.abs(row.high))));
+    const place = (value) => `${(50 + 50 * value / most).toFixed(2)}%`;
+    bars.replaceChildren(rows.length ? make("table", {}, make("thead", {}, make("tr", {},
+      make("th", { scope: "col" }, "Distance"), make("th", { scope: "col", class: "number" }, "g"),
+      make("th", { scope: "col" }, make("span", { class: "ends" }, make("small", {}, `second larger, −${most.toFixed(1)}`), make("small", {}, `first larger, +${most.toFixed(1)}`))))),
+    make("tbody", {}, ...rows.map((row) => {
+      const bar = make("span", { class: "interval" });
+      bar.style.setProperty("--low", place(row.low));
+      bar.style.setProperty("--high", place(row.high));
+      bar.style.setProperty("--at", place(row.g));
+      return make("tr", { title: `95 % interval ${row.low.toFixed(2)} to ${row.high.toFixed(2)}` },
+        make("th", { scope: "row" }, row.name), make("td", { class: "number" }, row.g.toFixed(2).replace("-", "−")), make("td", {}, bar));
+    }))) : make("p", {}, "The distances of these faces are not known: the run has no landmarks of them, or the filter asks for what its rows do not hold."));
+  }
+
+  const NOTES = {
+    shape: () => `Shape and texture are published of all ${known.counts[1].toLocaleString("en-US")} men and ${known.counts[0].toLocaleString("en-US")} women, whatever is chosen beside: ` +
+      "each face was warped to one shape before averaging. Move one slider alone to see what shape or what texture does.",
+    displacement: () => `From the average shape of women to that of men, of all faces whatever is chosen beside, drawn ${MAGNIFIED} times as long as it is.`,
+    distances: () => "Hedges’ g of each distance, in units of the distance between the pupils, with 95 % intervals that count each image by itself. Any two groups can be chosen.",
+  };
+
   function draw() {
+    note.textContent = NOTES[model.view] ? NOTES[model.view]() : "";
     if (!faces) { canvas.hidden = true; return; }
-    canvas.hidden = false;
+    canvas.hidden = model.view === "distances";
+    if (["shape", "displacement", "distances"].includes(model.view)) {
+      scale.hidden = true;
+      pointed.textContent = "";
+      canvas.classList.remove("wide");
+      if (model.view === "distances") drawDistances();
+      else drawApart();
+      if (model.view === "displacement") {
+        scale.hidden = false;
+        scale.replaceChildren(make("div", { class: "keys" }, ...[["female", "women"], ["male", `men, ${MAGNIFIED} times the way`]].map(([label, words]) => {
+          const mark = make("i", {});
+          mark.style.background = known.colours[label];
+          return make("span", {}, mark, words);
+        })));
+      }
+      return;
+    }
     const beside = model.view === "beside";
     const across = beside ? 2 * width + 4 : width;
     canvas.width = across;
@@ -131,6 +296,18 @@ export function render({ model, el }) {
   }
 
   canvas.addEventListener("pointermove", (event) => {
+    if (model.view === "displacement" && mesh) {
+      const box = canvas.getBoundingClientRect(), women = between(0), men = between(1);
+      const x = (event.clientX - box.left) / box.width * known.width, y = (event.clientY - box.top) / box.height * known.height;
+      let near = 0;
+      for (let at = 0; at < women.length; at += 2) {
+        if (Math.hypot(women[at] - x, women[at + 1] - y) < Math.hypot(women[near] - x, women[near + 1] - y)) near = at;
+      }
+      const moved = Math.hypot(men[near] - women[near], men[near + 1] - women[near + 1]) / known.scale / known.pupils;
+      const row = Math.min(height - 1, Math.floor(women[near + 1] / known.scale)), column = Math.min(width - 1, Math.floor(women[near] / known.scale));
+      pointed.textContent = `${regions[region[row * width + column]]}: moves by ${(100 * moved).toFixed(1)} % of the distance between the pupils`;
+      return;
+    }
     if (!faces || !isMap()) return;
     const box = canvas.getBoundingClientRect();
     const x = Math.min(width - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * width)));
@@ -148,7 +325,8 @@ export function render({ model, el }) {
   }
 
   function savePicture() {
-    const large = make("canvas", { width: 6 * canvas.width, height: 6 * canvas.height });
+    const times = canvas.width > 2 * width ? 2 : 6; // shape and texture are finer than the averages
+    const large = make("canvas", { width: times * canvas.width, height: times * canvas.height });
     const context = large.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(canvas, 0, 0, large.width, large.height);
@@ -156,6 +334,11 @@ export function render({ model, el }) {
   }
 
   function saveTable() {
+    if (model.view === "distances") {
+      const rows = faces.distances.map(({ name, g, low, high }) => [name, ...[g, low, high].map((each) => each.toFixed(4))].join(","));
+      save(new Blob([["distance,g,low,high", ...rows].join("\n") + "\n"], { type: "text/csv" }), "csv");
+      return;
+    }
     const lines = ["x,y,part,first_r,first_g,first_b,second_r,second_g,second_b,difference,effect"];
     for (let at = 0; at < width * height; at++) {
       lines.push([at % width, Math.floor(at / width), regions[region[at]], ...faces.first.subarray(3 * at, 3 * at + 3),
@@ -183,6 +366,6 @@ export function render({ model, el }) {
   });
 
   model.on("pair", load);
-  for (const each of ["first", "second", "view", "blend"]) model.on(each, show);
+  for (const each of ["first", "second", "view", "blend", "shape", "texture"]) model.on(each, show);
   load();
 }

@@ -1,6 +1,7 @@
 """Two average faces to blend and to compare: what the browser needs for that, which does the rest; see lab.mjs."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from analysis.hypothesis.regions import REGIONS, region_map
 from dashboard import parts
 from dashboard.pages.pixels import as_text, fitted
 
-VIEWS = ("blend", "beside", "difference", "effect")
+VIEWS = ("blend", "beside", "difference", "effect", "shape", "displacement", "distances")
 PAIRS = {  # name -> first and second subset; offered where the run publishes both
     "Men and women": ("male", "female"),
     "Smiling men and women": ("male, smiling", "female, smiling"),
@@ -37,7 +38,8 @@ class Lab(pn.custom.JSComponent):
     published
         As from `analysis.averages.gallery.build_gallery`: the averages of the trays.
     **params
-        ``first``, ``second``, ``view`` and ``blend``, and what `panel.custom.JSComponent` takes.
+        ``first``, ``second``, ``view``, ``blend``, ``shape``, ``texture`` and ``prototypes``, and what
+        `panel.custom.JSComponent` takes.
     """
 
     first = param.String(doc="Filter of the first subset.")
@@ -46,6 +48,9 @@ class Lab(pn.custom.JSComponent):
     blend = param.Integer(
         default=50, bounds=(-50, 150), doc="Share of the first in the blend, %; beyond 0 and 100 too."
     )
+    shape = param.Integer(default=100, bounds=(-50, 150), doc="Share of the men's shape in the shape and texture, %.")
+    texture = param.Integer(default=0, bounds=(-50, 150), doc="Share of the men's texture, %.")
+    prototypes = param.Dict(default={}, doc="Shape and texture of women and men; see `dashboard.pages.prototypes`.")
     pair = param.Dict(default={}, doc="Both averages and their difference, as the browser reads them.")
     presets = param.List(doc="Name, filter and picture of each average in the trays.")
     pairs = param.List(doc="Name and both filters of pairs that are worth a look.")
@@ -81,14 +86,23 @@ class Lab(pn.custom.JSComponent):
             **params,
         )
 
-    def compare(self, compared: Difference) -> None:
-        """Show two averages, those of ``first`` and ``second``."""
+    def compare(self, compared: Difference, distances: Sequence[dict[str, Any]] = ()) -> None:
+        """Show two averages, those of ``first`` and ``second``.
+
+        Parameters
+        ----------
+        compared
+            The averages.
+        distances
+            ``name``, ``g``, ``low`` and ``high`` of each distance of the face, first minus second, where it is known.
+        """
         difference, _ = subsets.subset_luma(compared)
         self.pair = {
             "first": _average(compared.first, self.first),
             "second": _average(compared.second, self.second),
             "difference": as_text(difference.astype(np.float32)),
             "effect": as_text(subsets.subset_effect(compared).astype(np.float32)),
+            "distances": list(distances),
         }
 
 

@@ -73,6 +73,21 @@ def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaint
     assert complaints == []
 
 
+def test_a_picture_of_the_gallery_is_opened_and_its_address_opens_it_again(page, server, complaints):
+    open_explorer(page, server + PAGE + "?label=male")
+    page.locator(".inner button").nth(2).click()
+    page.wait_for_url(re.compile("one="))
+    title = page.locator(".one h3")
+    title.wait_for()
+    page.locator(".near button").first.wait_for()
+    name = title.text_content()
+    page.locator(".grid").evaluate("grid => grid.scrollTo(0, grid.scrollHeight)")
+    open_explorer(page, page.url)
+    page.get_by_role("heading", name=name, exact=True).wait_for()
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
 def test_a_lasso_selects_and_its_address_opens_the_same(page, server, complaints):
     open_explorer(page, server + PAGE)
     page.locator(".bk-Figure").first.wait_for()

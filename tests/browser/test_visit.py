@@ -271,6 +271,40 @@ def test_the_blend_is_made_in_the_browser_and_a_choice_changes_face_and_address(
     assert complaints == []
 
 
+def test_shape_and_texture_are_moved_apart_and_distances_compare_any_two(page, server, complaints):
+    open_explorer(page, f"{server}/explore/faces?view=shape")
+    page.get_by_text("100 % men’s, 0 % women’s").wait_for()
+    page.wait_for_timeout(500)
+    before = middle_pixel(page)
+    page.get_by_role("button", name="Women’s shape, men’s texture").click()
+    page.wait_for_url(re.compile("shape=0.*texture=100"))
+    assert middle_pixel(page) != before
+    page.get_by_role("slider", name="Texture").focus()
+    page.keyboard.press("End")
+    page.get_by_text("150 %: beyond the men’s").wait_for()
+    page.get_by_role("button", name="Displacement").click()
+    box = page.locator("canvas.face").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57)
+    page.get_by_text(re.compile("^nose: moves by .* of the distance between the pupils")).wait_for()
+    page.get_by_role("button", name="Distances", exact=True).click()
+    page.get_by_role("rowheader", name="chin width").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Distances as CSV").click()
+    assert download.value.path().read_text().startswith("distance,g,low,high\n")
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
+def test_what_an_answer_depends_on_is_shown_on_demand(page, server, complaints):
+    open_explorer(page, f"{server}/explore/predict")
+    page.get_by_role("button", name=re.compile("^Sample: ")).first.click()
+    page.get_by_role("button", name="What does it depend on?").click()
+    page.locator(".why canvas").wait_for()
+    assert page.get_by_text("speaks for “male”").count() == 1
+    assert has_no_horizontal_scroll(page)
+    assert complaints == []
+
+
 def test_the_argument_is_walked_step_by_step_and_a_place_is_shown_on_all_maps(page, server, complaints):
     open_explorer(page, f"{server}/explore/hypothesis")
     page.get_by_role("button", name=re.compile("Does that hold with styling held equal")).click()

@@ -166,6 +166,32 @@ def test_the_lab_begins_with_men_and_women_and_shows_first_minus_second(shared, 
     assert len(lab.presets) == results.subsets.sizes["subset"]
 
 
+def test_shape_and_texture_of_the_labels_go_to_the_browser_apart(shared, results):
+    lab = lab_of(dashboard.pages.FacesPage(shared, view="shape", texture=30))
+    known = lab.prototypes
+    women, men = (numbers(text, "<f4").reshape(-1, 2) for text in known["points"])
+    stored = results.shape_free["points"].to_numpy()
+    assert len(women) == 468 + 8 and women[:468] == pytest.approx(stored[0], abs=1e-3)
+    assert np.array_equal(women[468:], men[468:])  # the edge of the frame stays where it is
+    assert numbers(known["triangles"], "<u2").max() == len(women) - 1
+    assert (lab.view, lab.texture, lab.shape) == ("shape", 30, 100)
+
+
+def test_the_distances_of_two_subsets_are_compared_as_their_values_say(shared, results):
+    from dashboard.pages.everyone import everyone
+
+    page = dashboard.pages.FacesPage(shared)
+    lab = lab_of(page)
+    found = everyone(results)
+    rows = found.rows[found.rows["dataset"] == "synthetic"]
+    assert {each["name"] for each in lab.pair["distances"]} == set(found.distances)
+    for each in lab.pair["distances"]:
+        values = [rows.loc[rows["label"] == label, each["name"]].dropna().astype(float) for label in ("male", "female")]
+        d = (values[0].mean() - values[1].mean()) / np.sqrt((values[0].var() + values[1].var()) / 2)
+        assert each["g"] == pytest.approx(d, abs=0.03) and each["low"] < each["g"] < each["high"]
+    assert page._distances("confidence > 0.9", "label == 'male'") == []  # rows do not hold it
+
+
 def test_another_choice_is_compared_and_told(shared):
     page = dashboard.pages.FacesPage(shared, first="label == 'female' and Smiling")
     shown = panel(page)
