@@ -236,6 +236,27 @@ def _counts(results: Results, name: str) -> str:
     return f"| Split | Labelled female | Labelled male | Both |\n|:---|---:|---:|---:|\n{rows}"
 
 
+def counted_reading(results: Results, name: str) -> str:
+    """How many images of a data set the model was scored on, and why others were not; empty if it was not scored.
+
+    Parameters
+    ----------
+    results
+        The run.
+    name
+        Data set.
+    """
+    images = results.run.data[name].images
+    scored = int((results.predictions["dataset"] == name).sum())
+    if not scored:
+        return ""
+    usable = int((results.faces["dataset"] == name).sum()) if results.has_faces else 0
+    left = [(images - usable, "that could not be used (no face, or a copy within the data set)")] if usable else []
+    left.append(((usable or images) - scored, "near copies of photos in another data set"))
+    out = [f"{count:,} {what}" for count, what in left if count > 0]
+    return f"{scored:,} of its {images:,} images are scored{f'; left out are {listed(out)}' if out else ''}."
+
+
 def section(results: Results, name: str) -> str:
     """The datasheet of a data set of the run under its name: numbers, then questions and answers; Markdown.
 
@@ -253,7 +274,7 @@ def section(results: Results, name: str) -> str:
     numbers = f"{facts.images:,} images in this run, {used}; fingerprint `{facts.fingerprint[:16]}`."
     if studied and results.study.identities is not None:
         numbers += f" {results.study.identities:,} people."
-    lines = [f"## {name} {{#{name}}}", numbers, _counts(results, name)]
+    lines = [f"## {name} {{#{name}}}", f"{numbers} {counted_reading(results, name)}".strip(), _counts(results, name)]
     if sheet is None:
         lines.append(_UNKNOWN)
     else:

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent
+from analysis.core.words import percent, signed
 from analysis.figures import theme
 from analysis.figures.faces import side_by_side
 from analysis.figures.guide import guided
@@ -81,6 +81,73 @@ def heat_maps_reading(explanation: xr.Dataset) -> str:
         f"Over {int(explanation['count'].sum()):,} test faces, {'; '.join(parts)}. Attribution is what a pixel adds "
         "to the score when it is shown instead of blurred; each picture is an average and shows no real person."
     )
+
+
+@guided(
+    "Both pictures lie over the same average face; the stronger the orange, the more the averages differ there, or the "
+    "more the model goes by it. Where only the left one is orange, labels differ in what the model hardly uses.",
+    view="metrics?view=explanation",
+)
+def looks_and_differs(explanation: xr.Dataset, effects: xr.Dataset) -> hv.Overlay:
+    """Where averages differ and where the model looks, side by side over the average face.
+
+    Parameters
+    ----------
+    explanation
+        As in `heat_maps`.
+    effects
+        ``effect`` (channel, y, x): Hedges' g.
+
+    Raises
+    ------
+    UserError
+        If no average is over 16 faces or more, or the two have another size.
+    """
+    differs, looks = _differs_and_looks(explanation, effects)
+    grey = (explanation["face"].mean("label").to_numpy() @ np.array([0.299, 0.587, 0.114]))[..., None]
+
+    def over_face(strength: np.ndarray) -> np.ndarray:
+        amount = 0.9 * (strength / max(float(strength.max()), 1e-9))[..., None]
+        return np.asarray((1 - amount) * (0.25 + 0.75 * grey) + amount * _HOT)
+
+    pictures = {"averages differ\nlargest |g|": over_face(differs), "the model looks\nattribution": over_face(looks)}
+    return side_by_side(pictures, "Looks where they differ?")
+
+
+def looks_and_differs_reading(explanation: xr.Dataset, effects: xr.Dataset) -> str:
+    """How much of the attribution lies where averages differ most, and how both rank the pixels.
+
+    Raises
+    ------
+    UserError
+        As in `looks_and_differs`.
+    """
+    differs, looks = (pd.Series(values.ravel()) for values in _differs_and_looks(explanation, effects))
+    most = differs >= differs.quantile(1 - _MOST)
+    held = float(looks[most].sum() / max(looks.sum(), 1e-9))
+    said = "The model does not look where averages differ most"
+    if held > most.mean():
+        said = f"The model looks {'' if held > _TWICE * most.mean() else 'a little more '}where averages differ"
+    share = percent(float(most.mean()), 0)
+    ranks = differs.corr(looks, method="spearman")
+    return (
+        f"{said}: the {share} of the picture in which they differ most hold {percent(held, 0)} of its attribution. "
+        + ("" if pd.isna(ranks) else f"Over all pixels, the two have a rank correlation of {signed(float(ranks))}. ")
+        + "A difference of averages in hair, clothes or background can be large and yet be of little use for one face."
+    )
+
+
+_MOST = 0.1  # share of the picture that counts as differing most
+_TWICE = 2  # times that share of the attribution is a clear preference
+
+
+def _differs_and_looks(explanation: xr.Dataset, effects: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Largest abs(g) of any channel, and mean positive attribution, (y, x)."""
+    heat = _heat(explanation).mean(axis=0)
+    effect = np.nan_to_num(np.abs(effects["effect"].to_numpy())).max(axis=0)
+    if heat.shape != effect.shape:
+        raise UserError("attribution and effects have another size: run `meanface study` and `evaluate` again")
+    return effect, heat
 
 
 def _panel(explanation: xr.Dataset, walk: str, **options: Any) -> hv.Overlay:

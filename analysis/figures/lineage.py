@@ -4,8 +4,10 @@ A sentence that would be false of some other run stands here, not on a page.
 """
 
 from collections.abc import Sequence
+from html import escape
 
 from analysis.core.words import listed
+from analysis.figures.html import PageHtml
 from analysis.results import Results
 from analysis.results.records import Backbone, EvaluateStep, StudyRecord, TrainStep
 
@@ -160,3 +162,62 @@ def other_data(what: str, datasets: Sequence[str], record: TrainStep | None) -> 
     if record is None or not datasets or set(datasets) == set(record.datasets):
         return ""
     return f"This {what} used {listed(list(datasets))}, the published training {listed(record.datasets)}."
+
+
+def lineage_html(results: Results) -> PageHtml:
+    """Draw where the published network comes from: what it goes back to, what it began with, its data, its file.
+
+    Earlier steps stand first. What a step was trained on is listed beneath it, as far as it is recorded.
+    """
+    run, train, evaluate = results.run, results.run.steps.train, results.run.steps.evaluate
+    steps: list[tuple[str, str, list[str]]] = []
+    if train is not None:
+        looks = evaluate.looks if evaluate is not None else None
+        begun = set(train.start) | set(train.teachers)
+        named = {name for counts in looks.evaluations.values() for name in counts} if looks is not None else set()
+        gone = list(looks.gone) if looks is not None else []
+        further = sorted(named - begun - {run.run})
+        if further or gone:
+            kept = [f"{listed(further)}: evaluated, too"] if further else []
+            lost = [
+                f"{listed(gone)}: nothing of it is kept"
+                if len(gone) == 1
+                else f"{listed(gone)}: nothing of them is kept"
+            ]
+            steps.append(("further back", listed([*gone, *further]), kept + (lost if gone else [])))
+        for other in train.backbones:
+            steps.append(
+                ("a network of others", f"{other.package} {other.version}", [f"trained on {other.trained_on}"])
+            )
+        known = results.cross_source.drop_duplicates("run").set_index("run")["trained_on"]
+        for kind, names in (("began with", train.start), ("learned from", train.teachers)):
+            for name in names:
+                steps.append((kind, name, [f"trained on {known[name]}"] if name in known else []))
+        if not begun and not train.backbones:
+            steps.append(("began with", "random weights", []))
+        data = [f"{name}, {run.data[name].images:,} images" if name in run.data else name for name in train.datasets]
+        epochs = "epoch" if train.epochs == 1 else "epochs"
+        steps.append(("this run", run.run, [f"{train.epochs} {epochs} on", *data]))
+    card = results.card
+    steps.append(("served", card.file, [f"{card.bits} bits", f"SHA-256 {card.sha256[:12]}"]))
+    items = "".join(
+        f'<li><span class="lineage-kind">{escape(kind)}</span> <strong>{escape(name)}</strong>'
+        + "".join(f"<small>{escape(line)}</small>" for line in lines)
+        + "</li>"
+        for kind, name, lines in steps
+    )
+    return PageHtml(f'<ol class="lineage">{items}</ol>')
+
+
+def lineage_reading(results: Results) -> str:
+    """What the network began with, and whether all that it goes back to is recorded."""
+    train, evaluate = results.run.steps.train, results.run.steps.evaluate
+    if train is None:
+        return "How the network was trained is not recorded."
+    looks = evaluate.looks if evaluate is not None else None
+    gone = list(looks.gone) if looks is not None else []
+    begun = "random weights" if not train.start and not train.backbones else initial_weights(train)
+    text = f"The network of run {results.run.run} began with {begun}."
+    if gone:
+        text += f" Of {listed(gone)}, further back, no more than the name is known, so that the chain does not end."
+    return text

@@ -1,12 +1,18 @@
 """Abstention: what the band of uncertain scores promises, and whether that was kept on the test split."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import holoviews as hv
+import numpy as np
 import pandas as pd
 
 from analysis.core.words import listed, percent
+from analysis.figures import theme
 from analysis.figures.fairness import group_name
+from analysis.figures.guide import guided
 from analysis.figures.metrics import measured
+from analysis.figures.rows import points
 from analysis.figures.tables import interval_text
 from analysis.results.records import MetricsRecord
 
@@ -192,3 +198,92 @@ def _group(feature: str, group: str) -> str:
     if feature == "ages":
         return f"ages {group.replace('-', '–')}"
     return f"predicted {group}" if feature == "answer" else group_name(feature, group)
+
+
+_STEPS = np.linspace(0.02, 1, 50)  # shares of images that are decided
+
+
+def _surest_first(predictions: pd.DataFrame, split: str, name: str) -> np.ndarray:
+    """Whether each image of a data set is predicted right, the surest one first."""
+    own = predictions[(predictions["split"] == split) & (predictions["dataset"] == name)]
+    scores = own["p_male"].to_numpy()
+    right = (scores >= _EVEN) == (own["label"] == "male").to_numpy()
+    return np.asarray(right[np.argsort(-np.abs(scores - _EVEN), kind="stable")])
+
+
+_EVEN = 0.5  # probability at which neither label is likelier
+
+
+@guided(
+    "From right to left fewer images are answered, the surest last to go. The higher a curve stays, the better the "
+    "model knows which of its answers are right. The ring on each curve is the band as served; the dashed line is the "
+    "share of right answers that it is meant to keep.",
+    view="metrics?view=decisions",
+)
+def coverage_curve(predictions: pd.DataFrame, metrics: MetricsRecord, split: str, names: Sequence[str]) -> hv.Overlay:
+    """Share of right answers against the share of images that are answered, and both as served.
+
+    Parameters
+    ----------
+    predictions
+        ``dataset, split, label, p_male``, one row per image.
+    metrics
+        ``metrics.json``.
+    split
+        "train", "validation" or "test".
+    names
+        Data sets, at most four.
+    """
+    layers: list[Any] = []
+    lowest = 100.0
+    tips = [("data set", "@source"), ("answered", "@decided{0.0} %"), ("right of these", "@right{0.00} %")]
+    for name, colour in zip(names, theme.CATEGORIES, strict=False):
+        right = _surest_first(predictions, split, name)
+        counts = np.unique(np.maximum(1, (_STEPS * len(right)).astype(int)))
+        table = pd.DataFrame(
+            {
+                "decided": 100 * counts / len(right),
+                "right": 100 * np.cumsum(right)[counts - 1] / counts,
+                "source": name,
+            }
+        )
+        layers.append(hv.Curve(table, "decided", "right", label=name).opts(color=colour))
+        decided = measured(metrics, split, name).decided
+        if decided.accuracy is not None:
+            served = pd.DataFrame(
+                {"decided": [100 * decided.coverage], "right": [100 * decided.accuracy], "source": [name]}
+            )
+            layers.append(
+                points(served, "decided", "right", tips, color=colour, fill_color="white", size=11, line_width=3)
+            )
+        lowest = min(lowest, float(table["right"].min()))
+    wanted = hv.HLine(100 * metrics.right_share_wanted).opts(color=theme.QUIET, line_dash="dashed", line_width=1.5)
+    return hv.Overlay([wanted, *layers]).opts(
+        **theme.chart(
+            "How sure is sure enough?",
+            xlabel="Images answered (%)",
+            ylabel="Right of these (%)",
+            xlim=(0, 103),
+            ylim=(lowest - 0.7, 100.4),
+            show_grid=True,
+            max_width=680,
+        ),
+        **theme.names_of(list(names)),
+    )
+
+
+def coverage_curve_reading(predictions: pd.DataFrame, metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
+    """How many images of each data set can be answered if answers are to be right as often as is wanted."""
+    wanted = metrics.right_share_wanted
+    parts = []
+    for name in names:
+        right = _surest_first(predictions, split, name)
+        shares = np.cumsum(right) / np.arange(1, len(right) + 1)
+        enough = np.flatnonzero(shares >= wanted)
+        most = (enough[-1] + 1) / len(right) if len(enough) else 0
+        decided = measured(metrics, split, name).decided
+        parts.append(f"{percent(most)} of {name} (as served, {percent(decided.coverage)} are)")
+    return (
+        f"With {percent(wanted, 0)} of the answers right, the surest answers could be given for {listed(parts)}. These "
+        f"shares are read off the {split} split afterwards; the band was chosen before, on the validation split."
+    )

@@ -165,7 +165,10 @@ def repeatable(record: TrainStep, run: str) -> str:
         Name of the run.
     """
     if record.recipe is None:
-        return "It cannot be made again from raw data: it began with a run that was trained before recipes were kept."
+        return (
+            "It cannot be made again from raw data: it began with a run that was trained before recipes were kept. "
+            "Recipes that come with meanface are other trainings, also where one has a similar name."
+        )
     stages = len(record.recipe.stages)
     trainings = "its training" if stages == 1 else f"the {stages} trainings that led to it"
     return (

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ CHARTS: dict[str, Callable[[Results], Any]] = {
     "cells": lambda r: figures.fairness.cell_accuracy(r.cells),
     "middle": lambda r: figures.middle.middle_chart(r.middle, "test"),
     "peers": lambda r: figures.peers.peers_chart(r.peers),
+    "coverage": lambda r: figures.promise.coverage_curve(r.predictions, r.metrics, "test", list(r.metrics.sources)),
     "faithfulness": lambda r: figures.explanation.faithfulness(r.explanation),
     **{
         f"robust to {name}": lambda r, name=name: figures.robustness.accuracy_curve(r.robustness, name)
@@ -74,6 +76,7 @@ PICTURES: dict[str, Callable[[Results], Any]] = {
     "spread": lambda r: figures.faces.spread_faces(r.average_faces),
     "difference": lambda r: figures.faces.difference_map(r.average_faces),
     "heat": lambda r: figures.explanation.heat_maps(r.explanation),
+    "looks": lambda r: figures.explanation.looks_and_differs(r.explanation, r.effects),
 }
 FIGURES = CHARTS | PICTURES
 
@@ -548,6 +551,57 @@ def test_cells_are_shown_as_they_are_given() -> None:
     table = pd.DataFrame({"a": ["1.50", "007", "*x*"], "b": [None, float("nan"), 3]})
     html = figures.html.table_html(table).data
     assert all(f">{text}<" in html for text in ("1.50", "007", "*x*", "–"))
+
+
+def test_share_that_can_be_answered_is_read_off_the_surest_first(results: Results) -> None:
+    scores = [0.99, 0.01, 0.9, 0.2, 0.6]
+    labels = ["male", "female", "male", "male", "female"]  # the fourth and the fifth are predicted wrong
+    rows = pd.DataFrame({"p_male": scores, "label": labels}).assign(dataset="synthetic", split="test")
+    said = figures.promise.coverage_curve_reading(rows, results.metrics, "test", ["synthetic"])
+    assert "could be given for 60.0\u00a0% of synthetic" in said.replace(" %", "\u00a0%")
+
+
+def test_model_that_looks_where_averages_differ_is_said_to(results: Results) -> None:
+    heat = np.zeros_like(results.explanation["heat"].to_numpy())
+    heat[:, 40:60, 30:50] = 1
+    ramp = np.linspace(0, 0.1, heat[0].size).reshape(heat[0].shape)  # no two pixels are alike
+    explained = results.explanation.assign(heat=(results.explanation["heat"].dims, heat))
+    for effect, said in (
+        (heat[0] + ramp, "The model looks where"),
+        (1 - heat[0] + ramp, "The model does not look where"),
+    ):
+        effects = results.effects.assign(effect=(("channel", "y", "x"), np.stack([effect] * 3)))
+        assert figures.explanation.looks_and_differs_reading(explained, effects).startswith(said)
+    with pytest.raises(UserError, match="another size"):
+        figures.explanation.looks_and_differs(explained.isel(y=slice(0, 50)), results.effects)
+
+
+def test_images_that_are_not_scored_are_accounted_for() -> None:
+    rows = pd.DataFrame({"dataset": ["a"] * 8 + ["b"] * 4})
+    told = SimpleNamespace(
+        run=SimpleNamespace(data={"a": SimpleNamespace(images=10), "b": SimpleNamespace(images=4)}),
+        predictions=rows.iloc[2:],
+        faces=rows,
+        has_faces=True,
+    )
+    said = figures.datasheets.counted_reading(told, "a")
+    assert said.startswith("6 of its 10 images are scored; left out are 2 that could") and "2 near copies" in said
+    assert figures.datasheets.counted_reading(told, "b") == "4 of its 4 images are scored."
+
+
+def test_lineage_names_what_a_network_goes_back_to(results: Results) -> None:
+    html = figures.lineage.lineage_html(results).data
+    train = results.run.steps.train
+    assert train is not None
+    for name in (*train.start, *train.teachers, results.run.run, results.card.file):
+        assert f"<strong>{name}</strong>" in html
+    fresh = train.changed(start=[], teachers=[], backbones=[])
+    begun = SimpleNamespace(
+        run=results.run.changed(steps=results.run.steps.changed(train=fresh)),
+        card=results.card,
+        cross_source=results.cross_source,
+    )
+    assert "<strong>random weights</strong>" in figures.lineage.lineage_html(begun).data
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

@@ -52,6 +52,8 @@ TRUE_OF_BOTH = [
     r"more frequent label is right for 60[.]0",
     r"by these, 1 is below",
     r"half of the attribution",
+    r"in which they differ most hold",
+    r"rank correlation",
     r"of the other 86",
     r"0[.]75 times as long",
     r"counting faces aged 10 to 80",
