@@ -64,7 +64,7 @@ def _by_label(attributes: pd.DataFrame, scope: str) -> pd.DataFrame:
 @guided(
     "Each row is an attribute with one point for each label. The further the points are apart, the more the "
     "attribute goes with a label; bars are 95 % intervals.",
-    view="?view=prevalence",
+    view="data?view=prevalence",
 )
 def attribute_prevalence(attributes: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Prevalence of every attribute among images of either label, ordered by the difference, with 95 % intervals.

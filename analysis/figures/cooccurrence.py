@@ -18,7 +18,7 @@ def _named(attribute: str) -> str:
 @guided(
     "Rows and columns are the same attributes in the same order. The stronger a cell’s colour, the more often the "
     "two occur together, or avoid each other; the ends of the scale say which.",
-    view="?view=cooccurrence",
+    view="data?view=cooccurrence",
 )
 def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv.HeatMap:
     """Correlation of every pair of attributes, the label included, with correlated ones next to each other.

@@ -32,7 +32,7 @@ def _named(doubts: pd.DataFrame) -> pd.DataFrame:
 @guided(
     "Each row is a label or an attribute. The point is the share of its faces whose label a classifier "
     "contradicts, the bar its 95 % interval.",
-    view="?mistakes=doubts",
+    view="data?mistakes=doubts",
 )
 def doubted_shares(doubts: pd.DataFrame, top: int = 10) -> hv.Overlay:
     """Share of suspected label errors among all faces, by label and by attribute, with 95 % intervals.

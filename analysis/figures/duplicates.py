@@ -27,7 +27,7 @@ def _counts(duplicates: pd.DataFrame) -> dict[str, int]:
 @guided(
     "Each bar counts images that show the same picture as an earlier one, and how many of them contradict what is "
     "said of it.",
-    view="?mistakes=duplicates",
+    view="data?mistakes=duplicates",
 )
 def repeated_pictures(duplicates: pd.DataFrame) -> hv.Overlay:
     """Number of images that duplicate an earlier one, and of those with other metadata.

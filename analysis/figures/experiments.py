@@ -11,7 +11,7 @@ from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, with_errors
 from analysis.results.records import AblationRecord, LearningRecord, SearchRecord
 
-_NAMES = {
+NAMES = {
     "learning_rate": "learning rate",
     "weight_decay": "weight decay",
     "label_smoothing": "label smoothing",
@@ -23,7 +23,7 @@ _NAMES = {
     "rotation": "largest rotation",
     "hide": "share with covered part",
 }
-_LOGARITHMIC = {"learning_rate", "weight_decay"}
+LOGARITHMIC = {"learning_rate", "weight_decay"}
 
 
 @guided(
@@ -205,7 +205,7 @@ def importance_chart(record: SearchRecord) -> hv.Overlay:
         ``search.json``; its ``importance`` maps names to shares in [0, 1].
     """
     ranked = sorted(record.importance.items(), key=lambda pair: pair[1])
-    table = pd.DataFrame({"name": [_NAMES.get(name, name) for name, _ in ranked], "share": [v for _, v in ranked]})
+    table = pd.DataFrame({"name": [NAMES.get(name, name) for name, _ in ranked], "share": [v for _, v in ranked]})
     bars = in_percent(table, "share").hvplot.barh(
         x="name",
         y="share",
@@ -233,7 +233,7 @@ def importance_chart(record: SearchRecord) -> hv.Overlay:
 def importance_reading(record: SearchRecord) -> str:
     """Size of the search, and the most important settings."""
     first = sorted(record.importance.items(), key=lambda pair: -pair[1])[:3]
-    ranked = ", ".join(f"{_NAMES.get(name, name)} ({percent(share)})" for name, share in first)
+    ranked = ", ".join(f"{NAMES.get(name, name)} ({percent(share)})" for name, share in first)
     return (
         f"{record.trials} trials of {record.epochs} epochs on {record.faces:,} faces each, proposed by the "
         f"{record.sampler} sampler; unpromising trials were stopped early. Log loss on the validation splits "
@@ -254,14 +254,14 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
     trials
         ``trial, state, value`` (log loss), ``accuracy`` and one column per hyper-parameter.
     """
-    names = [name for name in _NAMES if name in trials]
+    names = [name for name in NAMES if name in trials]
     finished = trials.dropna(subset=["value"]).sort_values("value", ascending=False)
     places, ticks = {}, []
     for name in names:
-        values = np.log10(finished[name]) if name in _LOGARITHMIC else finished[name].astype(float)
+        values = np.log10(finished[name]) if name in LOGARITHMIC else finished[name].astype(float)
         low, high = float(values.min()), float(values.max())
         places[name] = (values - low) / (high - low or 1)
-        ends = (10**low, 10**high) if name in _LOGARITHMIC else (low, high)
+        ends = (10**low, 10**high) if name in LOGARITHMIC else (low, high)
         ticks += [(names.index(name), 0.0, f"{ends[0]:.3g}"), (names.index(name), 1.0, f"{ends[1]:.3g}")]
     # Ranks, not values: with one very bad trial, all others would have the same colour.
     rank = finished["value"].rank(pct=True).to_numpy()
@@ -298,7 +298,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
             height=420,
             xlabel="",
             ylabel="",
-            xticks=[(place, _NAMES[name]) for place, name in enumerate(names)],
+            xticks=[(place, NAMES[name]) for place, name in enumerate(names)],
             xrotation=35,
             yaxis=None,
             xlim=(-0.5, len(names) - 0.5),
@@ -310,7 +310,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
 def parallel_coordinates_reading(trials: pd.DataFrame, record: SearchRecord) -> str:
     """The best trial, its settings, and the number of trials stopped early."""
     best = trials.loc[trials["value"].idxmin()]
-    settings = ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in record.best.items())
+    settings = ", ".join(f"{NAMES.get(name, name)} {value:.3g}" for name, value in record.best.items())
     pruned = int((trials["state"] == "pruned").sum())
     return (
         f"Darker lines are better trials; {pruned} of {len(trials)} were stopped early. The best, number "

@@ -16,7 +16,7 @@ class Guide:
     read: str
     """How to read it, in one or two sentences."""
     view: str | None
-    """Where the explorer shows it, relative to ``/explore``: path and query, "" for its first page; None if nowhere."""
+    """Where the explorer shows it, relative to ``/explore/``: "metrics?view=scores"; None if nowhere."""
     code: str
     """The function that drew it: ``module.function`` of ``analysis.figures``."""
     shows: str

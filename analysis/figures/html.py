@@ -103,7 +103,7 @@ def _beneath(guide: Guide | None, pictured: bool) -> str:
     if guide:
         links.append(f'<a href="code/{guide.code}.txt">Code</a>')
     if guide and guide.view is not None:
-        address = "../explore" + ("" if guide.view[:1] in {"", "?"} else "/") + guide.view
+        address = f"../explore/{guide.view}"
         needs = "Needs a server that runs meanface serve"
         links.append(f'<a href="{escape(address, quote=True)}" title="{needs}">In the explorer</a>')
     return f'{read}<p class="figure-tools">{"".join(links)}</p>'

@@ -22,7 +22,7 @@ def _of(identities: pd.DataFrame, scope: str) -> pd.DataFrame:
 
 @guided(
     "Each bar counts the people who are shown in so many photos.",
-    view="?people=images",
+    view="data?people=images",
 )
 def images_per_person(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Number of people by the number of their images.
@@ -84,7 +84,7 @@ def images_per_person_reading(identities: pd.DataFrame, scope: str = "images") -
 @guided(
     "Of the people with so many photos, the share whose photos do not all have the same label; bars are 95 % "
     "intervals.",
-    view="?people=labels",
+    view="data?people=labels",
 )
 def mixed_labels(identities: pd.DataFrame, scope: str = "images") -> hv.Overlay:
     """Share of people with both labels by the number of their images, with 95 % intervals.

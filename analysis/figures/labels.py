@@ -14,7 +14,7 @@ from analysis.figures.theme import LABEL_COLOURS
 @guided(
     "Two bars for each split, one for each label. Bars of unequal height mean that always saying the more "
     "frequent label is right more often than not.",
-    view="",
+    view="data",
 )
 def label_counts(labels: pd.DataFrame) -> hv.Overlay:
     """Number of images of each label in each split.

@@ -30,7 +30,7 @@ def _of(quality: pd.DataFrame, measure: str) -> pd.DataFrame:
 @guided(
     "Each step is a range of the measure, its height the share of the label’s images within it. Where the "
     "outlines lie on each other, the labels do not differ.",
-    view="",
+    view="data",
 )
 def quality_histogram(quality: pd.DataFrame, measure: str) -> hv.Overlay:
     """Histogram of a measure of quality for each label, as shares of the label.

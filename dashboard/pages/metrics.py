@@ -36,6 +36,7 @@ from dashboard.pages import crossing as cells_as
 from dashboard.pages.decisions import Decisions
 from dashboard.pages.everyone import everyone
 from dashboard.pages.runs import pair, runs_here
+from dashboard.pages.trials import Trials
 from dashboard.parts import View
 
 
@@ -165,13 +166,6 @@ VIEWS: dict[str, tuple[View, ...]] = {
             about="Trainings from random weights that differ only in the number of faces to learn from.",
         ),
         View("Hyperparameter search", experiments.importance_chart, experiments.importance_reading, "search_record"),
-        View(
-            "",
-            experiments.parallel_coordinates,
-            experiments.parallel_coordinates_reading,
-            "search",
-            "search search_record",
-        ),
     ),
 }
 
@@ -206,6 +200,7 @@ class MetricsPage(chrome.ExplorerPage):
     run = param.Selector(objects=[], doc="Run that is compared.")
     other = param.Selector(objects=[], doc="Run that it is compared with.")
     order = param.Selector(objects={"As a grid": "grid", "Lowest first": "lowest"}, doc="How to show the groups.")
+    brush = param.String(doc="Ranges of the search's settings; see `dashboard.pages.trials`.")
     low = param.Number(bounds=(0, 1), doc="Largest score that is answered by female; by default as served.")
     high = param.Number(bounds=(0, 1), doc="Smallest score that is answered by male; by default as served.")
 
@@ -215,7 +210,20 @@ class MetricsPage(chrome.ExplorerPage):
         "How often the model agrees with the annotators, and how far its scores can be trusted. Only the test splits "
         "were never used to make or choose the model."
     )
-    in_url = ("view", "source", "split", "degradation", "rows", "columns", "order", "run", "other", "low", "high")
+    in_url = (
+        "view",
+        "source",
+        "split",
+        "degradation",
+        "rows",
+        "columns",
+        "order",
+        "run",
+        "other",
+        "brush",
+        "low",
+        "high",
+    )
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         measured = self._measured(shared)
@@ -402,6 +410,14 @@ class MetricsPage(chrome.ExplorerPage):
             curves,
         )
 
+    def _trials(self) -> list[Any]:
+        if not self.results.has_search:
+            return []
+        trials = Trials(self.results.search, brush=self.brush)
+        trials.link(self, brush="brush", bidirectional=True)
+        reading = experiments.parallel_coordinates_reading(self.results.search, self.results.search_record)
+        return [parts.section("Which settings work together?", trials, parts.text(reading))]
+
     @param.depends("view")
     def _view(self) -> Any:
         if self.view == "crossing":
@@ -410,6 +426,8 @@ class MetricsPage(chrome.ExplorerPage):
             return parts.later(self._two_runs)
         if self.view == "decisions":
             return pn.panel(self._decisions, sizing_mode="stretch_width")
+        if self.view == "training":
+            return parts.stack(*parts.sections(self, VIEWS["training"]), *self._trials(), gap=28)
         facts = [pn.panel(self._facts, sizing_mode="stretch_width")] if self.view == "accuracy" else []
         return parts.stack(*facts, *parts.sections(self, VIEWS[self.view]), gap=28)
 

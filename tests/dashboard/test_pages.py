@@ -345,6 +345,17 @@ def test_two_runs_of_this_machine_are_compared_and_a_single_one_says_so(shared, 
     assert "chosen twice" in text_of(panel(page._view))
 
 
+def test_trials_of_the_search_go_to_the_browser_the_best_first_and_ranges_to_the_address(shared, results):
+    page = dashboard.pages.MetricsPage(shared, view="training", brush="value:0.1,0.2")
+    (trials,) = parts_of(panel(page._view), "Trials")
+    losses = [each["values"][-1] for each in trials.trials]
+    assert losses == sorted(results.search["value"].dropna()) and trials.axes[-1]["title"] == "log loss"
+    assert all(axis["low"] <= axis["high"] for axis in trials.axes)
+    assert trials.brush == "value:0.1,0.2"
+    trials.brush = ""
+    assert page.brush == ""
+
+
 def test_the_sources_are_explained_where_they_are_known(shared, results, monkeypatch):
     from analysis.figures import datasheets
 

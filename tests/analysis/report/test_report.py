@@ -36,6 +36,7 @@ CODE += ["analysis/core/words.py", "analysis/data/__init__.pyi", "model/predict.
 # By the server, beside the report.
 SERVED = {
     "explore",
+    "explore/data",
     "explore/faces",
     "explore/hypothesis",
     "explore/metrics",
