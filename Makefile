@@ -76,7 +76,7 @@ peers: $(PEERS)/.installed ## ask another package about the test photos of a run
 	$(PEERS)/bin/python benchmarks/peers.py $(RUN) $(ARGS)
 
 clean: ## remove what can be made again, but not .venv, data or runs
-	rm -rf _site site/assets/bokeh site/assets/predictor build dist .quarto meanface.egg-info $(DEMO_HOME) $(PEERS)
+	rm -rf _site site/assets/bokeh site/assets/predictor build dist .quarto _freeze meanface.egg-info $(DEMO_HOME) $(PEERS)
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

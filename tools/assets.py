@@ -23,6 +23,7 @@ import bokeh
 import platformdirs
 
 from analysis.data.alignment import FRAME_LANDMARKS
+from analysis.report.freeze import forget
 from analysis.results import published
 
 ASSETS = Path(os.environ.get("QUARTO_PROJECT_DIR", ".")) / "site" / "assets"
@@ -39,7 +40,8 @@ _ANY = b"\n\x02\x08\x01\n\x02\x08\x03\n\x03\x12\x01h\n\x03\x12\x01w"
 
 
 def main() -> None:
-    """Copy what is missing or has changed."""
+    """Copy what is missing or has changed; let Quarto execute pages again whose results or figures have changed."""
+    forget(ASSETS.parent.parent, published().folder)
     _write(
         ASSETS / "bokeh" / "bokeh.min.js", files(bokeh).joinpath("server", "static", "js", "bokeh.min.js").read_bytes()
     )

@@ -1,3 +1,3 @@
-from . import crossref, publication, reference, render
+from . import crossref, freeze, publication, reference, render
 
-__all__ = ["crossref", "publication", "reference", "render"]
+__all__ = ["crossref", "freeze", "publication", "reference", "render"]

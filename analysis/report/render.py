@@ -5,7 +5,6 @@ with smalldocs.
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,13 +30,9 @@ from tqdm import tqdm
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
-from analysis.report import crossref
+from analysis.report import crossref, freeze
 from analysis.results import Results
 
-# Files of the project that a renderer needs.
-_SOURCES = ("_quarto.yml", "CITATION.cff", "site", "tools/assets.py", "tools/finish.py")
-_DRAWN_BY = ("analysis", "dashboard", "model")  # packages that the pages import or document
-_PACKAGES = ("bokeh", "griffelib", "holoviews", "hvplot", "smalldocs")  # packages whose version changes a page
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
 _TIMEOUT = 300  # seconds per cell
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -77,10 +71,10 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
     if renderer == "quarto" and not quarto:
         raise UserError("Quarto is not installed: get it from quarto.org, or leave out `--renderer quarto`")
     storage.check_writable(output.resolve() / "index.html")
-    fingerprint = _fingerprint(results)
+    fingerprint = freeze.fingerprint(results)
     with tempfile.TemporaryDirectory(prefix="meanface-report-") as scratch:
         project = Path(scratch) / "project"
-        for name in _SOURCES:
+        for name in freeze.SOURCES:
             source, target = paths.PROJECT / name, project / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
@@ -102,22 +96,7 @@ def is_stale(results: Path, output: Path) -> bool:
         rendered = json.loads((output / _STAMP).read_text("utf-8"))["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):  # no site, or not one of ours
         return True
-    return bool(rendered != _fingerprint(results))
-
-
-def _fingerprint(results: Path) -> str:
-    """Of everything that the site is made from, but for the weights, which it does not show."""
-    digest = hashlib.sha256()
-    roots = [results, *(paths.PROJECT / name for name in _SOURCES)]
-    found = [(root, sorted(root.rglob("*")) if root.is_dir() else [root]) for root in roots]
-    code = [file for package in _DRAWN_BY for file in (paths.PACKAGES / package).rglob("*.py*")]
-    found.append((paths.PACKAGES, sorted(file for file in code if file.suffix in {".py", ".pyi"})))
-    for root, files in found:
-        for file in files:
-            ignored = {"__pycache__", "bokeh", "predictor"} & set(file.parts) or file.suffix in {".onnx", ".keras"}
-            if file.is_file() and not ignored:
-                digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest() + "".join(f" {name} {version(name)}" for name in _PACKAGES)
+    return bool(rendered != freeze.fingerprint(results))
 
 
 def _environment(results: Path) -> dict[str, str]:
@@ -133,6 +112,9 @@ def _environment(results: Path) -> dict[str, str]:
 def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
     """Run Quarto, and pass on which page it is at and its warnings, which come one by one, as it goes."""
     environment = _environment(results) | {"NO_COLOR": "1"}
+    kept = freeze.Frozen(results).folder / freeze.QUARTO
+    if kept.is_dir():
+        shutil.copytree(kept, project / freeze.QUARTO)
     page, said = "", [""]
     with subprocess.Popen(
         [quarto, "render", str(project)], env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -153,6 +135,9 @@ def _render_with_quarto(quarto: str, project: Path, results: Path) -> None:
         )
         where = f"page {page} fails" if page else "Quarto could not render the report"
         raise UserError(f"{where}: {causes[-1] or 'no message'}")
+    if (project / freeze.QUARTO).is_dir():
+        with storage.replacing(kept) as new:
+            shutil.copytree(project / freeze.QUARTO, new)
 
 
 def _render_embedded(project: Path, results: Path) -> None:
@@ -168,7 +153,18 @@ def _render_embedded(project: Path, results: Path) -> None:
             raise UserError(f"the report cannot be rendered: {script} failed, see above")
     (project / "_quarto.yml").write_text(yaml.safe_dump(configuration, allow_unicode=True), encoding="utf-8")
     pages = [project / name for name in configuration["project"]["render"]]
-    asyncio.run(_execute_all(pages, configuration.get("execute", {}), _environment(results)))
+    made = project / "site" / "assets" / "predictor"
+    frozen = freeze.Frozen(results, [file for file in made.rglob("*") if file.is_file()])
+    touched = []
+    for page in pages:
+        executed = frozen.executed(page)
+        if executed is None:
+            touched.append(page)
+        else:
+            page.write_text(executed, encoding="utf-8")
+    if touched:
+        asyncio.run(_execute_all(touched, configuration.get("execute", {}), _environment(results), frozen))
+    frozen.tidy()
     try:
         build(project, quiet=True)
     except (BuildError, ConfigError) as error:
@@ -191,20 +187,24 @@ def _redirect_home(project: Path) -> None:
     )
 
 
-async def _execute_all(pages: list[Path], execute: dict[str, Any], environment: dict[str, str]) -> None:
+async def _execute_all(
+    pages: list[Path], execute: dict[str, Any], environment: dict[str, str], frozen: freeze.Frozen
+) -> None:
     """Run the pages one after another in one kernel, cleared in between: each import is paid for once."""
     # No folders of kernels: the only kernel left is the one of this very interpreter.
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     await manager.start_kernel(env=environment, extra_arguments=["--log-level=40"])
     try:
         for page in tqdm(pages, desc="Rendering the report", unit="page"):
-            await _execute(page, execute, manager)
+            executed = await _execute(page, execute, manager)
+            frozen.keep(page, executed)
+            page.write_text(executed, encoding="utf-8")
     finally:
         await manager.shutdown_kernel(now=True)
 
 
-async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelManager) -> None:
-    """Run a page's cells and put their outputs into its text, as Quarto would before it builds the page."""
+async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelManager) -> str:
+    """Run a page's cells; give its text with their outputs, as Quarto would make it before it builds the page."""
     # As Rmd: jupytext reads a .qmd by its own name only with Quarto installed.
     notebook = jupytext.reads(page.read_text("utf-8"), fmt="Rmd")
     # What a fresh kernel started in the page's folder would have: nothing defined, and that folder.
@@ -227,4 +227,4 @@ async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelMana
     meta, body = to_markdown(nbformat.writes(notebook), execute)
     body = crossref.resolve(body, page.name)
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
-    page.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")
+    return f"---\n{front}---\n\n{body}"

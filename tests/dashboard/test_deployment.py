@@ -21,7 +21,8 @@ from fakes import FEMALE, FakePredictor
 from websockets.sync.client import connect
 
 from analysis.core import paths
-from analysis.report.render import _STAMP, _fingerprint
+from analysis.report.freeze import fingerprint
+from analysis.report.render import _STAMP
 
 PREDICT = "/api/v1/predict"
 DEPLOY = paths.PROJECT
@@ -147,7 +148,7 @@ def home(tmp_path, results):
         shutil.copy(paths.PROJECT / "results/model" / name, folder / "results/model" / name)
     (folder / "_site").mkdir()
     (folder / "_site/index.html").write_text("<!doctype html><title>the report</title>")
-    (folder / "_site" / _STAMP).write_text(json.dumps({"fingerprint": _fingerprint(folder / "results")}))
+    (folder / "_site" / _STAMP).write_text(json.dumps({"fingerprint": fingerprint(folder / "results")}))
     return folder
 
 

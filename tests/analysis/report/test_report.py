@@ -21,7 +21,7 @@ from synthetic import write_results
 from analysis import figures
 from analysis.core import paths
 from analysis.core.errors import UserError
-from analysis.report import reference, render
+from analysis.report import freeze, reference, render
 from analysis.results import Results
 
 pytestmark = pytest.mark.slow  # every test renders, or reads what was rendered
@@ -87,10 +87,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_predictor_in_the_page() -> Iterator[None]:
-    """Its runtime would be fetched; tests/browser looks at it."""
+def no_predictor_in_the_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Its runtime would be fetched; tests/browser looks at it. Nor is a page taken from an earlier render."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEANFACE_ORT_WEB", "off")
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
@@ -384,6 +385,25 @@ def test_runtime_that_is_not_there_is_told(chosen: str, results: Results, tmp_pa
     assert not (tmp_path / "site" / "assets" / "predictor").exists()
 
 
+def test_page_that_was_not_touched_is_not_executed_again(
+    results: Results, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    break_page(project, "'one'")
+    render.render(results.folder, tmp_path / "site", renderer="embedded")
+    executed: list[Path] = []
+
+    async def record(pages: list[Path], *_: object) -> None:
+        executed.extend(pages)
+
+    monkeypatch.setattr(render, "_execute_all", record)
+    page = Page(render.render(results.folder, tmp_path / "site", renderer="embedded") / "site" / "index.html")
+    assert "'one'" in page.text and executed == []
+    break_page(project, "'two'")
+    render.render(results.folder, tmp_path / "site", renderer="embedded")
+    assert [page.name for page in executed] == ["index.qmd"]
+
+
 def test_root_leads_home(site: Path) -> None:
     assert 'content="0;URL=site/index.html"' in (site / "index.html").read_text("utf-8")
 
@@ -403,7 +423,7 @@ def test_site_is_stale_once_its_results_change(results: Results, site: Path, tmp
     stamp = tmp_path / "site" / "rendered.json"
     stamp.parent.mkdir()
     assert render.is_stale(again, stamp.parent)
-    stamp.write_text(json.dumps({"fingerprint": render._fingerprint(again)}), encoding="utf-8")
+    stamp.write_text(json.dumps({"fingerprint": freeze.fingerprint(again)}), encoding="utf-8")
     assert not render.is_stale(again, stamp.parent)
     facts = json.loads((again / "study" / "study.json").read_text("utf-8"))
     (again / "study" / "study.json").write_text(json.dumps(facts | {"images": facts["images"] + 1}), "utf-8")
@@ -420,7 +440,7 @@ def test_site_is_stale_once_any_code_that_draws_it_changes(
     monkeypatch.setattr(paths, "PACKAGES", tmp_path)
     site = tmp_path / "site"
     site.mkdir()
-    (site / "rendered.json").write_text(json.dumps({"fingerprint": render._fingerprint(results.folder)}), "utf-8")
+    (site / "rendered.json").write_text(json.dumps({"fingerprint": freeze.fingerprint(results.folder)}), "utf-8")
     assert not render.is_stale(results.folder, site)
     with (tmp_path / name).open("a", encoding="utf-8") as module:
         module.write("\nCHANGED = True\n")
