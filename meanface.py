@@ -1,6 +1,8 @@
 """Entry point: the ``meanface`` command, composed of the commands of ``analysis``, ``model`` and ``dashboard``."""
 
 import codecs
+import io
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -47,9 +49,18 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return shown.encode("ascii", "backslashreplace").decode(), error.end
 
 
+def _buffer_stdout() -> None:
+    """Let stdout be written whole or fail: without a buffer, as PYTHONUNBUFFERED has it, Python drops what a full disk
+    did not take of a text."""
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), sys.stdout.encoding, line_buffering=True)
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one clear line on stderr and exit code 2."""
     codecs.register_error("meanface.escape", _escape)
+    _buffer_stdout()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="meanface.escape")  # type: ignore[union-attr]
     try:
@@ -65,6 +76,10 @@ def main() -> None:
 
 def _fail(message: str) -> None:
     sys.stderr.write(f"meanface: {printable(message)}\n")
+    try:
+        sys.stdout.flush()
+    except OSError:  # that has been told; what is left is not written again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(2)
 
 

@@ -53,6 +53,24 @@ def test_a_message_is_one_line_of_printable_characters(photos: Path) -> None:
         assert b"\x1b" not in said and said.endswith(b"does not exist: give photos or folders of photos\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_is_taken_in_part_is_no_success(tmp_path, unbuffered):
+    """Without a buffer, as in many containers, Python itself loses what a full disk does not take."""
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from meanface import main; main()"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        ended = subprocess.run(
+            [sys.executable, "-c", script, "config"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("meanface: ") and ended.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
 def test_a_full_output_is_told_in_one_line_with_code_2(photos: Path) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123
