@@ -84,7 +84,7 @@ def build_engine(
     values = basis.shape[1]
     with storage.replacing(average_folder(dataset)) as folder:
         folder.mkdir()
-        basis.astype(np.float32).tofile(folder / "basis.f32")
+        (folder / "basis.f32").write_bytes(basis.astype(np.float32).tobytes())
         np.save(folder / "centre.npy", centre)
         np.save(folder / "scale.npy", scale)
         totals = np.zeros(len(basis), dtype=np.int64)

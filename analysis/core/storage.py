@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -84,10 +85,18 @@ def writing(target: Location) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except OSError as caught:
+        error = _with_number(caught)
         if error.errno not in _REMEDIES or (error.errno in (errno.EACCES, errno.EPERM) and not _is_at(error, target)):
             raise
-        raise UserError(f"{target} cannot be written ({error.strerror}): {_REMEDIES[error.errno]}") from error
+        raise UserError(f"{target} cannot be written ({error.strerror}): {_REMEDIES[error.errno]}") from caught
+
+
+def _with_number(error: OSError) -> OSError:
+    """Number what NumPy says where the disk took only a part of an array ("800 requested and 75 written")."""
+    if error.errno is None and re.search(r"\d+ requested and \d+ written", str(error)):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return error
 
 
 def _is_at(error: OSError, target: Location) -> bool:

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis.core import paths, storage, switch
@@ -258,6 +259,18 @@ def test_room_that_will_be_needed_is_looked_for_before_the_work(tmp_path: Path) 
             storage.check_writable(tmp_path / "x", 200_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_array_that_the_disk_takes_in_part_is_told_like_every_full_disk(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UserError, match="engine cannot be written"), storage.replacing(tmp_path / "engine") as new:
+            new.mkdir()
+            np.save(new / "array.npy", np.zeros(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not _names(tmp_path)
 
 
 def test_a_file_in_memory_or_a_bucket_appears_whole_in_a_new_folder(tmp_path: Path) -> None:
