@@ -93,10 +93,15 @@ def writing(target: Location) -> Iterator[None]:
 
 
 def _with_number(error: OSError) -> OSError:
-    """Number what NumPy says where the disk took only a part of an array ("800 requested and 75 written")."""
-    if error.errno is None and re.search(r"\d+ requested and \d+ written", str(error)):
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return error
+    """Number an error of the system that carries none: of many files that were copied, or of an array in part."""
+    if error.errno is not None:
+        return error
+    number = None
+    if named := re.search(r"\[Errno (\d+)\]", str(error)):  # of the first one, says `shutil.Error`
+        number = int(named[1])
+    elif re.search(r"\d+ requested and \d+ written", str(error)):  # says NumPy
+        number = errno.ENOSPC
+    return error if number is None else OSError(number, os.strerror(number))
 
 
 def _is_at(error: OSError, target: Location) -> bool:

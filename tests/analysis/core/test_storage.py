@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -271,6 +272,24 @@ def test_an_array_that_the_disk_takes_in_part_is_told_like_every_full_disk(tmp_p
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not _names(tmp_path)
+
+
+def test_a_folder_that_cannot_be_copied_whole_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    for number in range(3):
+        (tmp_path / f"pages/{number}.html").write_bytes(bytes(200_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with (
+            pytest.raises(UserError, match=r"site cannot be written \(File too large\)") as error,
+            storage.replacing(tmp_path / "site") as new,
+        ):
+            shutil.copytree(tmp_path / "pages", new)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(str(error.value)) < 200 + len(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
 
 
 def test_a_file_in_memory_or_a_bucket_appears_whole_in_a_new_folder(tmp_path: Path) -> None:
