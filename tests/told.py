@@ -53,6 +53,7 @@ def _run(code: str, names: dict[str, Any]) -> str:
 
 def _text(markup: str) -> str:
 
+    markup = re.sub(r" ?\[@[^\]]*\]", "", markup)  # citations
     markup = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>", " ", markup)
     alternatives = " ".join(f". {text}. " for text in re.findall(r'(?:alt|aria-label)="([^"]*)"', markup))
     text = re.sub(r"<[a-z/!][^>]*>", " ", markup) + alternatives

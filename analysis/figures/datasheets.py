@@ -20,7 +20,7 @@ class Datasheet:
     title: str
     """Name, with a link to where it is published."""
     source: str
-    """Publication."""
+    """Publication, cited by its key in ``site/references.json``."""
     photos: str
     """What the photos are, in a few words."""
     terms: str
@@ -36,7 +36,7 @@ _USES, _CARE = "What should it be used for, and what not?", "Who looks after it?
 KNOWN = {
     "celeba": Datasheet(
         "[CelebA](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html)",
-        "Liu, Luo, Wang and Tang, *Deep Learning Face Attributes in the Wild*, ICCV 2015",
+        "*Deep Learning Face Attributes in the Wild* [@liu2015]",
         "photos of celebrities",
         "non-commercial research; the copy on Kaggle says CC BY-NC-SA 4.0",
         {
@@ -58,8 +58,8 @@ KNOWN = {
             "they were told and how often they disagreed is not published. The attributes are binary, also where "
             "looks are "
             "not, and some are opinions (“Attractive”, “Big nose”). Later studies had photos labelled again and "
-            "found many of the attributes hard to repeat (Wu et al., CVPR Workshops 2023; Lingenfelter et al., ISVC "
-            "2022). “Male” is a guess from a photo, whose other value was never named.",
+            "found many of the attributes hard to repeat [@lingenfelter2022; @wu2023]. “Male” is a guess from a "
+            "photo, whose other value was never named.",
             _USES: "Research into how such data and models behave. Not to decide anything about a person, nor to "
             "stand for "
             "people in general.",
@@ -69,7 +69,7 @@ KNOWN = {
     ),
     "utkface": Datasheet(
         "[UTKFace](https://susanqq.github.io/UTKFace/)",
-        "Zhang, Song and Qi, *Age Progression/Regression by Conditional Adversarial Autoencoder*, CVPR 2017",
+        "*Age Progression/Regression by Conditional Adversarial Autoencoder* [@zhang2017]",
         "photos from the web without identities",
         "non-commercial research; rights of the photos remain with their owners",
         {
@@ -83,7 +83,7 @@ KNOWN = {
             _HOW: "From the web, by search; a file’s name tells when it was collected.",
             _CONSENT: "Nobody is reported to have been asked. Many of those shown are children, who could not "
             "have agreed.",
-            _CRITIQUE: "A program estimated age, gender and race (the DEX algorithm), and a person checked them, "
+            _CRITIQUE: "A program estimated age, gender and race (DEX [@rothe2015]), and a person checked them, "
             "as the page of "
             "the data set says; how many people, and how often they corrected it, is not published. A guess that "
             "was only "
@@ -96,11 +96,10 @@ KNOWN = {
     ),
     "more-faces": Datasheet(
         "more-faces",
-        "a collection made for this project: SCUT-FBP5500 (Liang et al., ICPR 2018), MEBeauty (Lebedeva, Guo and "
-        "Ying, 2021), "
-        "Labeled Faces in the Wild (Huang et al., 2007), IMDB-WIKI (Rothe, Timofte and Van Gool, ICCV Workshops "
-        "2015), stock "
-        "photos of children, portraits from the web and further CelebA photos",
+        "a collection made for this project: SCUT-FBP5500 [@liang2018], MEBeauty [@lebedeva2021], Labeled Faces in the "
+        "Wild [@huang2007], IMDB-WIKI [@rothe2015], stock photos of children, portraits from the web and "
+        "further CelebA "
+        "photos",
         "studio portraits, press photos, stock photos of children and portraits from the web; identities of press "
         "photos and "
         "CelebA alone are known",

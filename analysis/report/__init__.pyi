@@ -1,3 +1,3 @@
-from . import crossref, freeze, publication, reference, render
+from . import citations, crossref, freeze, publication, reference, render
 
-__all__ = ["crossref", "freeze", "publication", "reference", "render"]
+__all__ = ["citations", "crossref", "freeze", "publication", "reference", "render"]

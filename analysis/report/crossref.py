@@ -37,7 +37,7 @@ def resolve(body: str, page: str) -> str:
     opened: list[tuple[int, str | None]] = []  # line and label of each open div
     numbers: dict[str, str] = {}
     counts = dict.fromkeys(KINDS, 0)
-    for place, line in list(_text_lines(lines)):
+    for place, line in list(text_lines(lines)):
         div = _DIV.match(line)
         if div is None:
             continue
@@ -53,13 +53,13 @@ def resolve(body: str, page: str) -> str:
             start, name = opened.pop()
             if name is not None:
                 _wrap(lines, start, place, name, numbers[name], page)
-    for place, line in list(_text_lines(lines)):
+    for place, line in list(text_lines(lines)):
         lines[place] = _REFERENCE.sub(lambda found: _link(found[1], numbers, page), line)
     return "\n".join(lines)
 
 
-def _text_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Lines outside of code and raw blocks."""
+def text_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Lines outside of code and raw blocks, with their places."""
     fence = ""
     for place, line in enumerate(lines):
         found = _FENCE.match(line)

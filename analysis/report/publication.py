@@ -200,7 +200,7 @@ def finish(site: Path, results: Results, publication: Publication, pages: list[s
         title = unescape(_between(text, "<title>", "</title>"))
         described[name] = (title, _description(text) or title)
         if _FINISHED not in text:  # Quarto may have rendered another page alone
-            text = _files_of_their_own(text, name, folder)
+            text = _accessible(_files_of_their_own(text, name, folder))
             file.write_text(_linked(_headed(text, name, *described[name], publication), publication), "utf-8")
     (site / "404.html").write_text(_not_found(publication), "utf-8")
     (site / "llms.txt").write_text(_for_models(described, publication), "utf-8")
@@ -244,6 +244,29 @@ def _files_of_their_own(text: str, page: str, folder: Path) -> str:
         target.parent.mkdir(exist_ok=True)
         target.write_text(_code(module, function), "utf-8")
     return _STILL.sub(r'\1\2\3<a class="figure-image" href="\2" download>\4</a>', text)
+
+
+def _accessible(text: str) -> str:
+    """Name what neither renderer names for those who cannot see it: bars of links, and headers that fold a note."""
+
+    def named(found: re.Match[str]) -> str:
+        tag = found[0]
+        name = next((name for mark, name in _NAVIGATION.items() if mark in tag), None)
+        return tag if name is None or "aria-label" in tag else tag.replace("<nav", f'<nav aria-label="{name}"', 1)
+
+    text = re.sub(r"<nav\b[^>]*>", named, text)
+    return re.sub(
+        r'<div(?= class="callout-header[^>]* data-bs-toggle)(?![^>]* role=)', '<div role="button" tabindex="0"', text
+    )
+
+
+_NAVIGATION = {  # part of a tag -> what it leads through
+    'class="navbar': "Site",
+    "quarto-secondary-nav": "Place in the site",
+    'id="quarto-sidebar"': "Pages",
+    'id="TOC"': "On this page",
+    "page-navigation": "Previous and next page",
+}
 
 
 def _code(module: str, function: str) -> str:

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
-from analysis.report import crossref, freeze
+from analysis.report import citations, crossref, freeze
 from analysis.results import Results
 
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
@@ -145,6 +145,8 @@ def _render_embedded(project: Path, results: Path) -> None:
     # Pages look at what this makes, as they do in Quarto, which runs it first.
     for name in ("fig-cap-location", "tbl-cap-location"):  # where crossref puts captions, too
         configuration["format"]["html"].pop(name, None)
+    references, style = (project / configuration.pop(name) for name in ("bibliography", "csl"))
+    configuration.pop("link-citations", None)  # citations are links
     script = configuration["project"].pop("pre-render", None)
     finished = configuration["project"].pop("post-render", None)
     if script is not None:
@@ -165,6 +167,9 @@ def _render_embedded(project: Path, results: Path) -> None:
     if touched:
         asyncio.run(_execute_all(touched, configuration.get("execute", {}), _environment(results), frozen))
     frozen.tidy()
+    for page in pages:
+        text = crossref.resolve(page.read_text("utf-8"), page.name)
+        page.write_text(citations.resolve(text, page.name, references, style), encoding="utf-8")
     try:
         build(project, quiet=True)
     except (BuildError, ConfigError) as error:
@@ -225,6 +230,5 @@ async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelMana
             client.kc.stop_channels()
     del notebook.cells[0]
     meta, body = to_markdown(nbformat.writes(notebook), execute)
-    body = crossref.resolve(body, page.name)
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
     return f"---\n{front}---\n\n{body}"

@@ -127,25 +127,71 @@
     }
   };
 
-  // ---- a term says what it means when it is pointed at; the link leads to the glossary
+  // ---- a term says what it means when it is pointed at, a reference what it leads to; links lead there, too
   let meanings = null;
-  const explain = async (link) => {
+  const meaning = async (link) => {
     meanings ??= fetch(link.href.split("#")[0]).then((answer) => answer.text()).then((text) => new DOMParser().parseFromString(text, "text/html"));
     const found = (await meanings).getElementById(link.hash.slice(1));
-    const said = (found?.matches("section") ? found : found?.parentElement)?.querySelector("p") ?? found?.nextElementSibling;
+    return (found?.matches("section") ? found : found?.parentElement)?.querySelector("p") ?? found?.nextElementSibling;
+  };
+  const referred = async (link) => {
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    return target?.querySelector("figcaption") ?? target;
+  };
+  const explain = async (link, find) => {
+    const said = await find(link);
     if (said && !link.querySelector(".term-meaning")) {
       const note = document.createElement("span");
       note.className = "term-meaning";
       note.setAttribute("role", "tooltip");
-      note.textContent = said.textContent;
+      note.textContent = said.textContent.trim();
       link.append(note);
       const right = note.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
       if (right > 0) note.style.marginLeft = `${-right}px`;
     }
   };
   const terms = () => {
-    for (const link of all("main a.term")) {
-      for (const kind of ["mouseenter", "focus"]) link.addEventListener(kind, () => explain(link).catch(() => {}), { once: true });
+    const offered = [["main a.term", meaning]];
+    if (!window.tippy) offered.push(["main :is(a.quarto-xref, a[role='doc-biblioref'], .footnote-ref a, a.footnote-ref)", referred]); // Quarto does it itself
+    for (const [selector, find] of offered) {
+      for (const link of all(selector)) {
+        link.classList.add("explained");
+        for (const kind of ["mouseenter", "focus"]) link.addEventListener(kind, () => explain(link, find).catch(() => {}), { once: true });
+      }
+    }
+  };
+
+  // ---- a picture is shown larger when it is pressed
+  const enlarge = () => {
+    const pictures = all("main .quarto-float-fig img:not(.still)").filter((picture) => !picture.closest(".blend, button, a"));
+    if (!pictures.length) return;
+    const dialog = document.createElement("dialog");
+    dialog.className = "lightbox";
+    dialog.addEventListener("click", () => dialog.close());
+    document.body.append(dialog);
+    for (const picture of pictures) {
+      picture.tabIndex = 0;
+      picture.setAttribute("role", "button");
+      picture.setAttribute("aria-haspopup", "dialog");
+      const open = () => {
+        const large = document.createElement("img");
+        large.src = picture.src;
+        large.alt = picture.alt;
+        const said = document.createElement("p");
+        said.textContent = picture.alt;
+        const close = document.createElement("button");
+        close.type = "button";
+        close.textContent = "Close";
+        dialog.setAttribute("aria-label", picture.alt);
+        dialog.replaceChildren(large, said, close);
+        dialog.showModal();
+      };
+      picture.addEventListener("click", open);
+      picture.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        open();
+      });
     }
   };
 
@@ -160,8 +206,21 @@
     }
   };
 
+  // ---- what folds a note can be pressed with the keyboard, too
+  const folds = () => {
+    for (const header of all("main .callout-header[role='button']")) {
+      header.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        header.click();
+      });
+    }
+  };
+
   const start = () => {
+    folds();
     terms();
+    enlarge();
     blends();
     contents();
     together();

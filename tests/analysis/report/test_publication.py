@@ -83,6 +83,22 @@ def test_page_is_described_by_its_first_paragraph_that_says_something(site: Path
     assert (site / "site/metrics.html").read_bytes() == again
 
 
+def test_bars_of_links_and_folding_headers_have_names(site: Path, results: Results) -> None:
+    from analysis.report import publication
+
+    file = site / "site/metrics.html"
+    bars = '<nav class="navbar x"></nav><nav id="TOC" aria-label="Mine"></nav>'
+    folded = '<div class="callout-header" data-bs-toggle="collapse" aria-expanded="false"></div>'
+    plain = '<div class="callout-header"></div>'
+    file.write_text(file.read_text("utf-8").replace("<main>", f"{bars}<main>{folded}{plain}"), "utf-8")
+    publication.finish(site, results, at_home(), ["metrics"])
+    page = file.read_text("utf-8")
+    assert '<nav aria-label="Site" class="navbar x">' in page and '<nav id="TOC" aria-label="Mine">' in page
+    assert (
+        page.count('<div role="button" tabindex="0" class="callout-header" data-bs') == page.count('role="button"') == 1
+    )
+
+
 def test_composites_can_be_downloaded(site: Path, results: Results) -> None:
     from analysis.report import publication
 

@@ -164,7 +164,8 @@ def test_colours_of_quarto_and_of_the_embedded_renderer_are_the_same() -> None:
 def test_page_has_nothing_that_only_one_renderer_understands(page: Path) -> None:
     text = page.read_text("utf-8")
     assert not re.search(r"\bHTML\(", text)  # for which Quarto loads jQuery and require.js from elsewhere
-    assert not re.search(r"(?<![\w/])@sec-|\[-?@|\{\{<", text)  # not resolved by the embedded renderer
+    assert not re.search(r"(?<![\w/])@sec-|\[-@|\{\{<|^bibliography:", text)  # not resolved by the embedded renderer
+    assert not re.search(r"(?<![\w/;\[] )(?<![\w/\[])@(?!fig-|tbl-)[a-z]+\d{4}", text)  # citations stand in brackets
     assert not re.search(
         r"^#\| (label|fig-cap|tbl-cap):", text, re.MULTILINE
     )  # which are those of a div around the cell
@@ -185,6 +186,7 @@ def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
     page = pages[name]
     source = (paths.PROJECT / "site" / f"{name}.qmd").read_text("utf-8")
     assert yaml.safe_load(source.split("---")[1])["title"] in page.text
+    assert "@fig-" not in page.text and "@tbl-" not in page.text and "[@" not in page.text
     assert page.figures == page.captions == len(re.findall(r"^::: \{#(?:fig|tbl)-", source, re.MULTILINE))
     assert page.path.read_text("utf-8").count('class="chart"') <= source.count("figure_html(")
     assert "Traceback" not in page.text and "Warning:" not in page.text and "{python}" not in page.text
