@@ -18,9 +18,9 @@ from analysis.core import paths
 PAGES = {
     "data": ("analysis.core", "analysis.data", "analysis.results"),
     "study": ("analysis.study", "analysis.averages", "analysis.hypothesis", "analysis.shape"),
-    "figures": ("analysis.figures", "analysis.report"),
+    "figures": ("analysis.figures",),
     "model": ("model", "model.training", "model.evaluation"),
-    "dashboard": ("dashboard", "dashboard.pages"),
+    "dashboard": ("analysis.report", "dashboard", "dashboard.pages"),
 }
 """Wings of each page of the reference, ``site/reference-PAGE.qmd``."""
 
