@@ -206,9 +206,9 @@
     }
   };
 
-  // ---- what folds a note can be pressed with the keyboard, too
+  // ---- what folds a note or a part of the list of pages can be pressed with the keyboard, too
   const folds = () => {
-    for (const header of all("main .callout-header[role='button']")) {
+    for (const header of all("main .callout-header[role='button'], .sidebar a[role='button']")) {
       header.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();
@@ -217,7 +217,24 @@
     }
   };
 
+  // ---- what a link leads to is shown, also within a tab or a folded note
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    let opened = false;
+    for (let part = target.parentElement; part; part = part.parentElement) {
+      const closed = part.matches(".tab-pane:not(.active), .callout-collapse:not(.show)");
+      const opener = closed && part.id && all("[data-bs-target], [href]").find((each) => [each.dataset.bsTarget, each.getAttribute("href")].includes(`#${part.id}`));
+      if (!opener) continue;
+      opener.click();
+      opened = true;
+    }
+    if (opened) setTimeout(() => target.scrollIntoView(), 400); // once it has unfolded
+  };
+
   const start = () => {
+    window.addEventListener("hashchange", reveal);
+    window.addEventListener("load", reveal);
     folds();
     terms();
     enlarge();

@@ -90,13 +90,14 @@ def test_bars_of_links_and_folding_headers_have_names(site: Path, results: Resul
     bars = '<nav class="navbar x"></nav><nav id="TOC" aria-label="Mine"></nav>'
     folded = '<div class="callout-header" data-bs-toggle="collapse" aria-expanded="false"></div>'
     plain = '<div class="callout-header"></div>'
+    plain += '<a class="sidebar-item-toggle x" role="navigation" aria-expanded="true"></a>'
     file.write_text(file.read_text("utf-8").replace("<main>", f"{bars}<main>{folded}{plain}"), "utf-8")
     publication.finish(site, results, at_home(), ["metrics"])
     page = file.read_text("utf-8")
     assert '<nav aria-label="Site" class="navbar x">' in page and '<nav id="TOC" aria-label="Mine">' in page
-    assert (
-        page.count('<div role="button" tabindex="0" class="callout-header" data-bs') == page.count('role="button"') == 1
-    )
+    assert page.count('<div role="button" tabindex="0" class="callout-header" data-bs') == 1
+    assert '<a class="sidebar-item-toggle x" role="button" tabindex="0" aria-expanded' in page
+    assert page.count('role="button"') == 2
 
 
 def test_composites_can_be_downloaded(site: Path, results: Results) -> None:
