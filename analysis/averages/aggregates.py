@@ -56,17 +56,8 @@ class Aggregates:
         self._frame = frame
         self._basis = arrays["basis"].to_numpy().astype(np.float32)
         self._centre = arrays["centre"].to_numpy().astype(np.float32)
-        names = [str(name) for name in arrays["covariate"].values]
-        group = rows["aggregate"].to_numpy(np.int64)
         self.coefficients = arrays["coefficient"].to_numpy().astype(np.float32)
-        expected = self.coefficients[group]
-        for dataset, slope in zip(arrays["dataset"].values, arrays["slope"].to_numpy(), strict=True):
-            own = np.flatnonzero((rows["dataset"] == dataset).to_numpy())
-            if len(own):
-                expected[own] += (within_groups(covariates(rows.iloc[own], names), group[own]) @ slope).astype(
-                    np.float32
-                )
-        self._expected = expected
+        (self._expected,) = expected_coefficients(arrays, rows, rows["aggregate"].to_numpy(np.int64), ("",))
 
     def group(self, number: int) -> np.ndarray:
         """Average face of a group, as published: float32 (y, x, 3) in [0, 1]."""
@@ -93,6 +84,38 @@ class Aggregates:
         selected = self._expected[chosen]
         check_size(len(selected), "the selection")
         return enlarged(self._centre + np.tensordot(selected.mean(axis=0), self._basis, 1), self._frame)
+
+
+def expected_coefficients(
+    arrays: xr.Dataset, rows: pd.DataFrame, group: np.ndarray, prefixes: Sequence[str]
+) -> list[np.ndarray]:
+    """What the linear model expects of each face, from its group and from how it differs within that.
+
+    Parameters
+    ----------
+    arrays
+        ``coefficient`` (group, component) and ``slope`` (dataset, covariate, component), each after a prefix.
+    rows
+        One row per image, as in ``faces.parquet``.
+    group
+        int (image,): group of each.
+    prefixes
+        What the names of the two begin with.
+
+    Returns
+    -------
+    list[numpy.ndarray]
+        float32 (image, component) for each prefix; NaN for faces of a group that has no coefficients.
+    """
+    names = [str(name) for name in arrays["covariate"].values]
+    found = [arrays[f"{prefix}coefficient"].to_numpy().astype(np.float32)[group] for prefix in prefixes]
+    for place, dataset in enumerate(arrays["dataset"].values):
+        own = np.flatnonzero((rows["dataset"] == dataset).to_numpy())
+        if len(own):
+            apart = within_groups(covariates(rows.iloc[own], names), group[own])
+            for prefix, expected in zip(prefixes, found, strict=True):
+                expected[own] += (apart @ arrays[f"{prefix}slope"].to_numpy()[place]).astype(np.float32)
+    return found
 
 
 def covariates(rows: pd.DataFrame, names: Sequence[str] = COVARIATES) -> np.ndarray:

@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numcodecs import Blosc
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
-from sklearn.utils.extmath import randomized_svd
 
 from analysis.averages.aggregates import COVARIATES, POWERS, Aggregates, covariates, within_groups
+from analysis.averages.components import encode, fit_components
 from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS, MIN_FACES, RACES
 from analysis.core.zarr_zip import read_zarr_zip, write_zarr_zip
 from analysis.data.cube import blocks
@@ -32,7 +31,6 @@ _SEARCHED = 4000  # faces among which the members of a group are searched
 _LOOKS = 24  # principal components of thumbnails that say who looks alike
 _ATTRIBUTE, _AGE = 0.3, 0.012  # weight of an attribute, and of a year; the first of these components has the sd 1
 _THUMBNAIL = (11, 14)
-_RIDGE = 50.0  # faces' worth of doubt that a covariate matters at all
 _STEP = 0.25  # grey levels to which coefficients are stored
 KINDS = ("random faces", "label and two attributes", "age and race", "range of a measure")
 """Kinds of selections that the error is measured on."""
@@ -96,7 +94,7 @@ def aggregate(
         sums.append(_sums(dataset, table, own, seed, progress))
     joined = pd.concat(rows, ignore_index=True).assign(aggregate=np.concatenate(groups))
     arrays = _components(datasets, joined, sums, seed)
-    engine = Aggregates(_as_stored(arrays), joined, sums[0].frame)
+    engine = Aggregates(as_stored(arrays), joined, sums[0].frame)
     start = 0
     for dataset, table, found in zip(datasets, rows, sums, strict=True):
         parts.append(_errors(dataset.name, engine, found, start))
@@ -138,12 +136,13 @@ class _Sums:
     frame: tuple[int, int]
 
 
-def _shrunk(face: np.ndarray) -> np.ndarray:
+def shrunk(face: np.ndarray) -> np.ndarray:
+    """A face at half its size, rounded up."""
     height, width = face.shape[:2]
     return cv2.resize(face, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
 
 
-def _chosen(dataset: Dataset, table: pd.DataFrame, description: str | None) -> Iterator[tuple[slice, np.ndarray]]:
+def chosen_faces(dataset: Dataset, table: pd.DataFrame, description: str | None) -> Iterator[tuple[slice, np.ndarray]]:
     """Blocks of the faces that a table lists: which of its rows, and their pixels."""
     numbers = table["row"].to_numpy()
     for start, block in blocks(dataset.faces, description):
@@ -155,7 +154,7 @@ def _chosen(dataset: Dataset, table: pd.DataFrame, description: str | None) -> I
 def _groups(dataset: Dataset, table: pd.DataFrame, seed: int, progress: bool) -> np.ndarray:
     """Number of the group of each face."""
     thumbnails = np.empty((len(table), _THUMBNAIL[0] * _THUMBNAIL[1] * 3), dtype=np.uint8)
-    for part, pixels in _chosen(dataset, table, "Looking at faces" if progress else None):
+    for part, pixels in chosen_faces(dataset, table, "Looking at faces" if progress else None):
         small = [cv2.resize(face, _THUMBNAIL, interpolation=cv2.INTER_AREA).ravel() for face in pixels]
         thumbnails[part] = np.stack(small)
     looks = PCA(min(_LOOKS, *thumbnails.shape), random_state=seed).fit_transform(thumbnails.astype(np.float32))
@@ -234,16 +233,16 @@ def micro_aggregate(space: np.ndarray, person: np.ndarray, least: int = MIN_FACE
 def _sums(dataset: Dataset, table: pd.DataFrame, group: np.ndarray, seed: int, progress: bool) -> _Sums:
     """One pass over the faces; see `_Sums`."""
     height, width = dataset.faces.sizes["y"], dataset.faces.sizes["x"]
-    half = _shrunk(np.zeros((height, width, 3), np.uint8)).shape
+    half = shrunk(np.zeros((height, width, 3), np.uint8)).shape
     within = within_groups(covariates(table), group)
-    kinds, members = _selections(table, np.random.default_rng(seed))
+    kinds, members = selections(table, np.random.default_rng(seed))
     total = np.zeros((int(group.max()) + 1, *half))
     crossed = np.zeros((within.shape[1], *half))
     exact = np.zeros((len(members) + 1, height * width * 3))
     weights = np.concatenate([members, np.ones((1, len(table)), bool)])
-    for part, pixels in _chosen(dataset, table, "Averaging small groups" if progress else None):
+    for part, pixels in chosen_faces(dataset, table, "Averaging small groups" if progress else None):
         exact += weights[:, part].astype(np.float32) @ pixels.reshape(len(pixels), -1).astype(np.float32)
-        small = np.stack([_shrunk(face) for face in pixels.astype(np.float32)])
+        small = np.stack([shrunk(face) for face in pixels.astype(np.float32)])
         ones = csr_array((np.ones(len(small)), (group[part], np.arange(len(small)))), (len(total), len(small)))
         total += (ones @ small.reshape(len(small), -1)).reshape(total.shape)
         crossed += np.tensordot(within[part].T, small, 1)
@@ -263,39 +262,20 @@ def _sums(dataset: Dataset, table: pd.DataFrame, group: np.ndarray, seed: int, p
 
 def _components(datasets: Sequence[Dataset], rows: pd.DataFrame, sums: Sequence[_Sums], seed: int) -> xr.Dataset:
     """Content of ``aggregates.zarr.zip``: common components of the groups' averages and of the model's slopes."""
-    means = np.concatenate([found.means for found in sums])
-    shape = means.shape[1:]
-    means = means.reshape(len(means), -1)
     grouped = rows.groupby("aggregate")
     faces = grouped.size().to_numpy()
-    centre = np.average(means, axis=0, weights=faces)
-    slopes, spreads = [], []
-    for found in sums:
-        spread = np.sqrt(np.diag(found.moments))
-        scale = np.where(spread > 0, 1 / np.maximum(spread, 1e-12), 0)  # to a sum of squares of 1
-        moments = found.moments * np.outer(scale, scale)
-        ridge = _RIDGE / found.members.shape[1] * np.eye(len(scale))
-        crossed = found.with_covariates.reshape(len(scale), -1) * scale[:, None]
-        slopes.append(np.linalg.solve(moments + ridge, crossed))
-        spreads.append(scale)
-    # A slope counts as much as the squares of what it explains.
-    joined = np.concatenate([(means - centre) * np.sqrt(faces)[:, None], *slopes])
-    count = min(COMPONENTS, *joined.shape)
-    _, _, vectors = randomized_svd(joined, count, n_iter=4, random_state=seed)
-    size = np.abs(vectors).max(axis=1, keepdims=True)
-    basis = vectors / size  # its largest value is 1, so that coefficients are grey levels
-    back = vectors * size
+    fitted = fit_components(
+        np.concatenate([found.means for found in sums]),
+        faces,
+        [found.with_covariates for found in sums],
+        [found.moments for found in sums],
+        [found.members.shape[1] for found in sums],
+        components=COMPONENTS,
+        seed=seed,
+    )
     arrays = xr.Dataset(
         {
-            "centre": (("half_y", "half_x", "channel"), centre.reshape(shape).astype(np.float32)),
-            "basis": (("component", "half_y", "half_x", "channel"), basis.reshape(count, *shape).astype(np.float32)),
-            "coefficient": (("aggregate", "component"), ((means - centre) @ back.T).astype(np.float32)),
-            "slope": (
-                ("dataset", "covariate", "component"),
-                np.stack(
-                    [(slope * scale[:, None]) @ back.T for slope, scale in zip(slopes, spreads, strict=True)]
-                ).astype(np.float32),
-            ),
+            **fitted.variables("", "aggregate", "component", ("half_y", "half_x", "channel")),
             "faces": ("aggregate", faces),
             "people": ("aggregate", grouped["person"].nunique().to_numpy()),
         },
@@ -305,30 +285,18 @@ def _components(datasets: Sequence[Dataset], rows: pd.DataFrame, sums: Sequence[
             "channel": ["R", "G", "B"],
         },
     )
-    packed = Blosc("zstd", 9, Blosc.BITSHUFFLE)
-    for name, dtype, step in (
-        ("centre", "uint16", 1 / 64),
-        ("basis", "int8", 1 / 127),
-        ("coefficient", "int16", _STEP),
-        ("slope", "float32", None),
-    ):
-        coded = (
-            {}
-            if step is None
-            else {"scale_factor": step, "_FillValue": np.iinfo(dtype).min + (dtype == "uint16") * 65535}
-        )
-        arrays[name].encoding = {"dtype": dtype, **coded, "compressors": packed}
+    encode(arrays, "", centre=_STEP / 16, coefficient=_STEP)
     return arrays
 
 
-def _as_stored(arrays: xr.Dataset) -> xr.Dataset:
+def as_stored(arrays: xr.Dataset) -> xr.Dataset:
     """The arrays as they are read again, to the precision of the file."""
     with tempfile.TemporaryDirectory(prefix="meanface-") as folder:
         write_zarr_zip(arrays, path := Path(folder) / "aggregates.zarr.zip")
         return read_zarr_zip(path)
 
 
-def _selections(table: pd.DataFrame, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+def selections(table: pd.DataFrame, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
     """Draw selections of 32 faces or more, of the `KINDS` that a data set allows: kinds, and bool (selection, row)."""
     images = len(table)
     wanted = max(1, min(SELECTIONS, PRODUCTS // images) // len(KINDS))

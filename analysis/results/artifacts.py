@@ -435,6 +435,77 @@ AGGREGATE_ERRORS = Table(
         _number("difference", "median difference of the exact average from that of all faces", "grey levels, 0 to 255"),
     ),
 )
+AGGREGATE_SHAPES = Arrays(
+    "study/aggregate_shapes.zarr.zip",
+    _STUDY,
+    "Shape and texture of the same groups, for crisp averages (`analysis.averages.shape_aggregates`).",
+    "where present",
+    variables=(
+        Variable("shape_centre", ("point", "axis"), "average points of all faces", "pixels of the frame"),
+        Variable("shape_basis", ("shape_component", "point", "axis"), "components of the groups' points"),
+        Variable("shape_coefficient", ("pool", "shape_component"), "of each pool's points", "pixels of the frame"),
+        Variable(
+            "shape_slope",
+            ("dataset", "covariate", "shape_component"),
+            "by how much coefficients differ within a group where a covariate differs by 1",
+        ),
+        Variable(
+            "texture_centre",
+            ("half_y", "half_x", "channel"),
+            "average of all faces in the common shape, at half size",
+            "0 to 255",
+        ),
+        Variable(
+            "texture_basis", ("texture_component", "half_y", "half_x", "channel"), "components of the groups' textures"
+        ),
+        Variable(
+            "texture_coefficient",
+            ("pool", "texture_component"),
+            "of each pool's texture",
+            "grey levels, 0 to 255",
+        ),
+        Variable(
+            "texture_slope",
+            ("dataset", "covariate", "texture_component"),
+            "by how much coefficients differ within a group where a covariate differs by 1",
+        ),
+        Variable("common", ("point", "axis"), "points that every face is warped to", "pixels of the frame"),
+        Variable(
+            "detail",
+            ("label", "tall", "wide", "channel"),
+            "what the average texture of a label has beyond one of half size",
+            "grey levels, 0 to 255",
+        ),
+        Variable("pool", ("aggregate",), "of each group: those where few people have landmarks share one with another"),
+        Variable("faces", ("pool",), "faces that have landmarks; 0 where they are of too few people"),
+        Variable("people", ("pool",), "people on them; 0 likewise"),
+        Variable("dataset", ("dataset",), "data set"),
+        Variable("covariate", ("covariate",), "what is known of a face, as in faces.parquet, and powers of it"),
+        Variable("label", ("label",), "female, male"),
+        Variable("axis", ("axis",), "x, y"),
+        _RGB,
+    ),
+)
+AGGREGATE_SHAPE_ERRORS = Table(
+    "study/aggregate_shape_errors.parquet",
+    _STUDY,
+    "How far shape and texture made of small groups are from the exact ones, for selections drawn at random.",
+    "where present",
+    columns=(
+        _text("dataset", "data set"),
+        _text("kind", "by what the selections are drawn"),
+        _count("selections", "number of selections, of 16 faces with landmarks or more"),
+        _number("faces", "median number of faces of a selection"),
+        _number("points", "median root-mean-square distance of the points", "pixels of the frame"),
+        _number(
+            "points_difference", "median distance of the exact points from those of all faces", "pixels of the frame"
+        ),
+        _number("texture", "median root-mean-square error of the texture", "grey levels, 0 to 255"),
+        _number(
+            "texture_difference", "median difference of the exact texture from all faces'", "grey levels, 0 to 255"
+        ),
+    ),
+)
 ENGINES = Json(
     "study/engines.json", _STUDY, "How far the compressed averages are from the exact ones.", record=Agreement
 )

@@ -50,6 +50,8 @@ class Results:
     faces = artifacts.FACES
     aggregates = artifacts.AGGREGATES
     aggregate_errors = artifacts.AGGREGATE_ERRORS
+    aggregate_shapes = artifacts.AGGREGATE_SHAPES
+    aggregate_shape_errors = artifacts.AGGREGATE_SHAPE_ERRORS
     engines = artifacts.ENGINES
     hypothesis = artifacts.HYPOTHESIS
     regions = artifacts.REGIONS
@@ -108,6 +110,11 @@ class Results:
     def has_faces(self) -> bool:
         """Whether the run has a row per image, and the averages of small groups; older runs have neither."""
         return all((self.folder / each.path).exists() for each in (artifacts.FACES, artifacts.AGGREGATES))
+
+    @property
+    def has_face_shapes(self) -> bool:
+        """Whether small groups have shape and texture, too, which need landmarks."""
+        return self.has_faces and (self.folder / artifacts.AGGREGATE_SHAPES.path).exists()
 
     @property
     def has_ablation(self) -> bool:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.averages.shape_free import prototypes, shape_free
+from analysis.averages.shape_free import Prototypes, prototypes, shape_free
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.contrast import contrast_table, measure_contrasts
 from analysis.hypothesis.shape import ShapeFindings, Shapes, examine_shapes, measure_shapes
 from analysis.results import artifacts
-from analysis.shape.landmarks import read_landmarks
+from analysis.shape.landmarks import Landmarks, read_landmarks
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,18 @@ class ShapeStudy:
         From `analysis.averages.shape_free.shape_free`; None where a label has fewer than 16 people.
     measured
         Name of a data set -> its measured faces, where it has landmarks.
+    landmarks
+        Name of a data set -> its landmarks, where it has them.
+    prototypes
+        What ``averages`` are drawn from; None where they are.
     """
 
     findings: ShapeFindings
     contrast: pd.DataFrame
     averages: xr.Dataset | None
     measured: dict[str, Shapes]
+    landmarks: dict[str, Landmarks]
+    prototypes: Prototypes | None
 
     def write(self, folder: Path) -> None:
         """Write the files into the study folder of a run."""
@@ -101,7 +107,14 @@ def study_shapes(
         table, measured = measure_contrasts(each, found, rng=rng, progress=progress)
         contrast.append(contrast_table(each.name, table, measured, permutations=fewer, resamples=200, rng=rng))
     try:
-        averages = shape_free(prototypes(dataset, landmarks, progress=progress), aligned)
+        drawn = prototypes(dataset, landmarks, progress=progress)
     except UserError:  # too few people for an average that may be published
-        averages = None
-    return ShapeStudy(findings, pd.concat(contrast, ignore_index=True), averages, {dataset.name: own, **others})
+        drawn = None
+    return ShapeStudy(
+        findings,
+        pd.concat(contrast, ignore_index=True),
+        None if drawn is None else shape_free(drawn, aligned),
+        measured={dataset.name: own, **others},
+        landmarks={each.name: found for each, found in ((dataset, landmarks), *known.items())},
+        prototypes=drawn,
+    )

@@ -12,6 +12,7 @@ from analysis.averages.filters import load_table
 from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement
 from analysis.averages.grouping import Aggregated, aggregate, has_groups
+from analysis.averages.shape_grouping import AggregatedShapes, aggregate_shapes
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
@@ -96,6 +97,7 @@ def study(
     engine = build_engine(dataset, table, seed=seed, progress=progress)
     agreement = measure_agreement(dataset, table, engine, seed=seed, progress=progress)
     faces_of_all = _small_groups((dataset, *compare), shapes, seed, progress)
+    shapes_of_all = _small_shapes((dataset, *compare), shapes, faces_of_all, seed, progress)
     noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
     scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
     tables = {
@@ -137,6 +139,8 @@ def study(
         artifacts.ENGINES.write(agreement, folder)
         if faces_of_all is not None:
             faces_of_all.write(folder)
+        if shapes_of_all is not None:
+            shapes_of_all.write(folder)
         if shapes is not None:
             shapes.write(folder)
     options = StudyOptions(
@@ -156,3 +160,21 @@ def _small_groups(
     if not large:
         return None
     return aggregate(large, [rows[dataset] for dataset in large], seed=seed, progress=progress)
+
+
+def _small_shapes(
+    datasets: Sequence[Dataset], shapes: ShapeStudy | None, groups: Aggregated | None, seed: int, progress: bool
+) -> AggregatedShapes | None:
+    """Shape and texture of the small groups, where there are landmarks and enough people."""
+    if groups is None or shapes is None or shapes.prototypes is None:
+        return None
+    grouped = set(groups.rows["dataset"])
+    return aggregate_shapes(
+        [dataset for dataset in datasets if dataset.name in grouped],
+        shapes.landmarks,
+        groups.rows,
+        groups.arrays["coefficient"].to_numpy(),
+        shapes.prototypes,
+        seed=seed,
+        progress=progress,
+    )

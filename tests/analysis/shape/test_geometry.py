@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,21 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from analysis.averages.grouping import aggregate
+from analysis.averages.shape_aggregates import ShapeAggregates
 from analysis.averages.shape_free import SCALE, enlarged, prototypes, shape_free, sharpness
+from analysis.averages.shape_grouping import AggregatedShapes, aggregate_shapes, pools
 from analysis.core.errors import UserError
+from analysis.core.schema import MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.contrast import FEATURES, contrast_table, contrasts, feature_masks
 from analysis.hypothesis.shape import Shapes, examine_shapes
-from analysis.results import Results
+from analysis.results import Results, artifacts
 from analysis.shape import geometry
 from analysis.shape.landmarks import find_landmarks, read_landmarks
 from analysis.shape.mesh import face_mesh
 from analysis.shape.warp import Warp
+from analysis.study.rows import face_rows
 from analysis.study.shapes import study_shapes
 
 pytest.importorskip("ai_edge_litert")
@@ -258,3 +264,70 @@ def test_an_enlarged_average_is_smooth() -> None:
     step = np.zeros((109, 89, 3), np.float32)
     step[:, 45:] = 1
     assert {80, 175} <= set(enlarged(step)[100, :, 0].tolist())  # steps between black and white
+
+
+@pytest.fixture(scope="module")
+def pooled(demo_with_landmarks: Dataset) -> tuple[pd.DataFrame, AggregatedShapes]:
+    """Rows of the demo faces and shape and texture of their groups, of which one lacks most landmarks."""
+    landmarks = read_landmarks(demo_with_landmarks)
+    assert landmarks is not None
+    found = aggregate([demo_with_landmarks], [face_rows(demo_with_landmarks)])
+    few = found.rows.loc[found.rows["aggregate"] == 3, "row"].to_numpy()[2:]
+    table = landmarks.table.copy()
+    table.loc[few, "found"] = False
+    known = {"demo": replace(landmarks, table=table)}
+    drawn = prototypes(demo_with_landmarks, landmarks)
+    return found.rows, aggregate_shapes(
+        [demo_with_landmarks], known, found.rows, found.arrays["coefficient"].to_numpy(), drawn
+    )
+
+
+def test_shape_and_texture_of_a_selection_are_close_to_the_exact_ones(
+    pooled: tuple[pd.DataFrame, AggregatedShapes], demo_with_landmarks: Dataset, tmp_path: Path
+) -> None:
+    rows, made = pooled
+    made.write(tmp_path)
+    engine = ShapeAggregates(artifacts.AGGREGATE_SHAPES.read_file(tmp_path / artifacts.AGGREGATE_SHAPES.name), rows)
+    landmarks = read_landmarks(demo_with_landmarks)
+    assert landmarks is not None
+    exact = landmarks.read(rows["row"].to_numpy())[..., :2]
+    male = (rows["label"] == "male").to_numpy()
+    points, _ = engine.means(male)
+    off, whole = (
+        np.sqrt(np.square(each - exact[male].mean(axis=0)).sum(-1).mean()) for each in (points, exact.mean(0))
+    )
+    assert off < 0.3 * whole
+    assert (made.errors["points"] < made.errors["points_difference"]).mean() > 0.6
+    assert (made.errors["texture"] < made.errors["texture_difference"]).all()
+
+
+def test_groups_with_few_landmarks_share_a_pool_and_none_is_of_few_people(
+    pooled: tuple[pd.DataFrame, AggregatedShapes],
+) -> None:
+    rows, made = pooled
+    pool = made.arrays["pool"].to_numpy()
+    assert made.arrays["people"].min() >= MIN_FACES
+    assert (pool == pool[3]).sum() == 2
+    labels = rows.groupby("aggregate")["label"].first()
+    assert labels[pool == pool[3]].nunique() == 1
+
+
+def test_an_average_of_a_selection_is_drawn_crisply_and_refuses_few(
+    pooled: tuple[pd.DataFrame, AggregatedShapes], pictures: xr.Dataset
+) -> None:
+    rows, made = pooled
+    engine = ShapeAggregates(made.arrays, rows)
+    male = (rows["label"] == "male").to_numpy()
+    drawn = engine.picture(engine.average(male)).astype(float)
+    own = pictures["picture"].to_numpy()[pictures["shape_of"].values.tolist().index(1.0)].astype(float)
+    assert np.abs(drawn - own).mean() < 3
+    assert np.abs(engine.picture(engine.average(male), engine.average(~male)) - drawn).mean() > 1
+    with pytest.raises(UserError, match="an average of fewer than 16"):
+        engine.average(np.arange(15))
+
+
+def test_a_label_with_few_people_stays_in_one_pool() -> None:
+    rows = pd.DataFrame(
+        {"dataset": "a", "label": "female", "person": [f"{i}" for i in range(12)], "aggregate": [0] * 6 + [1] * 6}
+    )
+    assert pools(rows, np.array([[0.0], [1.0]])).tolist() == [0, 0]
