@@ -221,7 +221,7 @@ def _sums(
     """One pass over the faces; see `_Sums`."""
     half = shrunk(np.zeros((*warp.size, 3), np.uint8)).shape
     pool, found = table["pool"].to_numpy(), table["found"].to_numpy(dtype=bool)
-    within = np.where(found[:, None], within_groups(covariates(table), pool), 0)
+    within = within_groups(np.where(found[:, None], covariates(table), np.nan), pool)  # sums to 0 over those found
     kinds, members = selections(table, np.random.default_rng(seed))
     members = members & found
     weights = np.concatenate([members, found[None]])
