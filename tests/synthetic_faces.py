@@ -11,6 +11,7 @@ from analysis.averages.aggregates import COVARIATES
 from analysis.core.schema import RACES
 from analysis.results import artifacts
 from analysis.shape.geometry import DISTANCES
+from analysis.shape.mesh import POINTS
 
 GROUP = 20  # faces of a small group
 ATTRIBUTES = ("Smiling", "Eyeglasses", "Young")
@@ -87,3 +88,48 @@ def write_faces(folder: Path, scored: pd.DataFrame, faces: xr.Dataset, rng: np.r
         for kind, error in (("random faces", 2.6), ("range of a measure", 1.4))
     ]
     artifacts.AGGREGATE_ERRORS.write(pd.DataFrame(records), folder)
+    _write_shapes(folder, rows, small, rng)
+
+
+def _write_shapes(folder: Path, rows: pd.DataFrame, small: list[np.ndarray], rng: np.random.Generator) -> None:
+    """Shape and texture of the groups: those labelled male are larger."""
+    groups = int(rows["aggregate"].max()) + 1
+    male = (rows.groupby("aggregate")["label"].first() == "male").to_numpy()
+    common = rng.uniform([20, 30], [70, 95], (POINTS, 2)).astype(np.float32)
+    half = ("half_y", "half_x", "channel")
+    zeros = np.zeros((1, len(COVARIATES), 1), np.float32)
+    known = (rows.groupby("aggregate")["dataset"].first() == "synthetic").to_numpy()[:, None]  # others lack landmarks
+    arrays = xr.Dataset(
+        {
+            "shape_centre": (("point", "axis"), common),
+            "shape_basis": (("shape_component", "point", "axis"), ((common - common.mean(axis=0)) / 40)[None]),
+            "shape_coefficient": (
+                ("pool", "shape_component"),
+                np.where(known, np.where(male, 1.0, -1.0)[:, None], np.nan),
+            ),
+            "shape_slope": (("dataset", "covariate", "shape_component"), zeros),
+            "texture_centre": (half, ((small[0] + small[1]) / 2).astype(np.float32)),
+            "texture_basis": (("texture_component", *half), ((small[1] - small[0]) / 255)[None].astype(np.float32)),
+            "texture_coefficient": (
+                ("pool", "texture_component"),
+                np.where(known, np.where(male, 127.0, -127.0)[:, None], np.nan),
+            ),
+            "texture_slope": (("dataset", "covariate", "texture_component"), zeros),
+            "common": (("point", "axis"), common),
+            "detail": (("label", "tall", "wide", "channel"), np.zeros((2, 327, 267, 3), np.int8)),
+            "pool": ("aggregate", np.arange(groups)),
+            "faces": ("pool", rows.groupby("aggregate").size().to_numpy()),
+            "people": ("pool", rows.groupby("aggregate").size().to_numpy()),
+        },
+        coords={
+            "dataset": ["synthetic"],
+            "covariate": list(COVARIATES),
+            "label": ["female", "male"],
+            "axis": ["x", "y"],
+            "channel": ["R", "G", "B"],
+        },
+    )
+    artifacts.AGGREGATE_SHAPES.write(arrays, folder)
+    errors = {"kind": "random faces", "selections": 100, "faces": 300.0, "points": 0.06, "points_difference": 0.3}
+    table = pd.DataFrame([{"dataset": "synthetic", **errors, "texture": 1.9, "texture_difference": 9.0}])
+    artifacts.AGGREGATE_SHAPE_ERRORS.write(table, folder)

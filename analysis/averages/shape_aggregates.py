@@ -14,9 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from analysis.averages.aggregates import expected_coefficients
-from analysis.averages.base import check_size
 from analysis.averages.shape_free import SCALE
-from analysis.core.schema import LABELS
+from analysis.core.errors import UserError
+from analysis.core.schema import LABELS, MIN_FACES
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.shape.warp import Warp
 
@@ -65,6 +65,10 @@ class ShapeAggregates:
         self._male = (rows["label"] == LABELS[1]).to_numpy()
         self._detail = arrays["detail"].to_numpy().astype(np.float32)
         self._common = arrays["common"].to_numpy().astype(np.float32)
+
+    def known(self, chosen: np.ndarray) -> np.ndarray:
+        """Which faces of a selection, bool (image,), have landmarks: bool (image,)."""
+        return self._known & chosen
 
     def means(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Average points, float32 (468, 2), and average texture at half size, float32 (y, x, 3) in [0, 255].
@@ -123,7 +127,11 @@ class ShapeAggregates:
     def _rows(self, chosen: np.ndarray) -> np.ndarray:
         rows = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         rows = rows[self._known[rows]]
-        check_size(len(rows), "the selection")
+        if len(rows) < MIN_FACES:
+            raise UserError(
+                f"{len(rows)} of the selected faces have landmarks: an average of fewer than {MIN_FACES} could show a "
+                "person, select more"
+            )
         return rows
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from html import escape
 from typing import Any
 
-import cv2
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
@@ -22,11 +21,10 @@ from bokeh.models import (
     Range1d,
 )
 from bokeh.models.annotations.geometry import BoxAnnotation
-from bokeh.palettes import interp_palette
 from bokeh.plotting import figure
 
 from analysis.core.errors import UserError
-from analysis.core.schema import LABELS, MIN_FACES, SPLITS
+from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
@@ -34,8 +32,8 @@ from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measu
 from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
 from dashboard.pages.gallery import Gallery
 from dashboard.pages.portraits import ORDERS, Portraits, portraits
+from dashboard.pages.selected_faces import KINDS, faces
 
-_DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
 _VERDICT_COLOURS = {"right": "#5F9EA0", "uncertain": QUIET, "wrong": "#C06A00"}
 _MOST_CORNERS = 120  # of an area in an address
 _SHOWN = 12  # attributes in the table
@@ -47,7 +45,7 @@ _CHIPS = {  # parameter -> column, what it says
     "verdict": ("verdict", "The answer is"),
     "race": ("race", "Race, as annotated"),
 }
-_VIEWS = ("colour", "distance", "order", "one")  # parameters that select nothing
+_VIEWS = ("colour", "average", "distance", "order", "one")  # parameters that select nothing
 _COLOURED = {"label": "label", "answer": "decision", "verdict": "verdict", "source": "dataset"}
 
 
@@ -68,6 +66,7 @@ class EveryFacePage(chrome.ExplorerPage):
         objects={"Label": "label", "Answer": "answer", "Right or wrong": "verdict", "Data set": "source"},
         doc="What the colour of a point says.",
     )
+    average = param.Selector(objects=KINDS, doc="How faces are brought together before they are averaged.")
     p_male = param.Range(default=None, allow_None=True, doc="Probability of male.")
     age = param.Range(default=None, allow_None=True, doc="Age in years.")
     brightness = param.Range(default=None, allow_None=True, doc="Brightness.")
@@ -85,7 +84,7 @@ class EveryFacePage(chrome.ExplorerPage):
         "Each point is one image. Draw a box or a lasso on the map, brush a histogram or press a chip: everything on "
         "this page follows, and so does the average face of what is selected."
     )
-    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", *MEASURES, "size", "order", "one")
+    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", "average", *MEASURES, "size", "order", "one")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
@@ -187,7 +186,11 @@ class _Shown:
         self.middle = pn.FlexBox(
             self._map(),
             pn.Column(
-                self._faces, sizing_mode="stretch_width", margin=0, styles={"flex": "1 1 330px", "min-width": "0"}
+                *([parts.choice(page.param.average)] if found.shapes is not None else []),
+                self._faces,
+                sizing_mode="stretch_width",
+                margin=0,
+                styles={"flex": "1 1 330px", "min-width": "0", "gap": "8px"},
             ),
             gap="16px 28px",
             sizing_mode="stretch_width",
@@ -385,7 +388,7 @@ class _Shown:
         self._follow_histograms(chosen)
         if self.found.places is not None:
             self._follow_map(chosen)
-        self._faces.object = _faces(self.found, chosen, self.page.source)
+        self._faces.object = faces(self.found, chosen, self.page.source, self.page.average)
         self._table.object = _attributes(self.found, chosen)
         self._portraits.choose(chosen, self.page.order)
 
@@ -454,55 +457,6 @@ def _summary(found: Everyone, chosen: np.ndarray) -> str:
                     "same person or picture"
                 )
     return text + ".</p>"
-
-
-def _faces(found: Everyone, chosen: np.ndarray, sources: list[str]) -> str:
-    """The average of the selection, that of the rest of the same data sets, and their difference."""
-    count = int(chosen.sum())
-    if count < MIN_FACES:
-        return (
-            f"<p>{'No face is' if not count else 'One face is' if count == 1 else f'{count} faces are'} selected: an "
-            f"average of fewer than {MIN_FACES} could show a person. Select more.</p>"
-        )
-    own, exact = found.average(chosen)
-    pictures = [(own, "Average face of the selection", f"<b>Selected</b><br>{count:,} faces")]
-    of_same = found.rows["dataset"].isin(sources or found.rows.loc[chosen, "dataset"].unique()).to_numpy(dtype=bool)
-    rest = of_same & ~chosen
-    remark = ""
-    if rest.sum() >= MIN_FACES:
-        other, other_exact = found.average(rest) if not exact else (found.average(rest)[0], True)
-        exact = exact and other_exact
-        pictures.append((other, "Average face of the rest", f"<b>The rest</b><br>{int(rest.sum()):,} faces"))
-        luma = 255 * (own - other) @ np.array([0.299, 0.587, 0.114], np.float32)
-        limit = max(4.0, float(np.abs(luma).max()))
-        coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in _DIFFERENCE])[
-            np.rint((luma / limit + 1) / 2 * (len(_DIFFERENCE) - 1)).astype(int).clip(0, len(_DIFFERENCE) - 1)
-        ]
-        pictures.append(
-            (coloured / 255, "Selected minus the rest, in lightness", "<b>Selected − rest</b><br>lightness")
-        )
-        stops = ",".join(_DIFFERENCE[::32])
-        remark = (
-            f'<div class="bar" style="background:linear-gradient(to right,{stops})"></div><div class="ends">'
-            f"<small>selected is darker, −{limit:.0f}</small><small>lighter, +{limit:.0f} of 255</small></div>"
-        )
-    figures = "".join(
-        f'<figure><img alt="{alt}" src="{_png(picture)}"><figcaption>{caption}</figcaption></figure>'
-        for picture, alt, caption in pictures
-    )
-    if exact:
-        how = "Averaged by the quick engine from the faces on this machine."
-    else:
-        how = (
-            f"Estimated from averages of small groups of {MIN_FACES} people or more, so that nobody's face is needed: "
-            f"typically {found.error(chosen):.1f} of 255 steps from the exact average of a selection drawn at random."
-        )
-    return f'<div class="trio">{figures}</div>{remark}<p>{how}</p>'
-
-
-def _png(picture: np.ndarray) -> str:
-    bgr = (255 * picture[..., ::-1].clip(0, 1)).round().astype(np.uint8)
-    return parts.data_url(cv2.imencode(".png", bgr)[1].tobytes(), "image/png")
 
 
 def _attributes(found: Everyone, chosen: np.ndarray) -> str:

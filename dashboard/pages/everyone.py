@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
 from analysis.averages.filters import selectable
+from analysis.averages.shape_aggregates import ShapeAggregates
 from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
@@ -121,6 +122,8 @@ class Everyone:
     lacks: np.ndarray
     aggregates: Aggregates
     errors: pd.DataFrame
+    shapes: ShapeAggregates | None
+    shape_errors: pd.DataFrame | None
     studied: str
     live: Callable[[np.ndarray], np.ndarray] | None
 
@@ -255,7 +258,7 @@ def everyone(results: Results) -> Everyone:
             "this run has no row for each image yet: run `meanface study` again, then `meanface evaluate` for the map, "
             "and publish it"
         )
-    files = (artifacts.FACES, artifacts.AGGREGATES, artifacts.PREDICTIONS)
+    files = (artifacts.FACES, artifacts.AGGREGATES, artifacts.AGGREGATE_SHAPES, artifacts.PREDICTIONS)
     marks = tuple(path.stat().st_mtime_ns if (path := results.folder / each.path).exists() else 0 for each in files)
     return _read(results.folder, marks)
 
@@ -313,6 +316,8 @@ def _read(folder: Path, marks: tuple[int, ...]) -> Everyone:
         lacks=(known == 0).astype(np.float32),
         aggregates=Aggregates(results.aggregates, rows, (frame["y"], frame["x"])),
         errors=results.aggregate_errors,
+        shapes=ShapeAggregates(results.aggregate_shapes, rows) if results.has_face_shapes else None,
+        shape_errors=results.aggregate_shape_errors if results.has_face_shapes else None,
         studied=results.study.dataset,
         live=_live(results, rows),
     )

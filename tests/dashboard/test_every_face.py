@@ -55,8 +55,16 @@ def test_what_is_selected_is_shown_beside_the_rest(page):
     page.param.update(source=["synthetic"], label=["male"])
     text = text_of(shown)
     assert "400 of 2,000 faces" in text and "600 faces" in text  # the rest of the same data set
-    assert "Selected minus the rest" in text and "typically 2.0 of 255 steps" in text
+    assert "the difference, twice" in text and "typically 0.06 pixels in shape and 1.9 of 255 steps" in text
     assert "Smiling" in text
+    page.average = "aligned"
+    text = text_of(shown)
+    assert "Selected minus the rest" in text and "typically 2.0 of 255 steps" in text
+
+
+def test_faces_without_landmarks_have_an_aligned_average_only(page):
+    page.param.update(source=["other"])
+    assert "Fewer than 16 of these faces have landmarks" in said(page)
 
 
 def test_the_average_of_few_faces_is_not_shown(page, results):

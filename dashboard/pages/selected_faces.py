@@ -1,0 +1,141 @@
+"""The average face of a selection beside that of the rest: aligned, or warped to one shape and so crisp."""
+
+import cv2
+import numpy as np
+from bokeh.palettes import interp_palette
+
+from analysis.core.errors import UserError
+from analysis.core.schema import MIN_FACES
+from dashboard import parts
+from dashboard.pages.everyone import Everyone
+
+KINDS = {"Warped to one shape": "crisp", "Aligned by the eyes": "aligned"}
+_DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
+_BEYOND = 2.0  # times the way from the rest to the selection
+_QUALITY = 92  # of WebP: 10 kB a picture
+
+
+def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) -> str:
+    """Draw the average of a selection, that of the rest of the same data sets, and what sets them apart.
+
+    Parameters
+    ----------
+    found
+        All faces.
+    chosen
+        bool (face,): the selection.
+    sources
+        Data sets that are chosen; empty for those that the selection has faces of.
+    kind
+        One of the values of `KINDS`; without landmarks, averages are aligned.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    count = int(chosen.sum())
+    if count < MIN_FACES:
+        return (
+            f"<p>{'No face is' if not count else 'One face is' if count == 1 else f'{count} faces are'} selected: an "
+            f"average of fewer than {MIN_FACES} could show a person. Select more.</p>"
+        )
+    of_same = found.rows["dataset"].isin(sources or found.rows.loc[chosen, "dataset"].unique()).to_numpy(dtype=bool)
+    rest = of_same & ~chosen
+    if kind == "crisp" and found.shapes is not None:
+        try:
+            return _crisp(found, chosen, rest)
+        except UserError:
+            note = f"<p>Fewer than {MIN_FACES} of these faces have landmarks: the average is of the aligned faces.</p>"
+            return note + _aligned(found, chosen, rest)
+    return _aligned(found, chosen, rest)
+
+
+def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
+    engine, errors = found.shapes, found.shape_errors
+    assert engine is not None and errors is not None
+    own = engine.average(chosen)
+    pictures = [
+        (_webp(engine.picture(own)), "Average face of the selection, crisp", f"<b>Selected</b><br>{own.faces:,} faces")
+    ]
+    remark = ""
+    if engine.known(rest).sum() >= MIN_FACES:
+        other = engine.average(rest)
+        beyond = engine.render(
+            other.points + _BEYOND * (own.points - other.points),
+            other.texture + _BEYOND * (own.texture - other.texture),
+        )
+        pictures += [
+            (
+                _webp(engine.picture(other)),
+                "Average face of the rest, crisp",
+                f"<b>The rest</b><br>{other.faces:,} faces",
+            ),
+            (
+                _webp(beyond),
+                "Average face of the selection, with all that sets it apart doubled",
+                "<b>Exaggerated</b><br>the difference, twice",
+            ),
+        ]
+        moved = np.sqrt(np.square(own.points - other.points).sum(axis=1).mean())
+        remark = f" The two shapes are {moved:.2f} pixels apart on average, on faces that are 89 pixels wide."
+    mean = errors[errors["dataset"].isin(found.rows.loc[chosen, "dataset"].unique())]
+    how = (
+        "Each face is warped to one shape before it is averaged, so that brows and lips lie on each other; the average "
+        f"is drawn in the average shape. Both are estimated from small groups of {MIN_FACES} people or more"
+    )
+    if len(mean):
+        how += (
+            f", typically {mean['points'].mean():.2f} pixels in shape and {mean['texture'].mean():.1f} of 255 steps in "
+            "shade from the exact ones"
+        )
+    return f"{_figures(pictures)}<p>{how}.{remark}</p>"
+
+
+def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
+    own, exact = found.average(chosen)
+    pictures = [(_png(own), "Average face of the selection", f"<b>Selected</b><br>{int(chosen.sum()):,} faces")]
+    remark = ""
+    if rest.sum() >= MIN_FACES:
+        other, other_exact = found.average(rest) if not exact else (found.average(rest)[0], True)
+        exact = exact and other_exact
+        pictures.append((_png(other), "Average face of the rest", f"<b>The rest</b><br>{int(rest.sum()):,} faces"))
+        luma = 255 * (own - other) @ np.array([0.299, 0.587, 0.114], np.float32)
+        limit = max(4.0, float(np.abs(luma).max()))
+        coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in _DIFFERENCE])[
+            np.rint((luma / limit + 1) / 2 * (len(_DIFFERENCE) - 1)).astype(int).clip(0, len(_DIFFERENCE) - 1)
+        ]
+        pictures.append(
+            (_png(coloured / 255), "Selected minus the rest, in lightness", "<b>Selected − rest</b><br>lightness")
+        )
+        stops = ",".join(_DIFFERENCE[::32])
+        remark = (
+            f'<div class="bar" style="background:linear-gradient(to right,{stops})"></div><div class="ends">'
+            f"<small>selected is darker, −{limit:.0f}</small><small>lighter, +{limit:.0f} of 255</small></div>"
+        )
+    if exact:
+        how = "Averaged by the quick engine from the faces on this machine."
+    else:
+        how = (
+            f"Estimated from averages of small groups of {MIN_FACES} people or more, so that nobody's face is needed: "
+            f"typically {found.error(chosen):.1f} of 255 steps from the exact average of a selection drawn at random."
+        )
+    return f"{_figures(pictures)}{remark}<p>{how}</p>"
+
+
+def _figures(pictures: list[tuple[str, str, str]]) -> str:
+    shown = "".join(
+        f'<figure><img alt="{alt}" src="{source}"><figcaption>{caption}</figcaption></figure>'
+        for source, alt, caption in pictures
+    )
+    return f'<div class="trio">{shown}</div>'
+
+
+def _png(picture: np.ndarray) -> str:
+    bgr = (255 * picture[..., ::-1].clip(0, 1)).round().astype(np.uint8)
+    return parts.data_url(cv2.imencode(".png", bgr)[1].tobytes(), "image/png")
+
+
+def _webp(picture: np.ndarray) -> str:
+    data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1]
+    return parts.data_url(data.tobytes(), "image/webp")
