@@ -207,7 +207,7 @@ class _Shown:
         self.gallery = self._gallery()
         self.below = parts.section("What the selected faces have in common", self._table)
         page.param.watch(self._follow, list(page.in_url))
-        self._follow()
+        self._redraw(set())
 
     def _chips(self) -> pn.viewable.Viewable:
         groups: list[Any] = []
@@ -375,7 +375,11 @@ class _Shown:
     # ---- what follows
 
     def _follow(self, *events: Any) -> None:
-        changed = {event.name for event in events}
+        # Plots are Bokeh's own, which may be changed only while the document is locked; when Panel hears of a button,
+        # it often is not.
+        pn.state.execute(partial(self._redraw, {event.name for event in events}), schedule=True)
+
+    def _redraw(self, changed: set[str]) -> None:
         if changed and changed <= {"one"}:
             return  # which the gallery shows by itself
         if "distance" in changed and "size" in self._bars:
