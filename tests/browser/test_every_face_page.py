@@ -62,6 +62,8 @@ def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaint
     assert page.locator("img[alt='Average face of the selection, crisp']").count() == 1
     page.get_by_role("button", name="Aligned by the eyes").click()
     page.locator("img[alt='Selected minus the rest, in lightness']").wait_for()
+    page.get_by_role("button", name="Warped to one shape").click()
+    page.locator("img[alt='Average face of the selection, crisp']").wait_for()
     page.get_by_role("button", name="male", exact=True).first.click()
     page.wait_for_url(re.compile("label=male"))
     page.get_by_text(f"{some:,} of 2,000 faces").wait_for(state="detached")
