@@ -78,7 +78,7 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
             ),
         ]
         moved = np.sqrt(np.square(own.points - other.points).sum(axis=1).mean())
-        remark = f" The two shapes are {moved:.2f} pixels apart on average, on faces that are 89 pixels wide."
+        remark = f" The two shapes are {moved:.2f} pixels apart on average, in pictures that are 89 pixels wide."
     mean = errors[errors["dataset"].isin(found.rows.loc[chosen, "dataset"].unique())]
     how = (
         "Each face is warped to one shape before it is averaged, so that brows and lips lie on each other; the average "
