@@ -27,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from analysis.core.errors import UserError
+from analysis.core.memory import give_back
 from analysis.results import Results
 from analysis.results.stored import Artifact
 from dashboard import api, components, explorer, problems, sessions
@@ -255,6 +256,7 @@ def _read(results: Results) -> None:
                 _log.exception("cannot read %s of %s: the pages that show it will fail", name, results.folder)
     with contextlib.suppress(UserError):  # the explorer's first page says what is missing
         everyone(results)
+    give_back()  # reading takes several times what is kept
 
 
 def _complete_schema(app: FastAPI, *, with_keys: bool) -> None:
