@@ -57,7 +57,8 @@ def parse_location(text: str | Path) -> Location:
         # Other processes write there, too: a listing that is kept would hide what they wrote.
         return UPath(text, use_listings_cache=False)
     except ImportError as error:
-        raise UserError(f"{text} needs a package that is not installed ({error}): pip install 'meanface[s3]'") from None
+        remedy = "pip install 'meanface[s3]'" if protocol.lower() in ("s3", "s3a") else "install that one"
+        raise UserError(f"{text} needs a package that is not installed ({error}): {remedy}") from None
     except ValueError:
         raise UserError(f"{text} cannot be read, {protocol}:// is not known: give a path or s3://BUCKET/...") from None
 
