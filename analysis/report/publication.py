@@ -255,6 +255,8 @@ def _accessible(text: str) -> str:
         return tag if name is None or "aria-label" in tag else tag.replace("<nav", f'<nav aria-label="{name}"', 1)
 
     text = re.sub(r"<nav\b[^>]*>", named, text)
+    text = re.sub(r'<pre(?= class="sourceCode)(?![^>]* tabindex=)', '<pre tabindex="0"', text)  # a long line scrolls
+    text = text.replace('<div class="sd-table">', '<div class="sd-table" tabindex="0" role="group" aria-label="Table">')
     # What folds a part of the list of pages is a button, and no navigation of its own.
     text = re.sub(r'(<a class="sidebar-item-[^>]*) role="navigation"', r'\1 role="button" tabindex="0"', text)
     return re.sub(

@@ -1,4 +1,4 @@
-"""Every page of the explorer, and the views with most in them, as axe-core sees them."""
+"""Every page of the explorer, the views with most in them, and the report, as axe-core sees them."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -34,5 +34,23 @@ def test_axe_finds_nothing(browser, server, theme):
         violations = Axe().run(page).response["violations"]
         if violations:
             found[address] = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations]
+    context.close()
+    assert found == {}
+
+
+REPORT = ("index", "summary", "data", "hypothesis", "metrics", "training", "model-card", "api", "reproduce", "glossary")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_report(browser, server, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    found = {}
+    for name in REPORT[:: 1 if theme == "light" else 3]:
+        page.goto(f"{server}/site/{name}.html", wait_until="load")
+        violations = Axe().run(page).response["violations"]
+        if violations:
+            found[name] = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations]
     context.close()
     assert found == {}

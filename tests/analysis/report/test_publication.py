@@ -92,8 +92,10 @@ def test_bars_of_links_and_folding_headers_have_names(site: Path, results: Resul
     plain = '<div class="callout-header"></div>'
     plain += '<a class="sidebar-item-toggle x" role="navigation" aria-expanded="true"></a>'
     file.write_text(file.read_text("utf-8").replace("<main>", f"{bars}<main>{folded}{plain}"), "utf-8")
+    file.write_text(file.read_text("utf-8").replace("<main>", '<main><pre class="sourceCode x"></pre>'), "utf-8")
     publication.finish(site, results, at_home(), ["metrics"])
     page = file.read_text("utf-8")
+    assert '<pre tabindex="0" class="sourceCode x">' in page
     assert '<nav aria-label="Site" class="navbar x">' in page and '<nav id="TOC" aria-label="Mine">' in page
     assert page.count('<div role="button" tabindex="0" class="callout-header" data-bs') == 1
     assert '<a class="sidebar-item-toggle x" role="button" tabindex="0" aria-expanded' in page
