@@ -5,6 +5,7 @@ API's documentation included.
 """
 
 import contextlib
+import gc
 import inspect
 import logging
 import os
@@ -256,6 +257,8 @@ def _read(results: Results) -> None:
                 _log.exception("cannot read %s of %s: the pages that show it will fail", name, results.folder)
     with contextlib.suppress(UserError):  # the explorer's first page says what is missing
         everyone(results)
+    gc.collect()
+    gc.freeze()  # what is here stays: looking through it again for ended sessions would take a quarter of a second
     give_back()  # reading takes several times what is kept
 
 

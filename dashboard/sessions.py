@@ -8,9 +8,11 @@ addresses are cleaned, and tests go through both.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Collection, Iterator
 from urllib.parse import parse_qsl, urlencode
+from weakref import WeakKeyDictionary
 
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
@@ -21,6 +23,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from analysis.core.memory import give_back
 from dashboard.admission import Admission, address
 from dashboard.gateway.headers import HEAD
 from dashboard.gateway.proxies import route_path
@@ -33,6 +36,7 @@ _CROWDED_SECONDS = 15  # that a page has until it opens its session, when others
 _CONNECTIONS = 4  # of one session: a browser may come back before its old one is given up
 _WAITING = 32  # pages that wait to be made
 _LOG = "bokeh_fastapi.handler"
+_tidying: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()  # sessions that have left meanwhile
 
 
 def install() -> None:
@@ -47,11 +51,30 @@ def install() -> None:
             await receive(self)
         finally:
             self.application.client_lost(self.connection)
-            asyncio.get_running_loop().call_later(_LEFT_SECONDS, _expire, session)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_LEFT_SECONDS, _expire, session)
+            _tidy_later(loop)
 
     WSHandler._receive_loop = receive_then_leave
     WSHandler._meanface = True
     logging.getLogger(_LOG).addFilter(_without_content)
+
+
+def _tidy_later(loop: asyncio.AbstractEventLoop) -> None:
+    """Give the memory of ended sessions back, once those that are ending now have ended."""
+    waiting = _tidying.get(loop, 0)
+    _tidying[loop] = waiting + 1
+    if not waiting:
+        loop.call_later(_LEFT_SECONDS + CHECK_SECONDS + 4, _tidy, loop)
+
+
+def _tidy(loop: asyncio.AbstractEventLoop) -> None:
+    left = _tidying.pop(loop, 0)
+    gc.collect()  # a session is full of circles, which Python finds late where there is much else
+    give_back()
+    if left > 1:  # others have left since
+        _tidying[loop] = 0
+        _tidy_later(loop)
 
 
 def _expire(session: ServerSession) -> None:

@@ -174,7 +174,8 @@ class FaceMap:
             return
         colours = np.array([[*bytes.fromhex(each[1:]), 255] for each in self._palette], np.uint8)
         shown = colours[self._codes[inside].astype(int)]
-        self._put(self._pictures[1], picture(self._places[inside], shown, self._extent, self._radius()))
+        url = _drawn_before(self._places[inside].tobytes(), shown.tobytes(), self._extent, self._radius())
+        self._put(self._pictures[1], url)
 
     def _radius(self) -> int:
         """Of a point in a picture: it grows a little as one comes nearer."""
@@ -207,6 +208,12 @@ class FaceMap:
             corners = list(zip(shape["x"], shape["y"], strict=True))
             corners = corners[:: -(-len(corners) // _CORNERS)]
         self._drawn(corners)
+
+
+@lru_cache(maxsize=12)  # half a megabyte each: the first ones of every session are the same
+def _drawn_before(places: bytes, colours: bytes, extent: Extent, radius: int) -> str:
+    points = np.frombuffer(places, np.float32).reshape(-1, 2)
+    return picture(points, np.frombuffer(colours, np.uint8).reshape(-1, 4), extent, radius)
 
 
 @lru_cache(maxsize=2)
