@@ -32,6 +32,7 @@ COVARIATES = (
     *DISTANCES,
 )
 """What the linear model knows of a face."""
+_AT_ONCE = 8  # covariates
 
 
 class Aggregates:
@@ -109,12 +110,16 @@ def expected_coefficients(
     """
     names = [str(name) for name in arrays["covariate"].values]
     found = [arrays[f"{prefix}coefficient"].to_numpy().astype(np.float32)[group] for prefix in prefixes]
+    slopes = [arrays[f"{prefix}slope"].to_numpy().astype(np.float32) for prefix in prefixes]
     for place, dataset in enumerate(arrays["dataset"].values):
         own = np.flatnonzero((rows["dataset"] == dataset).to_numpy())
-        if len(own):
-            apart = within_groups(covariates(rows.iloc[own], names), group[own])
-            for prefix, expected in zip(prefixes, found, strict=True):
-                expected[own] += (apart @ arrays[f"{prefix}slope"].to_numpy()[place]).astype(np.float32)
+        few = rows.iloc[own]
+        for start in range(0, len(names), _AT_ONCE):  # all at once take a hundred times the memory of the result
+            some = slice(start, start + _AT_ONCE)
+            apart = within_groups(covariates(few, names[some]), group[own]).astype(np.float32)
+            if apart.any():
+                for expected, slope in zip(found, slopes, strict=True):
+                    expected[own] += apart @ slope[place, some]
     return found
 
 
@@ -160,11 +165,11 @@ def within_groups(x: np.ndarray, group: np.ndarray) -> np.ndarray:
     """By how much each face differs from the mean of its group; 0 where something is not known."""
     known = np.isfinite(x)
     filled = np.where(known, x, 0).astype(np.float64)
-    numbers, places = np.unique(group, return_inverse=True)
-    total, count = np.zeros((2, len(numbers), x.shape[1]))
-    np.add.at(total, places, filled)
-    np.add.at(count, places, known)
-    return np.where(known, filled - (total / np.maximum(count, 1))[places], 0)
+    for values, has in zip(filled.T, known.T, strict=True):
+        count = np.bincount(group, has)
+        mean = np.bincount(group, values) / np.maximum(count, 1)
+        values[has] -= mean[group[has]]
+    return filled
 
 
 def enlarged(face: np.ndarray, frame: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,6 @@ import holoviews as hv
 import pandas as pd
 from bokeh.embed import json_item
 from bokeh.models import Plot
-from great_tables import GT, html
 from IPython.display import Markdown
 
 from analysis.core.errors import UserError
@@ -156,6 +155,8 @@ def table_html(table: pd.DataFrame, *, note: str = "", alike: bool = False) -> P
         lows, highs = zip(*ranges.values(), strict=True)
         ranges = dict.fromkeys(ranges, (min(lows), max(highs)))
     cells["stub"] = [_shown(name) for name in table.index]
+    from great_tables import GT, html  # noqa: PLC0415 - 16 MB, which a server of the explorer does without
+
     styled = GT(cells, rowname_col="stub").cols_label(
         {str(place): html(escape(str(name))) for place, name in enumerate(names)}
     )

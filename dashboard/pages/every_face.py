@@ -137,7 +137,7 @@ class EveryFacePage(chrome.ExplorerPage):
                 chosen &= found.rows[column].isin(wanted).fillna(False).to_numpy(dtype=bool)
         for name, matrix in (("having", found.has), ("lacking", found.lacks)):
             for attribute in getattr(self, name):
-                chosen &= matrix[:, found.attributes.index(attribute)] > 0
+                chosen &= matrix[:, found.attributes.index(attribute)]
         for name, measure in self._measures(found).items():
             if (ends := getattr(self, name)) is not None:
                 chosen &= measure.inside(*ends)

@@ -4,7 +4,7 @@ Read once for all sessions. A selection is a bool for each row; what follows fro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Measure:
     edges
         float64 (bin + 1,): edges of the bins, 40 at most.
     bins
-        int (face,): bin of each face; one more than the last where it is not known.
+        uint8 (face,): bin of each face; one more than the last where it is not known.
     """
 
     name: str
@@ -78,7 +78,8 @@ class Measure:
         if len(edges) < 2:
             edges = np.array([low, low + width])
         bins = np.clip(np.digitize(values, edges) - 1, 0, len(edges) - 2)
-        return cls(name, values.astype(np.float32), edges, np.where(np.isfinite(values), bins, len(edges) - 1))
+        bins = np.where(np.isfinite(values), bins, len(edges) - 1).astype(np.uint8)
+        return cls(name, values.astype(np.float32), edges, bins)
 
     def counts(self, chosen: np.ndarray | None = None) -> np.ndarray:
         """Share of the faces that are in each bin, of those whose value is known, in %."""
@@ -111,6 +112,16 @@ class Everyone:
         Names of the distances among ``measures``.
     attributes
         Names of the attributes that are known of some faces.
+    has, lacks
+        bool (face, attribute): whether it is known that a face has it, or lacks it.
+    aggregates, errors
+        Averages of small groups, and how far those of selections are from the exact ones.
+    shapes, shape_errors
+        The same for shape and texture; None where the run has neither.
+    studied
+        Name of the data set that the study is of.
+    live
+        Average of a selection of its faces by the engine, where the data set is here.
     """
 
     rows: pd.DataFrame
@@ -177,11 +188,10 @@ class Everyone:
         pandas.DataFrame
             ``chosen`` and ``all`` in [0, 1] and ``known``, by attribute, the largest difference first.
         """
-        inside = chosen.astype(np.float32)
-        has, lacks = inside @ self.has, inside @ self.lacks
-        of_all = self.has.sum(axis=0) / (self.has + self.lacks).sum(axis=0)
+        has, lacks = self.has[chosen].sum(axis=0), self.lacks[chosen].sum(axis=0)
+        of_all = self.has.sum(axis=0) / (self.has | self.lacks).sum(axis=0)
         table = pd.DataFrame(
-            {"chosen": has / np.maximum(has + lacks, 1), "all": of_all, "known": (has + lacks).astype(int)},
+            {"chosen": has / np.maximum(has + lacks, 1), "all": of_all, "known": has + lacks},
             index=self.attributes,
         )
         table = table[table["known"] > 0]
@@ -260,12 +270,21 @@ def everyone(results: Results) -> Everyone:
         )
     files = (artifacts.FACES, artifacts.AGGREGATES, artifacts.AGGREGATE_SHAPES, artifacts.PREDICTIONS)
     marks = tuple(path.stat().st_mtime_ns if (path := results.folder / each.path).exists() else 0 for each in files)
-    return _read(results.folder, marks)
+    return _read(_Version(results.folder, marks, results))
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A state of the files; who asks later for the same one gets what was read for the first."""
+
+    folder: Path
+    marks: tuple[int, ...]
+    results: Results = field(compare=False)
 
 
 @lru_cache(maxsize=1)
-def _read(folder: Path, marks: tuple[int, ...]) -> Everyone:
-    results = Results(folder)
+def _read(version: _Version) -> Everyone:
+    results = version.results
     rows, scored = results.faces, predictions_of(results)
     if scored is not None:
         scored = scored.rename(columns={"split": "scored_in"})
@@ -312,8 +331,8 @@ def _read(folder: Path, marks: tuple[int, ...]) -> Everyone:
         measures=measures,
         distances=[name for name in distances if name in measures],
         attributes=attributes,
-        has=(known == 1).astype(np.float32),
-        lacks=(known == 0).astype(np.float32),
+        has=known == 1,
+        lacks=known == 0,
         aggregates=Aggregates(results.aggregates, rows, (frame["y"], frame["x"])),
         errors=results.aggregate_errors,
         shapes=ShapeAggregates(results.aggregate_shapes, rows) if results.has_face_shapes else None,
