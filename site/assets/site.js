@@ -49,14 +49,20 @@
     place.textContent = "This figure could not be drawn here; its finding stands below.";
     place.style.minHeight = "";
   };
+  // One after the other: a figure whose place is taken away while it is drawn fails.
+  const drawing = new Map();
+  const drawIn = (place) => {
+    const before = drawing.get(place) ?? Promise.resolve();
+    drawing.set(place, before.then(() => draw(place)).catch(failing(place)));
+  };
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting || drawn.has(entry.target)) continue;
       drawn.set(entry.target, []);
-      draw(entry.target).catch(failing(entry.target));
+      drawIn(entry.target);
     }
   }, { rootMargin: "400px" });
-  const again = () => { for (const place of [...drawn.keys()]) draw(place).catch(failing(place)); };
+  const again = () => { for (const place of [...drawn.keys()]) drawIn(place); };
 
   // ---- beneath a figure: its numbers and its picture, made here
   const save = (blob, name) => {
