@@ -35,19 +35,20 @@
     const packed = (narrow.matches && figure.querySelector("script.figure-phone")) || figure.querySelector("script.figure-data");
     const [text] = await Promise.all([numbers(packed).then(unpack), loadBokeh()]);
     const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
-    for (const view of drawn.get(place) ?? []) view.model.document?.clear();
-    place.style.minHeight = `${Math.max(place.offsetHeight, 60)}px`; // the page does not jump meanwhile
-    const canvas = document.createElement("div"); // its own: what is drawn late into an earlier one is not seen
-    place.replaceChildren(canvas);
+    const before = drawn.get(place) ?? [];
+    const canvas = document.createElement("div");
+    canvas.className = "unseen"; // its still, or what was drawn before, stands until it is ready
+    place.append(canvas);
     const views = await Bokeh.embed.embed_item(item, canvas);
     drawn.set(place, [...(views.roots ?? views)]);
-    place.style.minHeight = "";
+    canvas.className = "";
+    place.replaceChildren(canvas);
+    for (const view of before) view.model.document?.clear();
     offer(figure, place);
   };
   const failing = (place) => (error) => {
     console.error(error);
     place.textContent = "This figure could not be drawn here; its finding stands below.";
-    place.style.minHeight = "";
   };
   // One after the other: a figure whose place is taken away while it is drawn fails.
   const drawing = new Map();
