@@ -399,7 +399,8 @@ def predict(
     with compute.connected(scheduler), decoding.processes():
         if output:
             counts = predict_to(output, photos, predictor, **given)
-            typer.echo(f"{output}: {counts.scored:,} of {counts.photos:,} photos scored, {counts.faces:,} faces")
+            faces = f"{counts.faces:,} face{'' if counts.faces == 1 else 's'}"
+            typer.echo(f"{output}: {counts.scored:,} of {counts.photos:,} photos scored, {faces}")
         else:
             counts = predict_on(sys.stdout, photos, predictor, **given)
     if not counts.faces:

@@ -446,7 +446,7 @@ def _summary(found: Everyone, chosen: np.ndarray) -> str:
                     for verdict in ("wrong", "uncertain")
                 )
                 text += (
-                    f"; the model is wrong on {percent(float(wrong[chosen & scored].mean()))} (of all "
+                    f"; the model is wrong on {percent(float(wrong[chosen & scored].mean()))} (of all scored "
                     f"{percent(float(wrong[scored].mean()))}) and does not decide on "
                     f"{percent(float(unsure[chosen & scored].mean()))} ({percent(float(unsure[scored].mean()))})"
                 )

@@ -75,13 +75,13 @@ export function render({ model, el }) {
     one.replaceChildren(
       make("div", { class: "head" }, make("img", { src, alt: title, width: 133, height: 163 }),
         make("div", {}, make("h3", {}, title), ...lines.map((line) => make("p", {}, line)))),
-      shares.length ? make("table", {}, make("tbody", {}, ...shares.map(({ name, own, all }) => {
+      ...(shares.length ? [make("table", {}, make("tbody", {}, ...shares.map(({ name, own, all }) => {
         const bar = make("span", { class: "share" });
         bar.style.setProperty("--own", `${100 * own}%`);
         bar.style.setProperty("--all", `${100 * all}%`);
         return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own)),
           make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all)}`)));
-      }))) : null,
+      })))] : []),
       make("p", {}, nearness), neighbours);
   }
 

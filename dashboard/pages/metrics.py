@@ -386,9 +386,9 @@ class MetricsPage(chrome.ExplorerPage):
     def _two_runs(self) -> Any:
         if not self.run:
             raise UserError(
-                "only one evaluated run is on this machine, which there is nothing to compare with: runs below `runs/` "
-                "that `meanface evaluate` has scored can be chosen here. How this run compares with those that it was "
-                "evaluated against is under “Accuracy”"
+                "this is the only evaluated run on this machine: train another and run `meanface evaluate` on it to "
+                "compare the two here. How this run compares with those that it was evaluated against stands under "
+                "“Accuracy”"
             )
         if self.run == self.other:
             raise UserError(f"{self.run} is chosen twice: choose another run to compare it with")

@@ -1,5 +1,7 @@
 """The average face of a selection beside that of the rest: aligned, or warped to one shape and so crisp."""
 
+from html import escape
+
 import cv2
 import numpy as np
 from bokeh.palettes import interp_palette
@@ -51,6 +53,13 @@ def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) ->
     return _aligned(found, chosen, rest)
 
 
+def _rest(found: Everyone, rest: np.ndarray) -> str:
+    """What the rest is of, where not of all data sets."""
+    names = found.rows.loc[rest, "dataset"].unique()
+    of = "" if len(names) == found.rows["dataset"].nunique() else f" of {', '.join(map(escape, names))}"
+    return f"<b>The rest</b>{of}"
+
+
 def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
     engine, errors = found.shapes, found.shape_errors
     assert engine is not None and errors is not None
@@ -69,7 +78,7 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
             (
                 _webp(engine.picture(other)),
                 "Average face of the rest, crisp",
-                f"<b>The rest</b><br>{other.faces:,} faces",
+                f"{_rest(found, rest)}<br>{other.faces:,} faces",
             ),
             (
                 _webp(beyond),
@@ -99,7 +108,7 @@ def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
     if rest.sum() >= MIN_FACES:
         other, other_exact = found.average(rest) if not exact else (found.average(rest)[0], True)
         exact = exact and other_exact
-        pictures.append((_png(other), "Average face of the rest", f"<b>The rest</b><br>{int(rest.sum()):,} faces"))
+        pictures.append((_png(other), "Average face of the rest", f"{_rest(found, rest)}<br>{int(rest.sum()):,} faces"))
         luma = 255 * (own - other) @ np.array([0.299, 0.587, 0.114], np.float32)
         limit = max(4.0, float(np.abs(luma).max()))
         coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in _DIFFERENCE])[

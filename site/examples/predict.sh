@@ -1,3 +1,3 @@
-# bash predict.sh portrait.jpg
+# of portrait.jpg, or of another photo: bash predict.sh PHOTO
 curl --silent --show-error --fail-with-body \
-  --form "file=@$1" "${MEANFACE_URL:-http://localhost:5006}/api/v1/predict"
+  --form "file=@${1:-portrait.jpg}" "${MEANFACE_URL:-http://localhost:5006}/api/v1/predict"
