@@ -87,8 +87,10 @@ def _panel(
 
 
 @guided(
-    "Above, higher is better; below, lower is better. Where the line of validation parts from that of training, "
-    "the network learns its photos by heart. The dashed line is the epoch whose weights were kept.",
+    "Above, higher is better; below, lower is better. The upright dotted line is the epoch whose weights were kept. "
+    "Train faces are distorted at random and so harder than those of validation: train (dashed) may lie below "
+    "validation (solid). Where train still gets better while validation gets worse, the network learns its photos by "
+    "heart.",
     view="metrics?view=training",
 )
 def training_history(history: pd.DataFrame) -> hv.Layout:
