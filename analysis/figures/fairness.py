@@ -17,6 +17,10 @@ from analysis.figures.rows import in_percent, intervals, points, row_chart
 from analysis.figures.tables import interval_text
 
 PEOPLE = ("label", "style", "part", "age", "race")  # other features are CelebA's attributes
+BEST = (
+    f"The best group is chosen among those of {LARGE_GROUP} images or more, where a feature has such; a smaller group "
+    "that is more accurate has a gap below zero."
+)
 _UNKNOWN = "race unknown"
 _ORDER = (("row_place", "row"), ("column_place", "column"))
 _NAMES = {"age": "age {}", "label": "labelled {}", "race": "{}", "style": "{}", "part": "{}"}
@@ -35,12 +39,18 @@ def group_name(feature: str, group: str) -> str:
     return attribute if group == "with" else f"not: {attribute}"
 
 
+def _is_best(groups: pd.DataFrame) -> pd.Series:
+    """Whether each group is one from which gaps are measured; see `BEST`. ``groups`` are whole features."""
+    large = groups["images"] >= LARGE_GROUP
+    any_large = large.groupby([groups[key] for key in ("run", "source", "feature")]).transform("any")
+    return (groups["gap"] == 0) & (large | ~any_large)
+
+
 def _behind(groups: pd.DataFrame, people: bool) -> pd.DataFrame:
-    """Groups of this run that are not the best of their feature, the worst last."""
+    """Groups of this run that are not the best of their feature, the one with the largest gap last."""
     own = groups[groups["run"] == groups["run"].iloc[0]] if len(groups) else groups
     own = own[own["feature"].isin(PEOPLE) == people]
-    best = own.groupby(["source", "feature"])["accuracy"].transform("max")
-    behind = own[own["accuracy"] < best].sort_values("gap", kind="stable")
+    behind = own[~_is_best(own)].sort_values("gap", kind="stable")
     if behind.empty:
         kind = "label, style, age, race or part of a source" if people else "attributes"
         raise UserError(f"this run has no groups by {kind}: evaluate it on a data set that has them")
@@ -49,8 +59,8 @@ def _behind(groups: pd.DataFrame, people: bool) -> pd.DataFrame:
 
 @guided(
     "Each row is a group. Its point says how many percentage points of accuracy it is behind the best group of "
-    "the same kind, whose point lies at zero; bars are 95 % intervals, and a gap whose bar crosses zero may be "
-    "chance.",
+    "the same kind, which would lie at zero; bars are 95 % intervals, and a gap whose bar crosses zero may be "
+    f"chance. {BEST}",
     view="metrics?view=groups",
 )
 def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
@@ -159,13 +169,13 @@ def group_table(groups: pd.DataFrame, features: Sequence[str] = PEOPLE) -> pd.Da
         f"{row.source}: {group_name(row.feature, row.group)}": [
             f"{row.images:,}",
             interval_text(row.accuracy, row.accuracy_low, row.accuracy_high),
-            interval_text(row.gap, row.gap_low, row.gap_high) if row.gap else "best",
+            "best" if row.best else interval_text(row.gap, row.gap_low, row.gap_high),
             f"{100 * row.coverage:.1f}",
             interval_text(row.decided_accuracy, float("nan"), float("nan")),
             interval_text(row.false_male_rate, float("nan"), float("nan")),
             interval_text(row.false_female_rate, float("nan"), float("nan")),
         ]
-        for row in own.itertuples()
+        for row in own.assign(best=_is_best(own)).itertuples()
     }
     columns = [
         "Images",
@@ -338,8 +348,7 @@ def worst_groups(groups: pd.DataFrame) -> str:
         return f"The run has no groups of {LARGE_GROUP} test images or more."
     ranked = own[own["images"] >= LARGE_GROUP].sort_values("accuracy", kind="stable")
     worst = ranked.drop_duplicates("feature")
-    every = own.sort_values("accuracy", kind="stable")  # small groups, too: gaps are measured from the best of all
-    best = every.drop_duplicates(["source", "feature"], keep="last").set_index(["source", "feature"])
+    best = own[_is_best(own)].drop_duplicates(["source", "feature"]).set_index(["source", "feature"])
     first = worst.iloc[0]
     other = best.loc[(first["source"], first["feature"])]
     text = (

@@ -16,6 +16,7 @@ from synthetic import write_results
 
 from analysis import figures
 from analysis.core.errors import UserError
+from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import percent
 from analysis.results import Results
 from analysis.results.records import Band, Code, TrainStep
@@ -454,6 +455,23 @@ def test_group_tables_hold_rates_and_gaps_of_every_run(results: Results) -> None
     assert "other: race" in before_and_after.index and "synthetic: attributes" in before_and_after.index
 
 
+def test_a_small_group_ahead_of_the_best_has_a_gap_below_zero_in_figure_and_table(results: Results) -> None:
+    groups = results.groups[results.groups["run"] == "synthetic"].reset_index(drop=True)
+    races = groups.index[(groups["source"] == "other") & (groups["feature"] == "race")]
+    best, small = races[:2]
+    groups.loc[races, "images"], groups.loc[small, "images"] = 200, LARGE_GROUP - 1
+    groups.loc[best, ["accuracy", "gap", "gap_low", "gap_high"]] = [0.9, 0.0, 0.0, 0.0]
+    for gap, shown in ((-0.05, "−5.0"), (0.0, "0.0")):
+        groups.loc[small, ["accuracy", "gap", "gap_low", "gap_high"]] = [0.9 - gap, gap, gap - 0.01, gap + 0.01]
+        rows = [figures.fairness.group_name("race", groups.loc[row, "group"]) for row in (best, small)]
+        table = figures.fairness.group_table(groups)["Gap"]
+        assert table[f"other: {rows[0]}"] == "best" and table[f"other: {rows[1]}"].startswith(shown)
+        (plot,) = plots_of(figures.fairness.group_gaps(groups))
+        names = {name.split(", ")[0] for name in plot.y_range.factors}
+        assert rows[1] in names and rows[0] not in names
+    assert f"those of {LARGE_GROUP} images or more" in figures.fairness.BEST
+
+
 def test_attribute_groups_read_like_words() -> None:
     assert figures.fairness.group_name("Eyeglasses", "without") == "not: Eyeglasses"
     assert figures.fairness.group_name("age", "10-19") == "age 10–19"
@@ -613,14 +631,15 @@ def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -
 def test_the_worst_served_groups_are_named_first(results: Results) -> None:
     groups = pd.DataFrame(
         [
-            ("this", "celeba", "label", "female", 500, 0.97, 0.96, 0.98),
-            ("this", "celeba", "label", "male", 500, 0.96, 0.95, 0.97),
-            ("this", "celeba", "style", "women with make-up", 400, 0.99, 0.98, 1.0),
-            ("this", "celeba", "style", "women without make-up", 100, 0.8, 0.7, 0.9),
-            ("this", "celeba", "Smiling", "with", 100, 0.1, 0.0, 0.2),
-            ("other", "celeba", "label", "female", 500, 0.5, 0.4, 0.6),
+            ("this", "celeba", "label", "female", 500, 0.97, 0.96, 0.98, 0.0),
+            ("this", "celeba", "label", "male", 500, 0.96, 0.95, 0.97, 0.01),
+            ("this", "celeba", "style", "women with make-up", 400, 0.99, 0.98, 1.0, 0.0),
+            ("this", "celeba", "style", "women without make-up", 100, 0.8, 0.7, 0.9, 0.19),
+            ("this", "celeba", "style", "men", 30, 1.0, 0.9, 1.0, -0.01),
+            ("this", "celeba", "Smiling", "with", 100, 0.1, 0.0, 0.2, 0.0),
+            ("other", "celeba", "label", "female", 500, 0.5, 0.4, 0.6, 0.0),
         ],
-        columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high"],
+        columns=["run", "source", "feature", "group", "images", "accuracy", "accuracy_low", "accuracy_high", "gap"],
     )
     assert figures.fairness.worst_groups(groups).replace("\u00a0", " ") == (
         "Accuracy is lowest for women without make-up in celeba: 80.0 % of 100 (95 % interval 70.0 % to 90.0 %), "
