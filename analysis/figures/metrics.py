@@ -215,7 +215,7 @@ def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]
 
 
 def reliability_diagram_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) -> str:
-    """Smallest and largest calibration error, and how to read the diagram."""
+    """Smallest and largest calibration error of some sources, also of those not drawn; how to read the diagram."""
     return (
         f"{calibration_reading(metrics, split, names)} Calibrated probabilities lie on the dashed line; larger points "
         "stand for more images."
@@ -229,11 +229,12 @@ def calibration_reading(metrics: MetricsRecord, split: str, names: Sequence[str]
         measures = measured(metrics, split, name)
         error = measures.calibration.ece
         errors[name] = (error, f"{100 * error:.1f} percentage points", f"{measures.images:,} images")
+    bins = len(measured(metrics, split, names[0]).calibration.bins)
     parts = any(", " in name for name in names)
     over = f", over {len(names)} data sets{' and parts of them' if parts else ''}," if len(names) > 1 else ""
     return (
         f"The expected calibration error on the {split} split, the average distance between probability and observed "
-        f"share in 15 bins{over or ','} is {extremes(errors, lowest_first=True)}."
+        f"share in {bins} bins{over or ','} is {extremes(errors, lowest_first=True)}."
     )
 
 

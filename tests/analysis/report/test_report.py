@@ -343,7 +343,8 @@ def test_verdict_and_fingerprint_are_those_of_the_run(results: Results, pages: d
 def test_model_card_says_what_the_results_say(results: Results, pages: dict[str, Page]) -> None:
     card = pages["model-card"].text
     measured = results.metrics
-    assert figures.metrics.calibration_reading(measured, "test", figures.metrics.sources(measured)) in card
+    calibration = figures.metrics.calibration_reading(measured, "test", figures.metrics.sources(measured))
+    assert calibration in card and calibration in pages["metrics"].text
     assert results.run.steps.evaluate is not None
     assert figures.tables.looks_reading(results.run.steps.evaluate) in card
     assert f"{results.metrics.parameters:,} parameters" in card
