@@ -1,5 +1,6 @@
 """Numbers and names as a reader sees them: shares, p values, signed numbers, ranges, names of files."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 
@@ -31,6 +32,11 @@ def number(value: float, digits: int = 2) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """Write a number with its sign, plus or minus."""
     return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def source_name(name: str) -> str:
+    """Write the name of a data set or of a part, with a dash between ages: "A, ages 10–80" for "A, ages 10-80"."""
+    return re.sub(r"(?<=, ages )(\d+)-(\d+)$", r"\1–\2", name)
 
 
 def listed(names: Sequence[str]) -> str:

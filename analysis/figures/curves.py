@@ -6,7 +6,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import extremes, percent
+from analysis.core.words import extremes, percent, source_name
 from analysis.figures import theme
 from analysis.figures.guide import guided
 from analysis.figures.metrics import measured
@@ -32,10 +32,10 @@ def _layers(
         ("95 % interval", "@low{0.0} % to @high{0.0} %"),
     ]
     for name, colour in zip(names, theme.CATEGORIES, strict=False):
-        table = with_errors(_chosen(curves, curve, split, name), "y")
+        table = with_errors(_chosen(curves, curve, split, name), "y").assign(source=source_name(name))
         layers.append(hv.Spread(table, "x", ["y", "below", "above"]).opts(color=colour))
         layers.append(
-            hv.Curve(table, "x", ["y", "low", "high", "source"], label=name).opts(
+            hv.Curve(table, "x", ["y", "low", "high", "source"], label=source_name(name)).opts(
                 color=colour, tools=["hover"], hover_tooltips=tips
             )
         )
@@ -76,7 +76,7 @@ def roc_curve(curves: pd.DataFrame, split: str, names: Sequence[str]) -> hv.Over
             xlim=(-2, 102),
             ylim=(-2, 102),
             show_grid=True,
-            **theme.names_of(names),
+            **theme.names_of([source_name(name) for name in names]),
         )
     )
 
@@ -86,7 +86,11 @@ def roc_curve_reading(metrics: MetricsRecord, split: str, names: Sequence[str]) 
     areas = {}
     for name in names:
         measures = measured(metrics, split, name)
-        areas[name] = (measures.roc_auc, percent(measures.roc_auc, 2), _interval(measures.roc_auc_interval))
+        areas[source_name(name)] = (
+            measures.roc_auc,
+            percent(measures.roc_auc, 2),
+            _interval(measures.roc_auc_interval),
+        )
     ends = extremes(areas, words=("largest", "smallest"))
     return (
         f"The area under the curve on the {split} split is {ends}. It is how often a random image labelled male scores "
@@ -131,7 +135,7 @@ def precision_recall_curve(curves: pd.DataFrame, split: str, names: Sequence[str
             xlim=(48, 101),
             ylim=(max(-2.0, lowest - 4), 101),
             show_grid=True,
-            **theme.names_of(names),
+            **theme.names_of([source_name(name) for name in names]),
         )
     )
 
@@ -142,7 +146,7 @@ def precision_recall_curve_reading(metrics: MetricsRecord, split: str, names: Se
     for name in names:
         measures = measured(metrics, split, name)
         value, interval = measures.average_precision[label], measures.average_precision_interval[label]
-        precisions[name] = (value, percent(value, 2), _interval(interval))
+        precisions[source_name(name)] = (value, percent(value, 2), _interval(interval))
     return (
         f"Average precision for the label {label} on the {split} split is {extremes(precisions)}. The axis "
         "starts at a recall of 50 %."

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
 from analysis.core.stats import wilson
-from analysis.core.words import extremes, percent
+from analysis.core.words import extremes, percent, source_name
 from analysis.figures import theme
 from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, points, with_errors
@@ -191,13 +191,15 @@ def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]
         bins = bins.assign(
             low=[low for low, _ in ends],
             high=[high for _, high in ends],
-            source=name,
+            source=source_name(name),
             size=6 + 10 * (bins["images"] / bins["images"].max()) ** 0.5,
         )
         bins = with_errors(in_percent(bins, "confidence", "share_male", "low", "high"), "share_male")
         layers += [
             hv.ErrorBars(bins, "confidence", ["share_male", "below", "above"]).opts(color=colour, line_width=2),
-            points(bins, "confidence", "share_male", tips, label=name, color=colour, size="size", alpha=0.9),
+            points(
+                bins, "confidence", "share_male", tips, label=source_name(name), color=colour, size="size", alpha=0.9
+            ),
         ]
     return hv.Overlay(layers).opts(
         **theme.chart(
@@ -209,7 +211,7 @@ def reliability_diagram(metrics: MetricsRecord, split: str, names: Sequence[str]
             xlim=(-3, 103),
             ylim=(-3, 103),
             show_grid=True,
-            **theme.names_of(names),
+            **theme.names_of([source_name(name) for name in names]),
         )
     )
 
@@ -228,7 +230,7 @@ def calibration_reading(metrics: MetricsRecord, split: str, names: Sequence[str]
     for name in names:
         measures = measured(metrics, split, name)
         error = measures.calibration.ece
-        errors[name] = (error, f"{100 * error:.1f} percentage points", f"{measures.images:,} images")
+        errors[source_name(name)] = (error, f"{100 * error:.1f} percentage points", f"{measures.images:,} images")
     bins = len(measured(metrics, split, names[0]).calibration.bins)
     parts = any(", " in name for name in names)
     over = f", over {len(names)} data sets{' and parts of them' if parts else ''}," if len(names) > 1 else ""
@@ -257,7 +259,7 @@ def coverage_reading(metrics: MetricsRecord, split: str) -> str:
     for name in sources(metrics):
         decided = measured(metrics, split, name).decided
         right = "none is decided" if decided.accuracy is None else f"{percent(decided.accuracy)} of them right"
-        shares[name] = (decided.coverage, percent(decided.coverage), right)
+        shares[source_name(name)] = (decided.coverage, percent(decided.coverage), right)
     return f"On the {split} splits, the share of decided images is {extremes(shares)}."
 
 

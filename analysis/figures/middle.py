@@ -6,7 +6,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.errors import UserError
-from analysis.core.words import percent, signed
+from analysis.core.words import percent, signed, source_name
 from analysis.figures import theme
 from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart
@@ -44,7 +44,7 @@ def middle_chart(middle: pd.DataFrame, split: str) -> hv.Overlay:
         If no image of the split scores there.
     """
     table = in_percent(_whole(middle, split), "probability", "male", "low", "high", "share")
-    table = table.assign(row=[f"{row.source} ({row.images:,})" for row in table.itertuples()])
+    table = table.assign(row=[f"{source_name(row.source)} ({row.images:,})" for row in table.itertuples()])
     tips = [
         ("data set", "@source"),
         ("labelled male", "@male{0.0} %"),
@@ -88,9 +88,9 @@ def middle_reading(middle: pd.DataFrame, split: str) -> str:
     lean = table["probability"] - table["male"]
     outside = table.assign(lean=lean)[(table["probability"] < table["low"]) | (table["probability"] > table["high"])]
     parts = [
-        f"on {row.source} they lean to “{'male' if row.lean > 0 else 'female'}” by {100 * abs(row.lean):.0f} points "
-        f"({percent(row.probability, 0)} predicted, {percent(row.male, 0)} labelled, 95 % interval "
-        f"{percent(row.low, 0)} to {percent(row.high, 0)})"
+        f"on {source_name(row.source)} they lean to “{'male' if row.lean > 0 else 'female'}” by "
+        f"{100 * abs(row.lean):.0f} points ({percent(row.probability, 0)} predicted, {percent(row.male, 0)} labelled, "
+        f"95 % interval {percent(row.low, 0)} to {percent(row.high, 0)})"
         for row in outside.itertuples()
     ]
     leaning = "; ".join(parts) or "in no data set or part of one is the mean prediction outside of the interval"
@@ -118,7 +118,7 @@ def middle_table(middle: pd.DataFrame, split: str, names: Sequence[str]) -> pd.D
     """
     chosen = middle[(middle["split"] == split) & middle["source"].isin(names)]
     rows = {
-        f"{row.source}, {100 * row.left:.0f}–\u2060{100 * row.right:.0f}\u00a0%": [
+        f"{source_name(row.source)}, {100 * row.left:.0f}–\u2060{100 * row.right:.0f}\u00a0%": [
             f"{row.images:,}",
             f"{100 * row.share:.1f}",
             interval_text(row.probability, float("nan"), float("nan")),

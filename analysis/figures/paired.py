@@ -6,7 +6,7 @@ from scipy.stats import false_discovery_control
 
 from analysis.core.errors import UserError
 from analysis.core.schema import LARGE_GROUP
-from analysis.core.words import p_value, signed
+from analysis.core.words import p_value, signed, source_name
 from analysis.figures import theme
 from analysis.figures.fairness import PEOPLE, group_name
 from analysis.figures.guide import guided
@@ -37,7 +37,7 @@ def _against(paired: pd.DataFrame, run: str | None) -> pd.DataFrame:
 
 
 def _name(source: str, feature: str, group: str) -> str:
-    return source if feature == "all" else f"{group_name(feature, group)}, {source}"
+    return source_name(source) if feature == "all" else f"{group_name(feature, group)}, {source}"
 
 
 @guided(
@@ -160,7 +160,7 @@ def paired_table(paired: pd.DataFrame) -> pd.DataFrame:
     """
     several = len(compared_runs(paired)) > 1
     rows = {
-        row.source + f", against {row.run}" * several: [
+        source_name(row.source) + f", against {row.run}" * several: [
             f"{row.images:,}",
             f"{row.gained:,}",
             f"{row.lost:,}",

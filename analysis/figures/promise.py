@@ -7,11 +7,11 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from analysis.core.words import listed, percent
+from analysis.core.words import listed, percent, source_name
 from analysis.figures import theme
 from analysis.figures.fairness import group_name
 from analysis.figures.guide import guided
-from analysis.figures.metrics import measured
+from analysis.figures.metrics import measured, sources
 from analysis.figures.rows import points
 from analysis.figures.tables import interval_text
 from analysis.results.records import MetricsRecord
@@ -55,10 +55,11 @@ def band_reading(metrics: MetricsRecord) -> str:
     for name, promise in metrics.promises.items():
         if promise.made == "confident" or promise.at_least is None:
             continue
-        share = percent(promise.right / promise.decided, _digits(promise.right / promise.decided, metrics))
+        right = promise.right / promise.decided
+        digits = _digits([right, promise.at_least], metrics)
         sentences.append(
-            f"For {name} it cannot: {share} of {promise.decided:,} answers on its validation split are right, so that "
-            f"{percent(promise.at_least, _digits(promise.at_least, metrics))} is all that can be promised there"
+            f"For {name} it cannot: {percent(right, digits)} of {promise.decided:,} answers on its validation split "
+            f"are right, so that {percent(promise.at_least, digits)} is all that can be promised there"
             + ("." if promise.made == "sample" else ", and the band does not wait for it.")
         )
     return " ".join([text, *sentences])
@@ -68,11 +69,12 @@ def promise_reading(metrics: MetricsRecord, split: str = "test") -> str:
     """Markdown list of the sources and subsets on which the promise was kept, was not, or either may be chance."""
     wanted = metrics.right_share_wanted
     found: dict[str, list[str]] = {state: [] for state in _KEPT}
-    for name in [*metrics.sources, *metrics.subsets]:
-        decided = measured(metrics, split, name).decided
+    every = {name: measured(metrics, split, name).decided for name in sources(metrics)}
+    digits = _digits([decided.accuracy for decided in every.values() if decided.accuracy is not None], metrics)
+    for name, decided in every.items():
         if decided.accuracy is not None:
             state = _state(decided.accuracy, decided.accuracy_low, decided.accuracy_high, wanted)
-            found[state].append(f"{name} ({percent(decided.accuracy, _digits(decided.accuracy, metrics))})")
+            found[state].append(f"{source_name(name)} ({percent(decided.accuracy, digits)})")
     lines = [
         f"- {how}: {'; '.join(found[state])}"
         for how, state in (
@@ -185,9 +187,10 @@ def _state(accuracy: float, low: float | None, high: float | None, wanted: float
     return "broken" if high is None or high < wanted else "chance"
 
 
-def _digits(share: float, metrics: MetricsRecord) -> int:
-    """Digits after the point, so that 98.96 % does not read as the 99.0 % that it misses."""
-    return 2 if abs(share - metrics.right_share_wanted) < 0.001 else 1
+def _digits(shares: Sequence[float], metrics: MetricsRecord) -> int:
+    """Digits after the point of all of a text's shares, so that 98.96 % does not read as the 99.0 % that it misses."""
+    wanted = metrics.right_share_wanted
+    return 2 if any(share < wanted <= round(share, 3) for share in shares) else 1
 
 
 def _name(source: str, feature: str, group: str) -> str:
@@ -244,14 +247,14 @@ def coverage_curve(predictions: pd.DataFrame, metrics: MetricsRecord, split: str
             {
                 "decided": 100 * counts / len(right),
                 "right": 100 * np.cumsum(right)[counts - 1] / counts,
-                "source": name,
+                "source": source_name(name),
             }
         )
-        layers.append(hv.Curve(table, "decided", "right", label=name).opts(color=colour))
+        layers.append(hv.Curve(table, "decided", "right", label=source_name(name)).opts(color=colour))
         decided = measured(metrics, split, name).decided
         if decided.accuracy is not None:
             served = pd.DataFrame(
-                {"decided": [100 * decided.coverage], "right": [100 * decided.accuracy], "source": [name]}
+                {"decided": [100 * decided.coverage], "right": [100 * decided.accuracy], "source": [source_name(name)]}
             )
             layers.append(
                 points(served, "decided", "right", tips, color=colour, fill_color="white", size=11, line_width=3)
@@ -268,7 +271,7 @@ def coverage_curve(predictions: pd.DataFrame, metrics: MetricsRecord, split: str
             show_grid=True,
             max_width=680,
         ),
-        **theme.names_of(list(names)),
+        **theme.names_of([source_name(name) for name in names]),
     )
 
 
@@ -282,7 +285,7 @@ def coverage_curve_reading(predictions: pd.DataFrame, metrics: MetricsRecord, sp
         enough = np.flatnonzero(shares >= wanted)
         most = (enough[-1] + 1) / len(right) if len(enough) else 0
         decided = measured(metrics, split, name).decided
-        parts.append(f"{percent(most)} of {name} (as served, {percent(decided.coverage)} are)")
+        parts.append(f"{percent(most)} of {source_name(name)} (as served, {percent(decided.coverage)} are)")
     return (
         f"With {percent(wanted, 0)} of the answers right, the surest answers could be given for {listed(parts)}. These "
         f"shares are read off the {split} split afterwards; the band was chosen before, on the validation split."

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.core.words import extremes, listed, percent
+from analysis.core.words import extremes, listed, percent, source_name
 from analysis.figures.doubts import noise_comparison
 from analysis.figures.metrics import measured, sources
 from analysis.results.records import EvaluateStep, LabelNoise, MetricsRecord
@@ -40,7 +40,7 @@ def source_table(metrics: MetricsRecord, split: str) -> pd.DataFrame:
     for name in sources(metrics):
         measures = measured(metrics, split, name)
         decided = measures.decided
-        rows[name] = [
+        rows[source_name(name)] = [
             f"{measures.images:,}",
             interval_text(measures.accuracy, *measures.accuracy_interval),
             f"{100 * decided.coverage:.1f}",
@@ -61,7 +61,7 @@ def source_table(metrics: MetricsRecord, split: str) -> pd.DataFrame:
 
 def source_table_reading(metrics: MetricsRecord, split: str) -> str:
     """Sources with the highest and lowest accuracy."""
-    measures = {name: measured(metrics, split, name) for name in sources(metrics)}
+    measures = {source_name(name): measured(metrics, split, name) for name in sources(metrics)}
     best = max(measures, key=lambda name: measures[name].accuracy)
     worst = min(measures, key=lambda name: measures[name].accuracy)
     if best == worst:
@@ -95,7 +95,7 @@ def cross_source_table(cross_source: pd.DataFrame) -> pd.DataFrame:
     )
     table = rows.pivot(index="row", columns="source", values="text")
     table = table.reindex(index=rows["row"].unique(), columns=cross_source["source"].unique())
-    return table.rename_axis(index=None, columns=None)
+    return table.rename(columns=source_name).rename_axis(index=None, columns=None)
 
 
 def cross_source_reading(cross_source: pd.DataFrame) -> str:
@@ -110,7 +110,8 @@ def cross_source_reading(cross_source: pd.DataFrame) -> str:
     lead = 100 * (both["accuracy"] - both["accuracy_best"])
     overlap = int(((both["low"] <= both["high_best"]) & (both["low_best"] <= both["high"])).sum())
     parts = [
-        f"{word} accurate on {count}, most on {ahead.idxmax()} (by {ahead.max():.1f} percentage points)"
+        f"{word} accurate on {count}, most on {source_name(str(ahead.idxmax()))} "
+        f"(by {ahead.max():.1f} percentage points)"
         for word, ahead in (("more", lead), ("less", -lead))
         if (count := int((ahead >= _LEVEL).sum()))
     ]

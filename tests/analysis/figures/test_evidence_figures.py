@@ -20,7 +20,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def test_the_table_of_gains_has_a_row_a_source_with_both_ends_signed(results: Results) -> None:
     table = figures.paired.paired_table(results.paired)
-    assert table.index.tolist() == ["synthetic", "other", "other, ages 10-80"]
+    assert table.index.tolist() == ["synthetic", "other", "other, ages 10–80"]
     row = [text.replace("\u00a0", " ") for text in table.loc["synthetic"]]
     assert row == ["100", "14", "2", "+12.0 (+5.0 to +19.0)", "0.0042"]
     twice = pd.concat([results.paired, results.paired.assign(run="first")], ignore_index=True)

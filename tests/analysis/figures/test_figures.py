@@ -328,7 +328,7 @@ def test_readings_of_several_sources_name_the_best_and_the_worst_with_their_numb
     lower = other["test"].changed(average_precision={"female": 0.985, "male": 0.9})
     measured = results.metrics.changed(sources=results.metrics.sources | {"other": other | {"test": lower}})
     roc = figures.curves.roc_curve_reading(measured, "test", names)
-    assert "is largest on other, ages 10-80 (99.50 %; 95 % interval " in roc
+    assert "is largest on other, ages 10–80 (99.50 %; 95 % interval " in roc
     assert " and smallest on other (95.21 %; 95 % interval " in roc
     precision = figures.curves.precision_recall_curve_reading(measured, "test", names, "male")
     assert "is highest on synthetic (97.20 %; 95 % interval " in precision
@@ -386,7 +386,7 @@ def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> 
 
 def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> None:
     table = figures.tables.source_table(results.metrics, "test")
-    assert list(table.index) == figures.metrics.sources(results.metrics)
+    assert list(table.index) == ["synthetic", "other", "other, ages 10–80"]
     found = results.metrics.sources["other"]["test"]
     assert table.loc["other", "Accuracy, %"].startswith(f"{100 * found.accuracy:.1f}")
     assert table.loc["other", "Decided, %"] == f"{100 * found.decided.coverage:.1f}"

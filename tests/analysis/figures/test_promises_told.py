@@ -34,6 +34,7 @@ def with_decided(metrics: MetricsRecord, **changes: Any) -> MetricsRecord:
         (0.985, 0.97, 0.995, "- Missed, though that may be chance: {}"),
         (0.985, 0.97, 0.9899, "- Not kept: {}"),
         (0.9896, 0.98, 0.995, "{} (98.96 %)"),  # not 99.0 %
+        (0.9891, 0.98, 0.995, "{} (98.9 %)"),
     ],
 )
 def test_what_became_of_the_promise_is_said(results: Results, accuracy, low, high, said: str) -> None:
