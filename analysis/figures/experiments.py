@@ -262,7 +262,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
         low, high = float(values.min()), float(values.max())
         places[name] = (values - low) / (high - low or 1)
         ends = (10**low, 10**high) if name in LOGARITHMIC else (low, high)
-        ticks += [(names.index(name), 0.0, f"{ends[0]:.3g}"), (names.index(name), 1.0, f"{ends[1]:.3g}")]
+        ticks += [(names.index(name), 0.0, _short(ends[0])), (names.index(name), 1.0, _short(ends[1]))]
     # Ranks, not values: with one very bad trial, all others would have the same colour.
     rank = finished["value"].rank(pct=True).to_numpy()
     lines = [
@@ -305,6 +305,11 @@ def parallel_coordinates(trials: pd.DataFrame) -> hv.Overlay:
             ylim=(-0.12, 1.12),
         )
     )
+
+
+def _short(value: float) -> str:
+    """Three digits, with a minus sign that is not a hyphen, also in an exponent."""
+    return f"{value:.3g}".replace("-", "−")
 
 
 def parallel_coordinates_reading(trials: pd.DataFrame, record: SearchRecord) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.core.errors import UserError
 from analysis.core.schema import AGE_BANDS, LABELS, LARGE_GROUP, MIN_FACES, RACES
-from analysis.core.words import percent
+from analysis.core.words import number, percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.guide import guided
@@ -134,8 +134,8 @@ def group_gaps_reading(groups: pd.DataFrame, *, people: bool = True) -> str:
     name = group_name(worst["feature"], worst["group"])
     text = (
         f"The largest gap is that of “{name}” ({worst['source']}): {100 * worst['gap']:.1f} percentage points, 95 % "
-        f"interval {100 * worst['gap_low']:.1f} to {100 * worst['gap_high']:.1f}; the gap is significant in {clear} of "
-        f"{len(table)} groups."
+        f"interval {number(100 * worst['gap_low'], 1)} to {number(100 * worst['gap_high'], 1)}; the gap is "
+        f"significant in {clear} of {len(table)} groups."
     )
     for rival in runs(groups)[1:2]:
         same = groups[
@@ -143,7 +143,7 @@ def group_gaps_reading(groups: pd.DataFrame, *, people: bool = True) -> str:
             & (groups[["source", "feature", "group"]] == worst[["source", "feature", "group"]]).all(axis=1)
         ]
         if len(same):
-            text += f" In run {rival} (hollow) that gap is {100 * same['gap'].iloc[0]:.1f} points."
+            text += f" In run {rival} (hollow) that gap is {number(100 * same['gap'].iloc[0], 1)} points."
     return text
 
 
@@ -384,7 +384,7 @@ def summary(groups: pd.DataFrame) -> str:
     worst = largest.loc[largest["gap"].idxmax()]
     return (
         f"The largest gap to the best group of a feature is {100 * worst['gap']:.1f} percentage points (95 % interval "
-        f"{100 * worst['gap_low']:.1f} to {100 * worst['gap_high']:.1f}), for "
+        f"{number(100 * worst['gap_low'], 1)} to {number(100 * worst['gap_high'], 1)}), for "
         f"{group_name(worst['feature'], worst['group'])} in {worst['source']}. Over all data sets, the largest gap is "
         f"significant for {int((largest['gap_low'] > 0).sum())} of {len(largest)} features."
     )

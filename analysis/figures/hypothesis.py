@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.core.words import extremes, p_value, percent, signed
+from analysis.core.words import extremes, number, p_value, percent, signed
 from analysis.figures import theme
 from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
@@ -271,10 +271,11 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
     apart = "significantly ahead of" if first["low"] > second["high"] else "ahead of"
     return (
         f"The difference is largest in the {first['region']} (mean |g| = {first['mean_abs_g']:.2f}, 95 % interval "
-        f"{first['low']:.2f} to {first['high']:.2f}), {apart} the {second['region']} ({second['mean_abs_g']:.2f}), and "
-        f"smallest in the {last['region']} ({last['mean_abs_g']:.2f}). Noise inflates a mean of absolute values; "
-        f"its bootstrap estimate is subtracted. Permuted labels give about {chosen['by_chance'].mean():.2f} (orange); "
-        f"{above} above that with the whole interval."
+        f"{number(first['low'])} to {number(first['high'])}), {apart} the {second['region']} "
+        f"({number(second['mean_abs_g'])}), and smallest in the {last['region']} ({number(last['mean_abs_g'])}). "
+        "Noise inflates a mean of absolute values; its bootstrap estimate is subtracted. "
+        f"Permuted labels give about {chosen['by_chance'].mean():.2f} (orange); {above} above that with "
+        "the whole interval."
     )
 
 

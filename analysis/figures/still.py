@@ -199,10 +199,12 @@ def _ticks(axis: Any, span: Any) -> list[tuple[Any, str]]:
 
 def _written(formatter: Any, value: float) -> str:
     if isinstance(formatter, PrintfTickFormatter):
-        return str(formatter.format % value)
-    if isinstance(formatter, NumeralTickFormatter):
-        return f"{value:,.0f}" if "," in formatter.format else f"{value:g}"
-    return f"{round(value, 10):g}".replace("-", "−")
+        text = str(formatter.format % value)
+    elif isinstance(formatter, NumeralTickFormatter):
+        text = f"{value:,.0f}" if "," in formatter.format else f"{value:g}"
+    else:
+        text = f"{round(value, 10):g}"
+    return text.replace("-", "−")
 
 
 def _values(part: Any, name: str) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.averages.base import Difference
-from analysis.core.words import percent
+from analysis.core.words import percent, signed
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
 from analysis.figures.guide import guided
@@ -95,7 +95,9 @@ def subset_effect_reading(difference: Difference) -> str:
     """The largest effect between two averages, and where it is."""
     effect = subset_effect(difference)
     largest = effect.flat[np.abs(effect).argmax()]
-    return f"The largest effect is g = {largest:+.2f} standard deviations of the faces, in the {place(effect)}."
+    return (
+        f"The largest effect is g = {signed(float(largest))} standard deviations of the faces, in the {place(effect)}."
+    )
 
 
 @guided(

@@ -433,6 +433,10 @@ def test_gaps_are_sorted_and_the_worst_is_named_with_what_it_was_before(results:
         assert f"“{figures.fairness.group_name(worst['feature'], worst['group'])}”" in reading
         assert f"{100 * worst['gap']:.1f} percentage points" in reading
         assert "In run earlier (hollow) that gap is" in reading
+        below = results.groups.assign(gap_low=-0.018)
+        reading = figures.fairness.group_gaps_reading(below, people=people)
+        assert "interval −1.8 to " in reading and not re.search(r"(?<!\w)-\d", reading)
+        assert "interval −1.8 to " in figures.fairness.summary(below)
 
 
 def test_gaps_of_a_single_run_and_of_a_run_without_groups(results: Results) -> None:
