@@ -247,7 +247,7 @@ def facts_html(facts: dict[str, str]) -> PageHtml:
     return PageHtml(f'<table class="table facts"><tbody>{rows}</tbody></table>')
 
 
-def where_available(available: bool, make: Callable[[], Any]) -> Any:
+def where_available(available: bool, make: Callable[[], Any], command: str = "") -> Any:
     """Call a function; where the run lacks the results that it draws, say so in one line.
 
     Parameters
@@ -256,8 +256,12 @@ def where_available(available: bool, make: Callable[[], Any]) -> Any:
         Whether the run has them.
     make
         Draws them.
+    command
+        What adds them to the run: "meanface curve". It is named where they are missing.
     """
-    return make() if available else Markdown("*Not part of this run.*")
+    if available:
+        return make()
+    return Markdown(f"*Not part of this run: `{command}` adds it.*" if command else "*Not part of this run.*")
 
 
 def where_known(make: Callable[[], Any]) -> Any:

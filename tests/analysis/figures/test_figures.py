@@ -99,6 +99,15 @@ def test_figure_says_how_it_is_read_and_leads_to_its_code(name: str, results: Re
     assert callable(getattr(getattr(figures, module), function))
 
 
+def test_what_a_run_lacks_is_said_with_the_command_that_adds_it() -> None:
+    where_available = figures.html.where_available
+    assert where_available(True, lambda: "drawn", "meanface curve") == "drawn"
+    assert where_available(False, lambda: 1 / 0).data == "*Not part of this run.*"
+    assert where_available(False, lambda: 1 / 0, "meanface curve").data == (
+        "*Not part of this run: `meanface curve` adds it.*"
+    )
+
+
 def test_page_holds_each_figure_packed_and_as_raw_html(results: Results) -> None:
     made = figures.html.figure_html(CHARTS["labels"](results), "", phone=CHARTS["labels"](results))
     packed = re.findall(r'<script type="text/plain" class="figure-(?:data|phone)">([^<]+)</script>', made.data)
