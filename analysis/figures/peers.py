@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.core.errors import UserError
 from analysis.core.schema import LARGE_GROUP
-from analysis.core.words import p_value, percent, signed
+from analysis.core.words import p_value, percent, signed, source_name
 from analysis.figures import theme
 from analysis.figures.fairness import group_name
 from analysis.figures.guide import guided
@@ -28,7 +28,7 @@ def _shown(peers: pd.DataFrame) -> pd.DataFrame:
     # Men by style are those labelled male.
     chosen = peers[peers["feature"].isin(_FEATURES) & (peers["group"] != "men") & (peers["images"] >= LARGE_GROUP)]
     names = [
-        row.source if row.feature == "all" else f"{group_name(row.feature, row.group)}, {row.source}"
+        source_name(row.source) if row.feature == "all" else f"{group_name(row.feature, row.group)}, {row.source}"
         for row in chosen.itertuples()
     ]
     return chosen.assign(row=names)
