@@ -386,8 +386,8 @@ class MetricsPage(chrome.ExplorerPage):
     def _two_runs(self) -> Any:
         if not self.run:
             raise UserError(
-                "this is the only evaluated run on this machine: another one that `meanface evaluate` has scored can be "
-                "compared with it here. How this run compares with those that it was evaluated against stands under "
+                "this is the only evaluated run on this machine: another one that `meanface evaluate` has scored can "
+                "be compared with it here. How this run compares with those that it was evaluated against stands under "
                 "“Accuracy”"
             )
         if self.run == self.other:
