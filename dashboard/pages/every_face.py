@@ -376,8 +376,9 @@ class _Shown:
 
     def _follow(self, *events: Any) -> None:
         # Plots are Bokeh's own, which may be changed only while the document is locked; when Panel hears of a button,
-        # it often is not.
-        pn.state.execute(partial(self._redraw, {event.name for event in events}), schedule=True)
+        # it often is not. Before the page is in the browser nobody else changes it, and it is to arrive as it is.
+        redraw = partial(self._redraw, {event.name for event in events})
+        pn.state.execute(redraw, schedule=bool(pn.state.curdoc and pn.state.loaded))
 
     def _redraw(self, changed: set[str]) -> None:
         if changed and changed <= {"one"}:

@@ -155,7 +155,7 @@ def test_a_page_that_fails_shows_no_stack_trace(results, site, monkeypatch, capl
 
     monkeypatch.setattr(dashboard.pages.DataPage, "serve", fail)
     opened = TestClient(dashboard.create_app(results.folder, site, FakePredictor()))
-    page = opened.get("/explore")
+    page = opened.get("/explore/data")
     assert page.status_code == 200
     assert "Traceback" not in page.text
     assert "inner detail" in caplog.text

@@ -1,12 +1,14 @@
 """Two runs on the same images: measures, intervals of their differences, and curves over each other."""
 
+import lazy_loader
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from analysis.core.errors import UserError
-from analysis.figures import two_runs
+
+two_runs = lazy_loader.load("analysis.figures.two_runs")  # with its HoloViews, once a test needs it
 
 
 def scores(seed, noise, count=600):
