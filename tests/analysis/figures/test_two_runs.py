@@ -1,14 +1,11 @@
 """Two runs on the same images: measures, intervals of their differences, and curves over each other."""
 
-import lazy_loader
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from analysis.core.errors import UserError
-
-two_runs = lazy_loader.load("analysis.figures.two_runs")  # with its HoloViews, once a test needs it
 
 
 def scores(seed, noise, count=600):
@@ -27,11 +24,18 @@ def scores(seed, noise, count=600):
 
 
 @pytest.fixture
-def images():
+def two_runs():
+    from analysis.figures import two_runs
+
+    return two_runs
+
+
+@pytest.fixture
+def images(two_runs):
     return two_runs.same_images(scores(1, 1.5), scores(2, 3.0), "faces", "test")
 
 
-def test_measures_are_those_of_scikit_learn_and_a_better_run_is_ahead_beyond_chance(images):
+def test_measures_are_those_of_scikit_learn_and_a_better_run_is_ahead_beyond_chance(images, two_runs):
     measures = two_runs.compared(images)
     for run in ("first", "second"):
         score, male = images[run], images["male"]
@@ -50,7 +54,7 @@ def test_measures_are_those_of_scikit_learn_and_a_better_run_is_ahead_beyond_cha
     assert set(two_runs.difference_table(same, "new", "old")["Better beyond chance"]) == {"–"}
 
 
-def test_images_are_those_that_both_runs_have_in_the_split(images):
+def test_images_are_those_that_both_runs_have_in_the_split(images, two_runs):
     first, second = scores(1, 1.5), scores(2, 3.0)
     second.loc[:99, "split"] = "train"
     both = two_runs.same_images(first, second.sample(frac=1, random_state=0), "faces", "test")
@@ -60,7 +64,7 @@ def test_images_are_those_that_both_runs_have_in_the_split(images):
         two_runs.same_images(first, second, "others", "test")
 
 
-def test_curves_of_both_runs_lie_over_each_other_and_the_reading_counts_images(images):
+def test_curves_of_both_runs_lie_over_each_other_and_the_reading_counts_images(images, two_runs):
     roc = two_runs.roc_of_both(images, "new", "old")
     reliability = two_runs.reliability_of_both(images, "new", "old")
     assert {"new", "old"} <= {each.label for each in roc} and {"new", "old"} <= {each.label for each in reliability}
