@@ -106,7 +106,7 @@ def group_gaps(groups: pd.DataFrame, *, people: bool = True) -> hv.Overlay:
         other = table[[*keys, "row"]].merge(other, on=keys).dropna(subset=["gap"])
         hollow = {"color": "#00000000", "line_color": theme.CATEGORIES[1], "line_width": 2, "size": 9}
         layers.append(points(other, "gap", "row", tips, label=f"run {rival}", **hollow))
-        ends += [other["gap"].max()]
+        ends += [other["gap"].min(), other["gap"].max()]
     room = 0.05 * (max(ends) - min(ends))
     return row_chart(
         layers,
