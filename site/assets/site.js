@@ -52,7 +52,7 @@
   };
   // One after the other: a figure whose place is taken away while it is drawn fails.
   const drawing = new Map();
-  const drawIn = (place) => {
+  const drawNext = (place) => {
     const before = drawing.get(place) ?? Promise.resolve();
     drawing.set(place, before.then(() => draw(place)).catch(failing(place)));
   };
@@ -60,10 +60,10 @@
     for (const entry of entries) {
       if (!entry.isIntersecting || drawn.has(entry.target)) continue;
       drawn.set(entry.target, []);
-      drawIn(entry.target);
+      drawNext(entry.target);
     }
   }, { rootMargin: "400px" });
-  const again = () => { for (const place of [...drawn.keys()]) drawIn(place); };
+  const again = () => { for (const place of [...drawn.keys()]) drawNext(place); };
 
   // ---- beneath a figure: its numbers and its picture, made here
   const save = (blob, name) => {
