@@ -17,7 +17,7 @@ from synthetic import write_results
 from analysis import figures
 from analysis.core.errors import UserError
 from analysis.core.schema import LARGE_GROUP
-from analysis.core.words import percent
+from analysis.core.words import percent, source_name
 from analysis.results import Results
 from analysis.results.records import Band, Code, TrainStep
 
@@ -405,7 +405,7 @@ def test_source_table_holds_accuracy_and_coverage_of_each(results: Results) -> N
 def test_runs_side_by_side_are_told_apart_by_what_they_were_trained_on(results: Results) -> None:
     table = figures.tables.cross_source_table(results.cross_source)
     assert list(table.index) == ["synthetic + other (run synthetic)", "synthetic (run earlier)"]
-    assert list(table.columns) == figures.metrics.sources(results.metrics)
+    assert list(table.columns) == [source_name(name) for name in figures.metrics.sources(results.metrics)]
     reading = figures.tables.cross_source_reading(results.cross_source)
     assert reading.startswith(
         "Compared with the best other run on each of 3 test splits, this run is more accurate on "

@@ -8,7 +8,7 @@ from second_run import BACKBONE, write_second
 from synthetic import write_results
 from told import PAGES, sentences, told
 
-from analysis.figures import datasheets, lineage
+from analysis.figures import datasheets
 from analysis.results import Results
 
 pytestmark = pytest.mark.slow
@@ -23,6 +23,7 @@ TRUE_OF_ALL = [
     r"\d+ to 1\b",
     r"255 steps",
     r"of 39 attributes",
+    r"those of 50 images or more",
     r"39 other attributes",
     r"[(](0|1) to (255|100)",
     r"grey levels",
@@ -163,6 +164,8 @@ def test_network_of_others_is_named_with_licence_and_data_where_weights_are_desc
 
 
 def test_people_are_unseen_only_as_far_as_is_known(runs: tuple[Results, Results]) -> None:
+    from analysis.figures import lineage
+
     first = runs[0]
     assert lineage.unseen(first) == "photos of unseen people"
     trained = first.run.steps.train
@@ -177,6 +180,8 @@ def test_people_are_unseen_only_as_far_as_is_known(runs: tuple[Results, Results]
 
 
 def test_looks_at_test_splits_are_counted(runs: tuple[Results, Results]) -> None:
+    from analysis.figures import lineage
+
     evaluated = runs[0].run.steps.evaluate
     assert evaluated is not None and evaluated.looks is not None
     assert "at least 3 times by this run and those" in lineage.looks_in_brief(evaluated)
@@ -186,6 +191,8 @@ def test_looks_at_test_splits_are_counted(runs: tuple[Results, Results]) -> None
 
 
 def test_parts_of_a_training_are_those_that_were_on(runs: tuple[Results, Results]) -> None:
+    from analysis.figures import lineage
+
     trained = runs[0].run.steps.train
     assert trained is not None
     assert lineage.training_parts(trained) == ""
@@ -197,6 +204,8 @@ def test_parts_of_a_training_are_those_that_were_on(runs: tuple[Results, Results
 
 
 def test_search_and_ablation_on_other_data_are_said_to_be(runs: tuple[Results, Results]) -> None:
+    from analysis.figures import lineage
+
     trained = runs[0].run.steps.train
     assert lineage.other_data("search", ["other", "synthetic"], trained) == ""
     assert "This search used other, the published" in lineage.other_data("search", ["other"], trained)
