@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 import inspect
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -16,12 +17,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
 from panel_material_ui.theme import MuiDarkTheme, MuiDefaultTheme
 from param.parameterized import resolve_ref
+from PIL import Image
 
 from analysis.core.errors import UserError
 from analysis.figures.html import PageHtml
@@ -65,6 +68,13 @@ def html(markup: str, css_class: str) -> pn.pane.HTML:
 def data_url(data: bytes, media_type: str) -> str:
     """Write bytes as an address that holds them."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def jpeg_url(pixels: np.ndarray, quality: int = 85) -> str:
+    """Write a picture, uint8 (y, x, 3) in RGB, as an address that holds it."""
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
+    return data_url(encoded.getvalue(), "image/jpeg")
 
 
 def facts(numbers: dict[str, str | tuple[str, str]]) -> pn.pane.HTML:

@@ -39,6 +39,14 @@ class ShapeFreeAverage:
     texture: np.ndarray
     faces: int
 
+    def exaggerated(self, other: "ShapeFreeAverage", times: float) -> "ShapeFreeAverage":
+        """Go ``times`` the way from another average to this one, in shape and in texture; above 1 a caricature."""
+        return ShapeFreeAverage(
+            other.points + times * (self.points - other.points),
+            other.texture + times * (self.texture - other.texture),
+            self.faces,
+        )
+
 
 class ShapeAggregates:
     """Shape and texture of any selection of faces, from published files alone.
@@ -109,19 +117,9 @@ class ShapeAggregates:
         fine = enlarged(texture) + (1 - male) * self._detail[0] + male * self._detail[1]
         return ShapeFreeAverage(points, fine, len(rows))
 
-    def picture(self, shape: ShapeFreeAverage, texture: ShapeFreeAverage | None = None) -> np.ndarray:
-        """Draw the shape of one selection with its own texture, or with that of another.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint8 (327, 267, 3), RGB.
-        """
-        return self.render(shape.points, (texture or shape).texture)
-
-    def render(self, points: np.ndarray, texture: np.ndarray) -> np.ndarray:
-        """Draw a texture, float32 (327, 267, 3) in [0, 255] in the common shape, in the shape of some points."""
-        warped = Warp(points, SCALE)(texture.astype(np.float32), self._common, SCALE)
+    def picture(self, average: ShapeFreeAverage) -> np.ndarray:
+        """Draw an average in its own shape: uint8 (327, 267, 3), RGB."""
+        warped = Warp(average.points, SCALE)(average.texture, self._common, SCALE)
         return warped.round().clip(0, 255).astype(np.uint8)
 
     def _rows(self, chosen: np.ndarray) -> np.ndarray:

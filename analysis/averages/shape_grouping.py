@@ -16,6 +16,7 @@ from analysis.averages.grouping import as_stored, chosen_faces, selections, shru
 from analysis.averages.shape_aggregates import ShapeAggregates, enlarged
 from analysis.averages.shape_free import Prototypes
 from analysis.core.schema import LABELS, MIN_FACES
+from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.data.dataset import Dataset
 from analysis.results import artifacts
 from analysis.shape.landmarks import Landmarks
@@ -126,19 +127,27 @@ def aggregate_shapes(
         _sums(dataset, landmarks[dataset.name], tables[dataset.name], warp, len(count), seed, progress)
         for dataset in known
     ]
-    each = np.maximum(count, 1)
-
-    def fitted(points: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-        total = sum(found.points if points else found.textures for found in sums)
-        means = np.asarray(total) / each.reshape(-1, *([1] * (np.ndim(total) - 1)))
-        return means, [found.with_points if points else found.with_textures for found in sums]
-
     moments = [found.moments for found in sums]
     images = [found.members.shape[1] for found in sums]
-    means, crossed = fitted(points=True)
-    shape = fit_components(means, count, crossed, moments, images, components=SHAPES, seed=seed)
-    means, crossed = fitted(points=False)
-    texture = fit_components(means, count, crossed, moments, images, components=TEXTURES, seed=seed)
+    each = np.maximum(count, 1)
+    shape = fit_components(
+        sum(found.points for found in sums) / each[:, None, None],
+        count,
+        [found.with_points for found in sums],
+        moments,
+        images,
+        components=SHAPES,
+        seed=seed,
+    )
+    texture = fit_components(
+        sum(found.textures for found in sums) / each[:, None, None, None],
+        count,
+        [found.with_textures for found in sums],
+        moments,
+        images,
+        components=TEXTURES,
+        seed=seed,
+    )
     arrays = xr.Dataset(
         {
             **shape.variables("shape_", "pool", "shape_component", ("point", "axis")),
@@ -203,10 +212,9 @@ def pools(rows: pd.DataFrame, coefficient: np.ndarray) -> np.ndarray:
 
 def _detail(textures: np.ndarray) -> np.ndarray:
     """What is lost of the textures of the labels at half the frame's size: int8, at the size of the textures."""
-    height, width = textures.shape[1:3]
-    frame = [cv2.resize(texture, (width // 3, height // 3), interpolation=cv2.INTER_AREA) for texture in textures]
-    coarse = [enlarged(shrunk(texture)) for texture in frame]
-    return (textures - np.stack(coarse)).round().clip(-127, 127).astype(np.int8)
+    frame = (FRAME_WIDTH, FRAME_HEIGHT)
+    small = [shrunk(cv2.resize(texture, frame, interpolation=cv2.INTER_AREA)) for texture in textures]
+    return (textures - np.stack([enlarged(texture) for texture in small])).round().clip(-127, 127).astype(np.int8)
 
 
 def _sums(

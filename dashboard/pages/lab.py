@@ -1,6 +1,5 @@
 """Two average faces to blend and to compare: what the browser needs for that, which does the rest; see lab.mjs."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -115,6 +114,4 @@ def _pixels(mean: np.ndarray) -> np.ndarray:
 
 
 def _small(mean: np.ndarray) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(_pixels(mean)).resize(_SMALL, Image.Resampling.LANCZOS).save(encoded, "JPEG", quality=82)
-    return parts.data_url(encoded.getvalue(), "image/jpeg")
+    return parts.jpeg_url(np.asarray(Image.fromarray(_pixels(mean)).resize(_SMALL, Image.Resampling.LANCZOS)))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -67,8 +66,7 @@ class Portraits(ABC):
         """Pictures as addresses that hold them, in the order of their numbers."""
         missing = [number for number in dict.fromkeys(numbers) if number not in self._small]
         for number, pixels in zip(missing, self._pixels(missing) if missing else [], strict=True):
-            encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-            self._small[number] = parts.data_url(encoded.tobytes(), "image/jpeg")
+            self._small[number] = parts.jpeg_url(pixels)
         given = [self._small[number] for number in numbers]
         while len(self._small) > _KEPT:
             self._small.popitem(last=False)

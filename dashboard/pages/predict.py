@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import panel_material_ui as pmui
 import param
-from PIL import Image
 
 from analysis.core.errors import UserError
 from analysis.core.spreadsheet import as_csv
@@ -87,7 +86,8 @@ class PredictPage(chrome.ExplorerPage):
         self.rows = [*self.rows, *({"file": name, **answer} for answer in answers)]
         return {
             "faces": [
-                answer | {"aligned": _as_url(crop.pixels)} for answer, (_, crop) in zip(answers, scored, strict=True)
+                answer | {"aligned": parts.jpeg_url(crop.pixels)}
+                for answer, (_, crop) in zip(answers, scored, strict=True)
             ]
         }
 
@@ -193,12 +193,6 @@ class PredictPage(chrome.ExplorerPage):
         self.report().to_parquet(written, index=False)
         written.seek(0)
         return written
-
-
-def _as_url(pixels: np.ndarray) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=85)
-    return parts.data_url(encoded.getvalue(), "image/jpeg")
 
 
 @cache

@@ -3,13 +3,11 @@
 The run publishes pictures of both in their own shape, and the points of each shape; see `analysis.averages.shape_free`.
 """
 
-import io
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from scipy.spatial import Delaunay
 
 from analysis.averages.shape_free import SCALE
@@ -20,6 +18,8 @@ from analysis.shape.geometry import BROWS, EYES, FACE_OVAL, LIPS
 from analysis.shape.warp import Warp
 from dashboard import parts
 from dashboard.pages.pixels import as_text
+
+_QUALITY = 92  # textures are drawn anew in other shapes
 
 
 def prototypes(results: Results) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _read(folder: Path, mark: int) -> dict[str, Any]:
         "width": textures[0].shape[1],
         "height": textures[0].shape[0],
         "scale": SCALE,
-        "textures": [_jpeg(texture) for texture in textures],
+        "textures": [parts.jpeg_url(texture, _QUALITY) for texture in textures],
         "points": [as_text(np.concatenate([shape, edge]).astype(np.float32)) for shape in shapes],
         "triangles": as_text(Delaunay(warp.points).simplices.astype(np.uint16)),
         "outlines": [list(outline) for outline in (FACE_OVAL, LIPS, *EYES, *BROWS)],
@@ -51,9 +51,3 @@ def _read(folder: Path, mark: int) -> dict[str, Any]:
         "colours": {label: LABEL_COLOURS[label] for label in LABELS},
         "counts": [int(count) for count in stored["count"].to_numpy()],
     }
-
-
-def _jpeg(pixels: np.ndarray) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=92)
-    return parts.data_url(encoded.getvalue(), "image/jpeg")

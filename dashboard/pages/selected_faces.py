@@ -14,7 +14,6 @@ from dashboard.pages.everyone import Everyone
 KINDS = {"Warped to one shape": "crisp", "Aligned by the eyes": "aligned"}
 _DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
 _BEYOND = 2.0  # times the way from the rest to the selection
-_QUALITY = 92  # of WebP: 10 kB a picture
 
 
 def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) -> str:
@@ -65,23 +64,23 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
     assert engine is not None and errors is not None
     own = engine.average(chosen)
     pictures = [
-        (_webp(engine.picture(own)), "Average face of the selection, crisp", f"<b>Selected</b><br>{own.faces:,} faces")
+        (
+            parts.jpeg_url(engine.picture(own)),
+            "Average face of the selection, crisp",
+            f"<b>Selected</b><br>{own.faces:,} faces",
+        )
     ]
     remark = ""
     if engine.known(rest).sum() >= MIN_FACES:
         other = engine.average(rest)
-        beyond = engine.render(
-            other.points + _BEYOND * (own.points - other.points),
-            other.texture + _BEYOND * (own.texture - other.texture),
-        )
         pictures += [
             (
-                _webp(engine.picture(other)),
+                parts.jpeg_url(engine.picture(other)),
                 "Average face of the rest, crisp",
                 f"{_rest(found, rest)}<br>{other.faces:,} faces",
             ),
             (
-                _webp(beyond),
+                parts.jpeg_url(engine.picture(own.exaggerated(other, _BEYOND))),
                 "Average face of the selection, with all that sets it apart doubled",
                 "<b>Exaggerated</b><br>the difference, twice",
             ),
@@ -143,8 +142,3 @@ def _figures(pictures: list[tuple[str, str, str]]) -> str:
 def _png(picture: np.ndarray) -> str:
     bgr = (255 * picture[..., ::-1].clip(0, 1)).round().astype(np.uint8)
     return parts.data_url(cv2.imencode(".png", bgr)[1].tobytes(), "image/png")
-
-
-def _webp(picture: np.ndarray) -> str:
-    data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1]
-    return parts.data_url(data.tobytes(), "image/webp")
