@@ -10,13 +10,14 @@ import numpy as np
 
 from model.predict import Predictor
 
+MASKS = 500  # the error of a map falls with the square root of their number
 BLUR = 8.0  # standard deviation in pixels: features are gone, skin and light stay
 _GRID = 8  # cells across a mask
 _AT_ONCE = 64  # masks that are scored together
 
 
-def heat_map(predictor: Predictor, face: np.ndarray, *, masks: int = 500, seed: int = 0) -> np.ndarray:
-    """Compute the heat of each pixel of a face.
+def heat_map(predictor: Predictor, face: np.ndarray) -> np.ndarray:
+    """Compute the heat of each pixel of a face by `MASKS` random masks, the same for every face.
 
     Parameters
     ----------
@@ -24,10 +25,6 @@ def heat_map(predictor: Predictor, face: np.ndarray, *, masks: int = 500, seed: 
         The serving file.
     face
         uint8 (109, 89, 3), RGB, a face in the frame.
-    masks
-        Number of random masks; the error falls with its square root.
-    seed
-        Random seed of the masks.
 
     Returns
     -------
@@ -35,7 +32,7 @@ def heat_map(predictor: Predictor, face: np.ndarray, *, masks: int = 500, seed: 
         float32 (109, 89): slope of the logit from blurred to seen, positive where the pixel speaks for "male".
     """
     seen = face.astype(np.float32)
-    visible = patches(masks, face.shape, np.random.default_rng(seed))
+    visible = patches(MASKS, face.shape, np.random.default_rng(0))
     return slopes(predictor, seen, cv2.GaussianBlur(seen, (0, 0), BLUR), visible).astype(np.float32)
 
 

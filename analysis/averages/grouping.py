@@ -111,7 +111,7 @@ class _Sums:
     means
         float64 (group, y, x, 3), at half size: average of each group.
     with_covariates
-        float64 (covariate, y, x, 3), at half size: sum of covariates, as in `_within`, times pixels.
+        float64 (covariate, y, x, 3), at half size: sum of covariates, as in `within_groups`, times pixels.
     moments
         float64 (covariate, covariate): sum of products of covariates.
     kinds

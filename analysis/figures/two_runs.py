@@ -159,15 +159,13 @@ def difference_reading(images: pd.DataFrame, first: str, second: str) -> str:
 
 def roc_of_both(images: pd.DataFrame, first: str, second: str) -> hv.Overlay:
     """ROC curves of both runs over each other; arguments as in `difference_reading`."""
+    from sklearn.metrics import roc_curve  # noqa: PLC0415 - 14 MB, for this chart alone
+
     male = images["male"].to_numpy(bool)
     layers: list[hv.core.Dimensioned] = [theme.diagonal()]
     for run, name, colour, dash in _both(first, second):
-        order = np.argsort(-images[run].to_numpy(float), kind="stable")
-        found = np.r_[0, np.cumsum(male[order])] / max(1, male.sum())
-        taken = np.r_[0, np.cumsum(~male[order])] / max(1, (~male).sum())
-        corners = np.flatnonzero(np.r_[True, (np.diff(found, 2) != 0) | (np.diff(taken, 2) != 0), True])
-        kept = corners[:: max(1, len(corners) // _STEPS)]
-        kept = np.unique(np.r_[kept, len(found) - 1])
+        taken, found, _ = roc_curve(male, images[run])
+        kept = np.unique(np.r_[: len(found) : max(1, len(found) // _STEPS), len(found) - 1])
         table = pd.DataFrame({"x": 100 * taken[kept], "y": 100 * found[kept], "run": name})
         tips = [("run", "@run"), ("female taken for male", "@x{0.0} %"), ("male found", "@y{0.0} %")]
         layers.append(

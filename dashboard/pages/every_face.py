@@ -381,21 +381,25 @@ class _Shown:
         pn.state.execute(redraw, schedule=bool(pn.state.curdoc and pn.state.loaded))
 
     def _redraw(self, changed: set[str]) -> None:
-        if changed and changed <= {"one"}:
-            return  # which the gallery shows by itself
+        """Draw what follows from the parameters that have changed; all of it if none is named."""
         if "distance" in changed and "size" in self._bars:
             if self.page.size is not None and "size" not in changed:
                 self.page.size = None  # a range of another distance means nothing; this comes back here
             self._scale("size")
         chosen = self.page.selected()
-        self._again.disabled = not self.page.anything()
-        self._summary.object = _summary(self.found, chosen)
-        self._follow_histograms(chosen)
-        if self.found.places is not None:
+        every = not changed or not changed <= set(_VIEWS)  # others select; the gallery shows `one` by itself
+        if every:
+            self._again.disabled = not self.page.anything()
+            self._summary.object = _summary(self.found, chosen)
+            self._table.object = _attributes(self.found, chosen)
+        if every or "distance" in changed:
+            self._follow_histograms(chosen)
+        if self.found.places is not None and (every or "colour" in changed):
             self._follow_map(chosen)
-        self._faces.object = faces(self.found, chosen, self.page.source, self.page.average)
-        self._table.object = _attributes(self.found, chosen)
-        self._portraits.choose(chosen, self.page.order)
+        if every or "average" in changed:
+            self._faces.object = faces(self.found, chosen, self.page.source, self.page.average)
+        if every or "order" in changed:
+            self._portraits.choose(chosen, self.page.order)
 
     def _follow_histograms(self, chosen: np.ndarray) -> None:
         for name, (_, own, range_, (_, slider)) in self._bars.items():

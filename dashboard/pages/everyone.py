@@ -4,9 +4,8 @@ Read once for all sessions. A selection is a bool for each row; what follows fro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
+from analysis.hypothesis.effect import hedges_g
 from analysis.results import Results, artifacts
 
 BINS = 40  # of a histogram, at most
@@ -216,16 +216,12 @@ def distance_effects(distances: dict[str, np.ndarray], first: np.ndarray, second
     """
     found = []
     for name, values in distances.items():
-        a, b = (values[each & np.isfinite(values)].astype(float) for each in (first, second))
-        if min(len(a), len(b)) < MIN_FACES:
+        a, b = (values[each & np.isfinite(values)] for each in (first, second))
+        if min(len(a), len(b)) < MIN_FACES or np.ptp(both := np.concatenate([a, b])) == 0:
             continue
-        free = len(a) + len(b) - 2
-        spread = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / free)
-        if not spread > 0:
-            continue
-        g = (1 - 3 / (4 * free - 1)) * (a.mean() - b.mean()) / spread
+        g = float(hedges_g(both[:, None], (np.arange(len(both)) < len(a))[None])[0, 0])
         error = 1.96 * np.sqrt(1 / len(a) + 1 / len(b) + g**2 / (2 * (len(a) + len(b))))
-        found.append({"name": name, "g": float(g), "low": float(g - error), "high": float(g + error)})
+        found.append({"name": name, "g": g, "low": float(g - error), "high": float(g + error)})
     return sorted(found, key=lambda each: -abs(each["g"]))
 
 
@@ -255,8 +251,9 @@ def inside_area(places: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return inside
 
 
+@lru_cache(maxsize=1)
 def everyone(results: Results) -> Everyone:
-    """Read all faces of a run, once for all sessions.
+    """Read all faces of a run, once for all sessions: like `Results`, as they were when they were read.
 
     Raises
     ------
@@ -268,23 +265,6 @@ def everyone(results: Results) -> Everyone:
             "this run has no row for each image yet: run `meanface study` again, then `meanface evaluate` for the map, "
             "and publish it"
         )
-    files = (artifacts.FACES, artifacts.AGGREGATES, artifacts.AGGREGATE_SHAPES, artifacts.PREDICTIONS)
-    marks = tuple(path.stat().st_mtime_ns if (path := results.folder / each.path).exists() else 0 for each in files)
-    return _read(_Version(results.folder, marks, results))
-
-
-@dataclass(frozen=True)
-class _Version:
-    """A state of the files; who asks later for the same one gets what was read for the first."""
-
-    folder: Path
-    marks: tuple[int, ...]
-    results: Results = field(compare=False)
-
-
-@lru_cache(maxsize=1)
-def _read(version: _Version) -> Everyone:
-    results = version.results
     rows, scored = results.faces, predictions_of(results)
     if scored is not None:
         scored = scored.rename(columns={"split": "scored_in"})

@@ -36,7 +36,7 @@ function refusal(file, model) {
 export function render({ model, el }) {
   const photos = []; // oldest first: {id, name, url, error, faces}
   const waiting = []; // {id, file} or {id, sample}
-  const explained = []; // maps that are waited for: {id, face, resolve}
+  let turn = Promise.resolve(), explained = null; // maps are made one at a time
   let count = 0, answered = null, current = null, total = 0, done = 0, cancelled = false, order = "newest";
 
   // ---- what is always there
@@ -168,10 +168,7 @@ export function render({ model, el }) {
 
   model.on("msg:custom", (message) => {
     if (message.type === "scored" && message.id === current?.id) answered?.(message);
-    if (message.type === "explained") {
-      const at = explained.findIndex((each) => each.id === message.id && each.face === message.face);
-      if (at >= 0) explained.splice(at, 1)[0].resolve(message);
-    }
+    if (message.type === "explained") explained?.(message);
     if (message.type === "cleared") {
       for (const photo of photos.splice(0)) if (photo.url?.startsWith("blob:")) URL.revokeObjectURL(photo.url);
       status.replaceChildren();
@@ -254,12 +251,14 @@ export function render({ model, el }) {
     button.disabled = true;
     button.textContent = "Blurring parts of it ...";
     const data = Uint8Array.from(atob(face.aligned.split(",")[1]), (letter) => letter.charCodeAt(0)).buffer;
-    model.send_msg({ type: "explain", id: photo.id, face: face.face, name: photo.name, data });
-    const answer = await new Promise((resolve) => { explained.push({ id: photo.id, face: face.face, resolve }); });
+    const answer = await (turn = turn.then(() => new Promise((resolve) => {
+      explained = resolve;
+      model.send_msg({ type: "explain", name: photo.name, data });
+    })));
     button.replaceWith(answer.error ? make("p", { class: "problem" }, answer.error) : await heat(face, answer));
   }
 
-  async function heat(face, { heat, seconds }) {
+  async function heat(face, { heat, masks, seconds }) {
     const values = new Float32Array(Uint8Array.from(atob(heat), (letter) => letter.charCodeAt(0)).buffer);
     const image = new Image();
     image.src = face.aligned;
@@ -288,7 +287,7 @@ export function render({ model, el }) {
     };
     return make("div", { class: "why" }, canvas, make("div", {},
       make("div", { class: "legend" }, key("female", "speaks for “female”"), key("male", "speaks for “male”")),
-      make("small", {}, `Parts of the face were blurred at random, 500 times, and the model was asked again (${seconds.toFixed(1)} s). ` +
+      make("small", {}, `Parts of the face were blurred at random, ${masks} times, and the model was asked again (${seconds.toFixed(1)} s). ` +
         "The deeper the colour, the more the answer hangs on that place. The map of one face is rough, and says what the model uses, not why people look as they do.")));
   }
 
@@ -299,8 +298,7 @@ export function render({ model, el }) {
     scale.style.setProperty("--low", `${100 * low}%`);
     scale.style.setProperty("--high", `${100 * high}%`);
     scale.style.setProperty("--at", `${100 * face.p_male}%`);
-    const tooSmall = face.label === "uncertain" && (face.p_male <= low || face.p_male >= high);
-    const remark = tooSmall ? "; too small a face to be judged" : face.small ? "; a very small face: less certain" : "";
+    const remark = face.too_small ? "; too small a face to be judged" : face.small ? "; a very small face: less certain" : "";
     const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
     const ask = make("button", { type: "button", class: "act", onclick: () => why(photo, face, ask) }, "What does it depend on?");

@@ -92,9 +92,10 @@ class PhotoBox(pn.custom.JSComponent):
         """Take what the browser sends; any other client may send anything, which is dropped."""
         try:
             kind, name = data["type"], str(data["name"])
-            if kind == "explain" and not self._explaining:  # one at a time
-                self._explaining = True
-                pn.state.execute(partial(self._answer_why, str(data["id"]), int(data["face"]), bytes(data["data"])))
+            if kind == "explain":
+                if not self._explaining:  # one at a time, as the browser asks
+                    self._explaining = True
+                    pn.state.execute(partial(self._answer_why, bytes(data["data"])))
             elif kind == "refused":
                 self._refused(name, str(data["error"]))
             elif kind == "sample":
@@ -116,11 +117,14 @@ class PhotoBox(pn.custom.JSComponent):
     def _begin(self, id_: str, name: str, data: bytes) -> None:
         pn.state.execute(partial(self._answer, id_, name, data))
 
-    async def _answer_why(self, id_: str, face: int, data: bytes) -> None:
+    async def _answer_why(self, data: bytes) -> None:
         try:
-            self._send_msg({"type": "explained", "id": id_, "face": face, **await self._explain(data)})
-        finally:
-            self._explaining = False
+            answer = await self._explain(data)
+        except Exception:
+            _log.exception("a map of a face failed")
+            answer = {"error": "the map could not be made: try again"}  # the browser waits for an answer
+        self._explaining = False  # before the answer, which the next question follows
+        self._send_msg({"type": "explained", **answer})
 
     async def _answer(self, id_: str, name: str, data: bytes) -> None:
         self._send_msg({"type": "scored", "id": id_, **await self._score(name, data)})

@@ -28,6 +28,7 @@ from dashboard import chrome, parts
 from dashboard.pages.photos import PhotoBox
 from dashboard.pages.pixels import as_text
 from dashboard.uploads import MAX_FILE_BYTES
+from model.heat import MASKS
 from model.predictions import COLUMNS
 
 CARE = """
@@ -86,7 +87,7 @@ class PredictPage(chrome.ExplorerPage):
         self.rows = [*self.rows, *({"file": name, **answer} for answer in answers)]
         return {
             "faces": [
-                answer | {"aligned": parts.jpeg_url(crop.pixels)}
+                answer | {"aligned": parts.jpeg_url(crop.pixels), "too_small": crop.too_small}
                 for answer, (_, crop) in zip(answers, scored, strict=True)
             ]
         }
@@ -113,7 +114,7 @@ class PredictPage(chrome.ExplorerPage):
             heat = await self.shared.scorer.heat(np.ascontiguousarray(face[..., ::-1]))
         except UserError as error:
             return {"error": str(error)}
-        return {"heat": as_text(heat.astype(np.float32)), "seconds": time.perf_counter() - began}
+        return {"heat": as_text(heat), "masks": MASKS, "seconds": time.perf_counter() - began}
 
     def refuse(self, name: str, error: str) -> dict[str, Any]:
         """Add a row for a file without an answer."""

@@ -470,11 +470,18 @@ def photo_box(monkeypatch):
 
 def test_a_face_is_explained_on_demand_one_at_a_time(photo_box):
     box, _, told = photo_box
-    asked = {"type": "explain", "id": "p1", "name": "a.png", "face": 2, "data": b"pixels"}
+    asked = {"type": "explain", "name": "a.png", "data": b"pixels"}
     box._handle_msg(asked)
     box._explaining = True
     box._handle_msg(asked)
-    assert told == [{"type": "explained", "id": "p1", "face": 2, "heat": "pixels"}]
+    assert told == [{"type": "explained", "heat": "pixels"}]
+
+
+def test_a_map_that_fails_is_answered_and_the_next_one_is_made(photo_box):
+    box, _, told = photo_box
+    box._handle_msg({"type": "explain", "name": "a.png", "data": b"\xff"})
+    box._handle_msg({"type": "explain", "name": "a.png", "data": b"pixels"})
+    assert told == [{"type": "explained", "error": told[0]["error"]}, {"type": "explained", "heat": "pixels"}]
 
 
 def test_the_heat_of_a_face_is_computed_from_what_the_model_saw(shared):

@@ -68,8 +68,12 @@ def test_curves_of_both_runs_lie_over_each_other_and_the_reading_counts_images(i
     roc = two_runs.roc_of_both(images, "new", "old")
     reliability = two_runs.reliability_of_both(images, "new", "old")
     assert {"new", "old"} <= {each.label for each in roc} and {"new", "old"} <= {each.label for each in reliability}
-    for curve in roc:
-        assert curve.data.iloc[0, :2].tolist() == [0, 0] if curve.label else True
+    measures = two_runs.compared(images)
+    for run, name in (("first", "new"), ("second", "old")):  # with equal scores, too
+        curve = next(each.data for each in roc if each.label == name)
+        assert curve.iloc[0, :2].tolist() == [0, 0]
+        area = np.trapezoid(curve["y"], curve["x"]) / 1e4
+        assert area == pytest.approx(measures.loc["Area under ROC", run], abs=1e-3)
     right = [(images[run] >= 0.5) == images["male"] for run in ("first", "second")]
     reading = two_runs.difference_reading(images, "new", "old")
     assert f"{int((right[0] & ~right[1]).sum()):,} are right in new alone" in reading
