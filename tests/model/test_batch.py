@@ -421,7 +421,7 @@ def test_command_tells_what_it_leaves_out_and_takes_places_as_they_are_written(p
     assert done.exit_code == 0, done.output
     assert "left out: 1 hidden folder (.thumbnails)" in done.stderr
     assert "left out: 1 file that is not a photo (notes.txt)" in done.stderr
-    assert f"{output}: 1 of 1 photos scored, 1 faces" in done.stdout
+    assert f"{output}: 1 of 1 photos scored, 1 face\n" in done.stdout
     assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbffile,")
 
 
