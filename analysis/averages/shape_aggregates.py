@@ -69,7 +69,7 @@ class ShapeAggregates:
         }
         pool = arrays["pool"].to_numpy()[rows["aggregate"].to_numpy(np.int64)]
         self._shape, self._texture = expected_coefficients(arrays, rows, pool, ("shape_", "texture_"))
-        self._known = np.isfinite(self._shape[:, 0]) & np.isfinite(self._texture[:, 0])
+        self._known = has_landmarks(rows) & np.isfinite(self._shape[:, 0]) & np.isfinite(self._texture[:, 0])
         self._male = (rows["label"] == LABELS[1]).to_numpy()
         self._detail = arrays["detail"].to_numpy().astype(np.float32)
         self._common = arrays["common"].to_numpy().astype(np.float32)
@@ -131,6 +131,14 @@ class ShapeAggregates:
                 "person, select more"
             )
         return rows
+
+
+def has_landmarks(rows: pd.DataFrame) -> np.ndarray:
+    """Which faces have landmarks of their own, bool (image,); ``rows`` as in ``faces.parquet``."""
+    if "landmarks" in rows:
+        return rows["landmarks"].fillna(False).to_numpy(dtype=bool)
+    # Runs from before the column measured the pose of every face that had landmarks.
+    return rows["yaw"].notna().to_numpy() if "yaw" in rows else np.zeros(len(rows), dtype=bool)
 
 
 def enlarged(texture: np.ndarray) -> np.ndarray:

@@ -116,7 +116,7 @@ def aggregate_shapes(
         own = rows["dataset"] == dataset.name
         found[own] = landmarks[dataset.name].found[rows.loc[own, "row"]]
     pool = pools(rows[found], coefficient)
-    rows = rows.assign(found=found, pool=pool[rows["aggregate"]])
+    rows = rows.assign(landmarks=found, pool=pool[rows["aggregate"]])
     tables = {dataset.name: rows[rows["dataset"] == dataset.name] for dataset in known}
     held = rows[found].groupby("pool")
     count = held.size().reindex(range(pool.max() + 1), fill_value=0).to_numpy()
@@ -228,7 +228,7 @@ def _sums(
 ) -> _Sums:
     """One pass over the faces; see `_Sums`."""
     half = shrunk(np.zeros((*warp.size, 3), np.uint8)).shape
-    pool, found = table["pool"].to_numpy(), table["found"].to_numpy(dtype=bool)
+    pool, found = table["pool"].to_numpy(), table["landmarks"].to_numpy(dtype=bool)
     within = within_groups(np.where(found[:, None], covariates(table), np.nan), pool)  # sums to 0 over those found
     kinds, members = selections(table, np.random.default_rng(seed))
     members = members & found

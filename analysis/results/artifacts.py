@@ -384,6 +384,7 @@ FACES = Table(
         _number("brightness", "mean luma", _SHARE, optional=True),
         _number("contrast", "standard deviation of luma", _SHARE, optional=True),
         _number("sharpness", "variance of the Laplacian of luma in 0 to 255", optional=True),
+        _flag("landmarks", "whether the face has landmarks", optional=True),
         _number(
             "yaw",
             "turn of the head to the right of the picture; this and what follows need landmarks",

@@ -29,7 +29,7 @@ _STEPS = {
 _DIGITS = 2  # of the sharpness, which spans orders of magnitude
 
 
-def face_rows(dataset: Dataset, shapes: Shapes | None = None) -> pd.DataFrame:
+def face_rows(dataset: Dataset, shapes: Shapes | None = None, found: np.ndarray | None = None) -> pd.DataFrame:
     """List the usable images of a data set.
 
     Parameters
@@ -37,7 +37,9 @@ def face_rows(dataset: Dataset, shapes: Shapes | None = None) -> pd.DataFrame:
     dataset
         The ingested data set.
     shapes
-        Its measured faces, where they have landmarks.
+        Its measured faces, where they have landmarks; a sample of very many.
+    found
+        bool (image,), in the manifest's order: which faces have landmarks; None if they were not looked for.
 
     Returns
     -------
@@ -58,6 +60,8 @@ def face_rows(dataset: Dataset, shapes: Shapes | None = None) -> pd.DataFrame:
     }
     for name, values in measured.items():
         table[name] = _rounded(name, np.asarray(values, dtype=float))
+    if found is not None:
+        table["landmarks"] = pd.array(found[rows], dtype="boolean")
     if shapes is not None:
         places = pd.Index(used["image_id"]).get_indexer(shapes.table["image_id"])
         mouth = shapes.smile.add_prefix("mouth_")

@@ -155,7 +155,8 @@ def _small_groups(
 ) -> Aggregated | None:
     """A row per image and averages of small groups, of all data sets that have enough people of either label."""
     measured = {} if shapes is None else shapes.measured
-    rows = {dataset: face_rows(dataset, measured.get(dataset.name)) for dataset in datasets}
+    found = {} if shapes is None else {name: landmarks.found for name, landmarks in shapes.landmarks.items()}
+    rows = {dataset: face_rows(dataset, measured.get(dataset.name), found.get(dataset.name)) for dataset in datasets}
     large = [dataset for dataset, table in rows.items() if has_groups(table)]
     if not large:
         return None

@@ -18,7 +18,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.contrast import FEATURES, contrast_table, contrasts, feature_masks
-from analysis.hypothesis.shape import Shapes, examine_shapes
+from analysis.hypothesis.shape import Shapes, examine_shapes, measure_shapes
 from analysis.results import Results, artifacts
 from analysis.shape import geometry
 from analysis.shape.landmarks import find_landmarks, read_landmarks
@@ -271,14 +271,16 @@ def pooled(demo_with_landmarks: Dataset) -> tuple[pd.DataFrame, AggregatedShapes
     """Rows of the demo faces and shape and texture of their groups, of which one lacks most landmarks."""
     landmarks = read_landmarks(demo_with_landmarks)
     assert landmarks is not None
-    found = aggregate([demo_with_landmarks], [face_rows(demo_with_landmarks)])
-    few = found.rows.loc[found.rows["aggregate"] == 3, "row"].to_numpy()[2:]
+    group = aggregate([demo_with_landmarks], [face_rows(demo_with_landmarks)]).rows["aggregate"]
     table = landmarks.table.copy()
-    table.loc[few, "found"] = False
-    known = {"demo": replace(landmarks, table=table)}
+    table.loc[face_rows(demo_with_landmarks).loc[group == 3, "row"].to_numpy()[2:], "found"] = False
+    known = replace(landmarks, table=table)
+    measured = measure_shapes(demo_with_landmarks, known, rng=np.random.default_rng(0))
+    found = aggregate([demo_with_landmarks], [face_rows(demo_with_landmarks, measured, known.found)])
+    assert found.rows["aggregate"].equals(group)
     drawn = prototypes(demo_with_landmarks, landmarks)
     return found.rows, aggregate_shapes(
-        [demo_with_landmarks], known, found.rows, found.arrays["coefficient"].to_numpy(), drawn
+        [demo_with_landmarks], {"demo": known}, found.rows, found.arrays["coefficient"].to_numpy(), drawn
     )
 
 
@@ -326,6 +328,20 @@ def test_an_average_of_a_selection_is_drawn_crisply_and_refuses_few(
     assert np.abs(engine.picture(men.exaggerated(women, 0)) - engine.picture(women).astype(float)).mean() < 0.01
     with pytest.raises(UserError, match="an average of fewer than 16"):
         engine.average(np.arange(15))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_crisp_average_counts_the_faces_that_have_landmarks_themselves(
+    pooled: tuple[pd.DataFrame, AggregatedShapes], older: bool
+) -> None:
+    rows, made = pooled
+    engine = ShapeAggregates(made.arrays, rows.drop(columns="landmarks") if older else rows)
+    lacking, having = (np.flatnonzero(rows["yaw"].isna() == lacks) for lacks in (True, False))
+    assert len(lacking) >= 10
+    assert engine.known(np.ones(len(rows), bool)).sum() == len(having)
+    assert engine.average(np.concatenate([lacking, having[:16]])).faces == 16
+    with pytest.raises(UserError, match="15 of the selected faces have landmarks"):
+        engine.average(np.concatenate([lacking[:1], having[:15]]))
 
 
 def test_a_label_with_few_people_stays_in_one_pool() -> None:
