@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
-from analysis.averages.base import Average, Difference, Engine, check_size, compare
+from analysis.averages.base import Average, Difference, Engine, compare
 from analysis.averages.compressed import average_folder, open_engine
 from analysis.averages.exact import ExactEngine
-from analysis.averages.filters import count_people, load_table, select
+from analysis.averages.filters import check_subset, count_people, load_table, select
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import write_zarr_zip
@@ -65,8 +65,8 @@ def average_subsets(
     Raises
     ------
     UserError
-        If the data set is not ingested, a filter is malformed, a subset has fewer than 16 faces, or the output has
-        another ending.
+        If the data set is not ingested, a filter is malformed, a subset has fewer than 16 faces or people, or the
+        output has another ending.
     """
     if output is not None and not output.name.endswith((".png", ".zarr.zip")):
         raise UserError(f"{output} is neither .png nor .zarr.zip: choose one of these endings")
@@ -77,7 +77,7 @@ def average_subsets(
     rows = [select(table, filter_) for filter_ in filters]
     names = [filter_ or "all faces" for filter_ in filters]
     for name, inside in zip(names, rows, strict=True):
-        check_size(int(inside.sum()), f"the subset {name!r}")
+        check_subset(table, inside, f"the subset {name!r}")
     opened = choose_engine(dataset, engine)
     if len(rows) == 1:
         averages, difference = [opened.average(rows[0])], None

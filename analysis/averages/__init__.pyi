@@ -2,7 +2,7 @@ from .aggregates import Aggregates
 from .base import Average, Difference, Engine, check_size, compare, difference
 from .compressed import CompressedEngine, open_engine
 from .exact import ExactEngine, average_faces
-from .filters import count_people, load_table, select
+from .filters import check_subset, count_people, load_table, select
 from .fit import build_engine
 from .gallery import build_gallery, compare_published, measure_agreement, named_subsets
 from .grouping import Aggregated, aggregate
@@ -23,6 +23,7 @@ __all__ = [
     "build_engine",
     "build_gallery",
     "check_size",
+    "check_subset",
     "compare",
     "compare_published",
     "count_people",

@@ -77,13 +77,24 @@ class Engine(Protocol):
         """
 
 
-def check_size(count: int, name: str = "the subset", least: int = MIN_FACES) -> None:
-    """Refuse a subset with too few faces.
+def check_size(count: int, name: str = "the subset", least: int = MIN_FACES, *, people: int | None = None) -> None:
+    """Refuse a subset with too few faces, or of too few people.
+
+    Parameters
+    ----------
+    count
+        Number of its faces.
+    name
+        What it is called in the message.
+    least
+        Fewest faces, and fewest people.
+    people
+        Number of people on the faces; None if identities are not known.
 
     Raises
     ------
     UserError
-        If ``count`` is below ``least``.
+        If ``count`` or ``people`` is below ``least``.
     """
     if not count:
         raise UserError(f"{name} is empty: no face fits its filter, leave out one of its conditions")
@@ -91,6 +102,12 @@ def check_size(count: int, name: str = "the subset", least: int = MIN_FACES) -> 
         faces = "a single face" if count == 1 else f"{count} faces"
         raise UserError(
             f"{name} has {faces}: an average of fewer than {least} could show a person, leave out one of its conditions"
+        )
+    if people is not None and people < least:
+        of = "one person" if people == 1 else f"{people} people"
+        raise UserError(
+            f"{name} has {count:,} faces of {of}: an average of fewer than {least} people could show a person, leave "
+            "out one of its conditions"
         )
 
 

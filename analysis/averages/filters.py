@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.averages.base import check_size
 from analysis.core.errors import UserError
 from analysis.core.people import age_band
 from analysis.core.schema import CELEBA_ATTRIBUTES
@@ -230,6 +231,26 @@ def _listed(values: list[str]) -> str:
     """The values that there are, or how many there are beyond the first ones."""
     shown = ", ".join(map(repr, values[:_SHOWN]))
     return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN:,} more"
+
+
+def check_subset(table: pd.DataFrame, rows: np.ndarray, name: str) -> None:
+    """Refuse a subset whose average could show a person.
+
+    Parameters
+    ----------
+    table
+        As from `load_table`, or a manifest.
+    rows
+        bool (image,): the subset.
+    name
+        What it is called in the message.
+
+    Raises
+    ------
+    UserError
+        If it has fewer than 16 faces, or they are known to be of fewer than 16 people.
+    """
+    check_size(int(rows.sum()), name, people=count_people(table, rows))
 
 
 def count_people(table: pd.DataFrame, rows: np.ndarray) -> int | None:

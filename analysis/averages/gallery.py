@@ -11,9 +11,9 @@ from numcodecs import Blosc
 from analysis.averages.base import Average, Difference, difference
 from analysis.averages.compressed import CompressedEngine
 from analysis.averages.exact import moments
-from analysis.averages.filters import count_people, select
+from analysis.averages.filters import check_subset, count_people, select
 from analysis.core.errors import UserError
-from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
+from analysis.core.schema import CELEBA_ATTRIBUTES
 from analysis.data.dataset import Dataset
 from analysis.results.records import Agreement
 
@@ -60,8 +60,11 @@ def _large(table: pd.DataFrame, rows: np.ndarray) -> bool:
 
 
 def _many(table: pd.DataFrame, rows: np.ndarray) -> bool:
-    persons = count_people(table, rows)
-    return bool(rows.sum() >= MIN_FACES) and (persons is None or persons >= MIN_FACES)
+    try:
+        check_subset(table, rows, "")
+    except UserError:
+        return False
+    return True
 
 
 def build_gallery(dataset: Dataset, table: pd.DataFrame, *, progress: bool = True) -> xr.Dataset:

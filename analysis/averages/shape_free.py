@@ -16,9 +16,8 @@ import xarray as xr
 from dask.delayed import Delayed
 from tqdm.dask import TqdmCallback
 
-from analysis.averages.base import check_size
-from analysis.averages.filters import count_people
-from analysis.core.schema import LABELS, MIN_FACES
+from analysis.averages.filters import check_subset
+from analysis.core.schema import LABELS
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.data.dataset import Dataset
 from analysis.shape.geometry import FACE_OVAL
@@ -104,8 +103,7 @@ def prototypes(dataset: Dataset, landmarks: Landmarks, *, progress: bool = False
     count = {}
     for number, label in enumerate(LABELS):
         rows = chosen & (group == number)
-        people = count_people(manifest, rows)
-        check_size(min(int(rows.sum()), MIN_FACES if people is None else people), f"the faces labelled {label}")
+        check_subset(manifest, rows, f"the faces labelled {label}")
         count[label] = int(rows.sum())
     chunk = dataset.faces.chunks[0][0] if dataset.faces.chunks else len(manifest)
     starts = [start for start in range(0, len(manifest), chunk) if chosen[start : start + chunk].any()]

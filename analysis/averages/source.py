@@ -8,7 +8,7 @@ import xarray as xr
 
 from analysis.averages.base import Difference, compare
 from analysis.averages.compressed import CompressedEngine, average_folder, open_engine
-from analysis.averages.filters import load_table, select
+from analysis.averages.filters import check_subset, load_table, select
 from analysis.averages.gallery import compare_published
 from analysis.core.errors import UserError
 from analysis.data.dataset import Dataset
@@ -28,9 +28,12 @@ class LiveSubsets:
         Raises
         ------
         UserError
-            If a filter is malformed, or a subset has fewer than 16 faces.
+            If a filter is malformed, or a subset has fewer than 16 faces or people.
         """
-        return compare(self.engine, select(self.table, first), select(self.table, second))
+        subsets = [select(self.table, each) for each in (first, second)]
+        for name, rows in zip(("the first subset", "the second subset"), subsets, strict=True):
+            check_subset(self.table, rows, name)
+        return compare(self.engine, *subsets)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from analysis.averages.grouping import Aggregated, aggregate, has_groups
 from analysis.averages.shape_grouping import AggregatedShapes, aggregate_shapes
 from analysis.core import storage
 from analysis.core.errors import UserError
-from analysis.core.schema import LABELS
+from analysis.core.people import person_names
+from analysis.core.schema import LABELS, MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.test import examine
 from analysis.results import Run, artifacts
@@ -66,16 +67,18 @@ def study(
     Raises
     ------
     UserError
-        If the data set is not ingested, a label has no usable image, a test has too few people, or the run cannot be
-        written to.
+        If the data set is not ingested, a label has usable images of fewer than 16 people, a test has too few people,
+        or the run cannot be written to.
     """
     storage.check_writable(run.folder / "study")
     manifest, faces = dataset.manifest, dataset.faces
     usable = manifest[dataset.usable]
     for label in LABELS:
-        if (usable["label"] == label).sum() < 2:
+        labelled = usable[usable["label"] == label]
+        if (people := min(len(labelled), person_names(labelled).nunique())) < MIN_FACES:
             raise UserError(
-                f"{dataset.name!r} has fewer than two usable images labelled {label}: both labels are needed"
+                f"{dataset.name!r} has usable images of {people} people labelled {label}: the average face of fewer "
+                f"than {MIN_FACES} could show a person, add images of others"
             )
     if dataset in compare:
         raise UserError(f"{dataset.name!r} cannot be compared with itself: name another data set")

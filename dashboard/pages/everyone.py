@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
-from analysis.averages.filters import selectable
+from analysis.averages.filters import check_subset, selectable
 from analysis.averages.shape_aggregates import ShapeAggregates
 from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
@@ -165,7 +165,7 @@ class Everyone:
         Raises
         ------
         UserError
-            If there are fewer than 16 faces.
+            If there are fewer than 16 faces, or the faces themselves are of fewer than 16 people.
         """
         if self.live is not None and chosen.sum() >= MIN_FACES:
             own = (self.rows["dataset"] == self.studied).to_numpy()
@@ -341,6 +341,7 @@ def _live(results: Results, rows: pd.DataFrame) -> Callable[[np.ndarray], np.nda
     def average(chosen: np.ndarray) -> np.ndarray:
         asked = np.zeros(len(manifest), dtype=bool)
         asked[places[chosen]] = True
+        check_subset(source.table, asked, "the selection")
         return engine.average(asked).mean
 
     return average

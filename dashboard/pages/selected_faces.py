@@ -43,13 +43,17 @@ def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) ->
         )
     of_same = found.rows["dataset"].isin(sources or found.rows.loc[chosen, "dataset"].unique()).to_numpy(dtype=bool)
     rest = of_same & ~chosen
+    note = ""
     if kind == "crisp" and found.shapes is not None:
         try:
             return _crisp(found, chosen, rest)
         except UserError:
             note = f"<p>Fewer than {MIN_FACES} of these faces have landmarks: the average is of the aligned faces.</p>"
-            return note + _aligned(found, chosen, rest)
-    return _aligned(found, chosen, rest)
+    try:
+        return note + _aligned(found, chosen, rest)
+    except UserError as error:
+        reason = str(error)
+        return f"<p>{escape(reason[0].upper() + reason[1:])}.</p>"
 
 
 def _rest(found: Everyone, rest: np.ndarray) -> str:

@@ -108,6 +108,9 @@ def test_a_data_set_that_is_here_is_averaged_by_its_engine(results, monkeypatch)
     own = (found.rows["dataset"] == "synthetic").to_numpy()
     assert live(own & (found.rows["label"] == "male").to_numpy()).shape == (109, 89, 3)
     assert asked == [400]
+    monkeypatch.setattr(module, "subset_source", lambda results: LiveSubsets(rows.assign(identity=7), Engine()))
+    with pytest.raises(UserError, match="400 faces of one person"):
+        module._live(results, found.rows)(own & (found.rows["label"] == "male").to_numpy())
     monkeypatch.setattr(module.Dataset, "open", lambda name: type("Here", (), {"manifest": rows[:10]}))
     assert module._live(results, found.rows) is None  # another version of the data set
 

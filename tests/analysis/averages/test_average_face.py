@@ -18,6 +18,7 @@ from analysis.averages.exact import ExactEngine, average_faces, moments
 from analysis.averages.filters import count_people, load_table, select
 from analysis.averages.fit import build_engine
 from analysis.averages.gallery import build_gallery, measure_agreement, named_subsets
+from analysis.averages.source import LiveSubsets
 from analysis.commands import app
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import read_zarr_zip, write_zarr_zip
@@ -178,6 +179,14 @@ def test_named_subsets_hold_16_people_or_more(table: pd.DataFrame) -> None:
         assert count_people(table, select(table, filter_)) >= 16
     few = table.assign(identity=pd.array([1] * len(table), dtype="Int64"))
     assert named_subsets(few) == {}
+
+
+def test_many_faces_of_few_people_are_not_averaged(table: pd.DataFrame, quick: CompressedEngine) -> None:
+    of_fifteen = table.assign(identity=pd.array([n % 15 for n in range(len(table))], dtype="Int64"))
+    with pytest.raises(UserError, match="the first subset has 200 faces of 15 people: an average of fewer than 16"):
+        LiveSubsets(of_fifteen, quick).compare("label == 'male'", "")
+    of_sixteen = table.assign(identity=pd.array([n % 32 for n in range(len(table))], dtype="Int64"))
+    assert LiveSubsets(of_sixteen, quick).compare("label == 'male'", "").first.count == 200
 
 
 def test_gallery_keeps_its_precision_when_written(demo: Path, table: pd.DataFrame, faces, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from synthetic import SERVING_FILE, write_results
@@ -81,16 +82,18 @@ def test_quality_histograms_count_every_image_once() -> None:
     assert (counts["male"] == 20).all()
 
 
-def test_label_without_images_is_refused(home: Path, demo_home: Path) -> None:
+@pytest.mark.parametrize("men", [0, 15])
+def test_label_of_few_people_is_refused(home: Path, demo_home: Path, men: int) -> None:
     source = demo_home / "data/demo"
     folder = home / "data/one"
     folder.mkdir(parents=True)
     manifest = pd.read_parquet(source / "manifest.parquet")
-    manifest["status"] = manifest["status"].where(manifest["label"] == "female", "broken")
+    male = np.flatnonzero(manifest["label"] == "male")
+    manifest.loc[male[men:], "status"] = "broken"
     manifest.to_parquet(folder / "manifest.parquet")
     (folder / "ingest.json").write_text((source / "ingest.json").read_text())
     (folder / "faces.zarr").symlink_to(source / "faces.zarr")
-    with pytest.raises(UserError, match="labelled male"):
+    with pytest.raises(UserError, match=f"images of {men} people labelled male"):
         study(Dataset.open("one"), Run.open("one"), permutations=100)
     assert not (home / "runs/one").exists()
 
