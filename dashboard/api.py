@@ -98,7 +98,11 @@ class ModelSummary(BaseModel):
 
     run: str = Field(description="Name of the run that the model comes from.", examples=["celeba"])
     test_accuracy: float | None = Field(
-        None, ge=0, le=1, description="Share of the test split's faces labelled as the annotators did.", examples=[0.97]
+        None,
+        ge=0,
+        le=1,
+        description="Share of the test photos of the first data set of the run that it labels as the annotators did.",
+        examples=[0.97],
     )
     labels: list[str] = Field(description="The two labels it predicts.", examples=[["female", "male"]])
     band: Band = Field(

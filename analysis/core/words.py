@@ -9,6 +9,22 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{share:.{digits}%}".replace("%", " %")
 
 
+def share(value: float, digits: int = 1) -> str:
+    """Write a share in [0, 1] as a percentage for a sentence: what is not nothing is never "0.0 %", nor is a part all.
+
+    Returns
+    -------
+    str
+        "12.3 %", "less than 0.1 %" or "more than 99.9 %".
+    """
+    least = 10.0 ** -(digits + 2)
+    if 0 < value < least / 2:
+        return f"less than {percent(least, digits)}"
+    if 1 - least / 2 < value < 1:
+        return f"more than {percent(1 - least, digits)}"
+    return percent(value, digits)
+
+
 def p_value(value: float, permutations: int | None = None) -> str:
     """Write a p value with the digits that its permutations allow.
 

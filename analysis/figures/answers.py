@@ -3,12 +3,14 @@
 import pandas as pd
 from scipy.stats import norm
 
-from analysis.core.words import number, p_value, percent
-from analysis.figures.lineage import unseen
+from analysis.core.words import listed, number, p_value, percent
+from analysis.figures.datasheets import called
+from analysis.figures.lineage import test_photos
+from analysis.figures.metrics import measured
 from analysis.hypothesis.regions import REGIONS
 from analysis.hypothesis.verdict import LEAST_CORRELATION, QUESTIONS, SMALLEST_EFFECT
 from analysis.results import Results
-from analysis.results.records import AverageAccuracy, HypothesisRecord
+from analysis.results.records import AverageAccuracy, HypothesisRecord, MetricsRecord
 
 _WELL = 0.9  # accuracy of the nearer average from which it predicts the label well
 
@@ -26,11 +28,22 @@ def prediction_answer(results: Results) -> str:
     low, high = test.accuracy_interval
     decided = test.decided
     return (
-        f"On {test.images:,} {unseen(results)}, the model agrees with the annotators in "
+        f"On {test.images:,} of {test_photos(results)} the model agrees with the annotators in "
         f"{percent(test.accuracy)} of cases (95 % interval {percent(low)} to {percent(high)}); it answers "
         f"“uncertain” for {percent(1 - decided.coverage)} and is right in {percent(decided.accuracy or 0)} of "
-        "the others."
-    )
+        f"the others. {on_every_source(results.metrics)}"
+    ).strip()
+
+
+def on_every_source(metrics: MetricsRecord) -> str:
+    """Accuracy on the test photos of all data sets together; empty where there is one."""
+    if len(metrics.datasets) < 2:
+        return ""
+    parts = [measured(metrics, "test", name) for name in metrics.datasets]
+    images = sum(part.images for part in parts)
+    accuracy = sum(part.accuracy * part.images for part in parts) / images
+    names = listed([called(name) for name in metrics.datasets])
+    return f"Over all {images:,} test photos of {names} it is right in {percent(accuracy)}."
 
 
 _OPENINGS = {

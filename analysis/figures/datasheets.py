@@ -3,12 +3,13 @@
 What others have published of a data set is written here once; numbers come from the run.
 """
 
+import re
 from dataclasses import dataclass
 
 import pandas as pd
 
 from analysis.core.schema import LABELS, SPLITS
-from analysis.core.words import listed, percent
+from analysis.core.words import listed, percent, source_name
 from analysis.results import Results
 from analysis.results.records import TrainStep
 
@@ -138,6 +139,12 @@ PARTS = {
 }
 """Parts of the collection "more-faces", each in a line."""
 _UNKNOWN = "Nothing is known here of who is in it, who labelled it and whether they agreed: ask who collected it."
+
+
+def called(name: str) -> str:
+    """The name of a data set as its makers write it, where it is known, else the name that it has here."""
+    sheet = KNOWN.get(name)
+    return re.sub(r"^\[(.+?)\].*", r"\1", sheet.title) if sheet else source_name(name)
 
 
 def described(name: str) -> str:

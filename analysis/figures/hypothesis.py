@@ -13,6 +13,7 @@ import xarray as xr
 
 from analysis.core.words import extremes, number, p_value, percent, signed
 from analysis.figures import theme
+from analysis.figures.datasheets import called
 from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
@@ -524,7 +525,7 @@ def accuracy_reading(table: pd.DataFrame) -> str:
         return f"{percent(row.accuracy)} ({percent(row.low)} to {percent(row.high)})"
 
     reading = (
-        f"On {int(rows['images'].iloc[0]):,} test photos, the nearer average predicts the label of "
+        f"On {int(rows['images'].iloc[0]):,} of {called(own)}’s test photos, the nearer average predicts the label of "
         f"{in_words('nearest average')}, a linear discriminant on principal components that of "
         f"{in_words('linear discriminant')}"
     )
@@ -540,4 +541,4 @@ def accuracy_reading(table: pd.DataFrame) -> str:
         )
         for _, row in others.iterrows()
     }
-    return f"{reading} Made from {own} and applied elsewhere, the averages’ accuracy is {extremes(applied)}."
+    return f"{reading} Made from {called(own)} and applied elsewhere, the averages’ accuracy is {extremes(applied)}."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from analysis.core.words import listed
+from analysis.figures.datasheets import called
 from analysis.figures.html import PageHtml
 from analysis.results import Results
 from analysis.results.records import Backbone, EvaluateStep, StudyRecord, TrainStep
@@ -55,6 +56,11 @@ def backbone_reading(record: TrainStep) -> str:
         "not checked here: some may show people of the test splits."
         for other in record.backbones
     )
+
+
+def test_photos(results: Results) -> str:
+    """The test photos on which a run's first figures are measured: whose they are, and who is in them."""
+    return f"{called(results.metrics.datasets[0])}’s test photos ({unseen(results)})"
 
 
 def unseen(results: Results) -> str:

@@ -17,9 +17,10 @@ from analysis.core.schema import LABELS
 from analysis.core.words import listed, p_value, percent
 from analysis.figures import theme
 from analysis.figures.answers import told_by_averages
+from analysis.figures.datasheets import called
 from analysis.figures.fairness import is_equal
 from analysis.figures.html import PageHtml
-from analysis.figures.lineage import unseen
+from analysis.figures.lineage import test_photos
 from analysis.figures.metrics import measured
 from analysis.figures.samples import sample_buttons
 from analysis.results import Results
@@ -75,7 +76,7 @@ def tell_sentence(results: Results) -> str:
     wrongly = counts["wrong"] or "fewer than one"  # rounded to 0, but nobody is never wrong
     wrong = "" if is_equal(results.groups) else " It is wrong about some groups more often."
     return (
-        f"Of 100 {unseen(results)} the model answers {counts['right']} as annotators did and {wrongly} "
+        f"Of 100 of {test_photos(results)} the model answers {counts['right']} as annotators did and {wrongly} "
         f"otherwise; for {counts['uncertain']} it says “uncertain”.{wrong}"
     )
 
@@ -84,8 +85,8 @@ def target_sentence(results: Results) -> str:
     """Whether the client's target is met, on each data set."""
     metrics = results.metrics
     accuracies = {name: measured(metrics, "test", name).accuracy for name in metrics.datasets}
-    met = [f"{name} {percent(value)}" for name, value in accuracies.items() if value >= WANTED]
-    missed = [f"{name} {percent(value)}" for name, value in accuracies.items() if value < WANTED]
+    met = [f"{called(name)} {percent(value)}" for name, value in accuracies.items() if value >= WANTED]
+    missed = [f"{called(name)} {percent(value)}" for name, value in accuracies.items() if value < WANTED]
     parts = [f"met on {', '.join(met)}" if met else "", f"missed on {', '.join(missed)}" if missed else ""]
     return (
         f"At least {percent(WANTED, 0)} of predictions were to be right, without the answer “uncertain”; on test "
@@ -349,7 +350,8 @@ def story_html(results: Results) -> PageHtml:
     steps.append(
         (
             "Does it tell anything about one face?",
-            f"{tells}. The nearer average is the right one for {percent(nearest.accuracy)} of test faces; "
+            f"{tells}. On {called(results.study.dataset)}’s test photos the nearer average is the right one for "
+            f"{percent(nearest.accuracy)}; "
             f"always naming the more frequent label is right for {percent(counts.max() / counts.sum())}. A network, "
             f"which looks at many features together, is right for {percent(test.accuracy)}, and still does not know "
             "who anybody is.",

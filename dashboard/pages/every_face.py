@@ -25,7 +25,7 @@ from bokeh.plotting import figure
 
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
-from analysis.core.words import percent
+from analysis.core.words import percent, share
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
 from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measure, everyone, inside_area
@@ -104,23 +104,16 @@ class EveryFacePage(chrome.ExplorerPage):
             self.distance = found.distances[0]
 
     def spoilt(self, values: dict[str, Any], refused: set[str]) -> Collection[str]:
-        """A range of a distance that this run does not have is no range of another; see `dashboard.address`."""
-        return ["size"] if "distance" in refused else []
+        """Name what an address says in vain: an area without corners, a range of a distance that this run lacks."""
+        no_map = self._all is None or self._all.places is None
+        nowhere = values["area"] and (no_map or corners(values["area"]) is None)
+        return [*(["size"] if "distance" in refused else []), *(["area"] if nowhere else [])]
 
     def portraits(self) -> Portraits:
         """What the gallery shows: photos where nobody else can see them, else averages of small groups."""
         return portraits(everyone(self.results), private=self.shared.settings.for_this_machine_alone)
 
     # ---- what is selected
-
-    def corners(self) -> np.ndarray | None:
-        """Corners of the area of the map, float (corner, 2); None where none can be read."""
-        try:
-            found = np.array([[float(number) for number in each.split(",")] for each in self.area.split()])
-        except ValueError:
-            return None
-        drawn = found.ndim == 2 and 2 < len(found) <= _MOST_CORNERS and found.shape[1] == 2
-        return found if drawn and np.isfinite(found).all() else None
 
     def selected(self) -> np.ndarray:
         """Bool (face,): which faces fit everything that is chosen.
@@ -141,8 +134,8 @@ class EveryFacePage(chrome.ExplorerPage):
         for name, measure in self._measures(found).items():
             if (ends := getattr(self, name)) is not None:
                 chosen &= measure.inside(*ends)
-        if (corners := self.corners()) is not None and found.places is not None:
-            chosen &= inside_area(found.places, corners)
+        if (area := corners(self.area)) is not None and found.places is not None:
+            chosen &= inside_area(found.places, area)
         return chosen
 
     def _measures(self, found: Everyone) -> dict[str, Measure]:
@@ -197,7 +190,7 @@ class _Shown:
             margin=0,
             align_items="start",
         )
-        self._bars: dict[str, tuple[ColumnDataSource, ColumnDataSource, BoxAnnotation, Any]] = {}
+        self._bars: dict[str, tuple[ColumnDataSource, ColumnDataSource, BoxAnnotation, Any, pn.pane.HTML]] = {}
         self.histograms = parts.section(
             "Histograms",
             pn.Column(parts.later(self._histograms), min_height=220, sizing_mode="stretch_width", margin=0),
@@ -316,7 +309,8 @@ class _Shown:
             sizing_mode="stretch_width",
         )
         slider.param.watch(partial(self._slid, name), "value_throttled")
-        self._bars[name] = (all_, own, range_, (plot, slider))
+        known = parts.html("", "everyone")
+        self._bars[name] = (all_, own, range_, (plot, slider), known)
         self._scale(name)
         head = (
             [
@@ -336,6 +330,7 @@ class _Shown:
             *head,
             pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
             slider,
+            known,
             margin=0,
             styles={"flex": "1 1 240px", "min-width": "0", "max-width": "360px"},
         )
@@ -343,7 +338,7 @@ class _Shown:
     def _scale(self, name: str) -> None:
         """Fit a histogram to its measure."""
         measure = self._measure(name)
-        all_, _, _, (plot, slider) = self._bars[name]
+        all_, _, _, (plot, slider), _ = self._bars[name]
         left, right = measure.edges[:-1], measure.edges[1:]
         all_.data = {"left": left, "right": right, "top": measure.counts()}
         plot.x_range.update(start=float(left[0]), end=float(right[-1]))
@@ -402,12 +397,13 @@ class _Shown:
             self._portraits.choose(chosen, self.page.order)
 
     def _follow_histograms(self, chosen: np.ndarray) -> None:
-        for name, (_, own, range_, (_, slider)) in self._bars.items():
+        for name, (_, own, range_, (_, slider), known) in self._bars.items():
             measure = self._measure(name)
             own.data = {"left": measure.edges[:-1], "right": measure.edges[1:], "top": measure.counts(chosen)}
             ends = getattr(self.page, name)
             range_.update(visible=ends is not None, left=ends and ends[0], right=ends and ends[1])
             slider.value = ends or (float(measure.edges[0]), float(measure.edges[-1]))
+            known.object = _known(measure, chosen)
 
     def _follow_map(self, chosen: np.ndarray) -> None:
         names, colours = _colours(self.found, self.page.colour)
@@ -417,12 +413,33 @@ class _Shown:
             .map({name: place for place, name in enumerate(names)})
             .to_numpy(np.float32, na_value=np.nan)
         )
-        self._face_map.show(chosen, codes, colours, self.page.corners())
+        self._face_map.show(chosen, codes, colours, corners(self.page.area))
         marks = "".join(
             f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
             for name, colour in zip(names, colours, strict=True)
         )
         self._legend.object = f'<div class="legend">{marks}</div>'
+
+
+def corners(area: str) -> np.ndarray | None:
+    """Read the corners of an area of the map.
+
+    Parameters
+    ----------
+    area
+        "x,y x,y ..."
+
+    Returns
+    -------
+    numpy.ndarray or None
+        float (corner, 2); None where it does not name at least three corners.
+    """
+    try:
+        found = np.array([[float(number) for number in each.split(",")] for each in area.split()])
+    except ValueError:
+        return None
+    drawn = found.ndim == 2 and 2 < len(found) <= _MOST_CORNERS and found.shape[1] == 2
+    return found if drawn and np.isfinite(found).all() else None
 
 
 def _colours(found: Everyone, by: str) -> tuple[list[str], list[str]]:
@@ -439,10 +456,10 @@ def _colours(found: Everyone, by: str) -> tuple[list[str], list[str]]:
 def _summary(found: Everyone, chosen: np.ndarray) -> str:
     """How many are selected, and their labels and answers beside those of all."""
     count, rows = int(chosen.sum()), found.rows
-    text = f"<p><b>{count:,} of {len(rows):,} faces</b> ({percent(count / len(rows))})"
+    text = f"<p><b>{count:,} of {len(rows):,} faces</b> ({share(count / len(rows))})"
     if count:
         male = (rows["label"] == "male").to_numpy()
-        text += f"; {percent(float(male[chosen].mean()))} are labelled male, of all {percent(float(male.mean()))}"
+        text += f"; {share(float(male[chosen].mean()))} are labelled male, of all {share(float(male.mean()))}"
         if "verdict" in rows:
             scored = rows["verdict"].notna().to_numpy()
             if (chosen & scored).any():
@@ -451,21 +468,29 @@ def _summary(found: Everyone, chosen: np.ndarray) -> str:
                     for verdict in ("wrong", "uncertain")
                 )
                 text += (
-                    f"; the model is wrong on {percent(float(wrong[chosen & scored].mean()))} (of all scored "
-                    f"{percent(float(wrong[scored].mean()))}) and does not decide on "
-                    f"{percent(float(unsure[chosen & scored].mean()))} ({percent(float(unsure[scored].mean()))})"
+                    f"; the model is wrong on {share(float(wrong[chosen & scored].mean()))} (of all scored "
+                    f"{share(float(wrong[scored].mean()))}) and does not decide on "
+                    f"{share(float(unsure[chosen & scored].mean()))} ({share(float(unsure[scored].mean()))})"
                 )
             seen = chosen & (rows["split"] == "train").to_numpy()
             if seen.any():
                 text += (
-                    f". {percent(float(seen.sum() / count), 0)} of them were trained on: choose test to judge the model"
+                    f". The model was trained on {share(float(seen.sum() / count), 0)} of them: choose test to judge it"
                 )
             if (unscored := int((chosen & ~scored).sum())) and "p_male" in rows:
                 text += (
-                    f". {unscored:,} have no score and no place on the map: another split of the data sets holds the "
-                    "same person or picture"
+                    f". {unscored:,} {'has' if unscored == 1 else 'have'} no score and no place on the map: another "
+                    "split of the data sets holds the same person or picture"
                 )
     return text + ".</p>"
+
+
+def _known(measure: Measure, chosen: np.ndarray) -> str:
+    """Of how many selected faces a measure is known, where not of all."""
+    count, known = int(chosen.sum()), int(np.isfinite(measure.values[chosen]).sum())
+    if known == count:
+        return ""
+    return f"<small>Known of {f'{known:,}' if known else 'none'} of the {count:,} selected faces.</small>"
 
 
 def _attributes(found: Everyone, chosen: np.ndarray) -> str:

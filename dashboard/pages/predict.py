@@ -23,7 +23,11 @@ from analysis.core.spreadsheet import as_csv
 from analysis.core.words import percent
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
 from analysis.data.sources import demo_source
+from analysis.figures.answers import on_every_source
+from analysis.figures.datasheets import called
+from analysis.figures.metrics import measured
 from analysis.figures.theme import LABEL_COLOURS
+from analysis.results.records import Card
 from dashboard import chrome, parts
 from dashboard.pages.photos import PhotoBox
 from dashboard.pages.pixels import as_text
@@ -149,13 +153,8 @@ class PredictPage(chrome.ExplorerPage):
             band=[card.band.low, card.band.high],
             colours=LABEL_COLOURS,
         )
-        agrees = (
-            f" It agrees with the annotators on {percent(card.test_accuracy)} of the test faces."
-            if card.test_accuracy
-            else ""
-        )
         about = (
-            f"The model comes from run `{card.run}`.{agrees} It is *not sure enough* where its probability of “male” "
+            f"The model comes from run `{card.run}`.{self._agrees(card)} It is *not sure enough* where its probability of “male” "
             f"is between {card.band.low:.3f} and {card.band.high:.3f}."
         )
         return [
@@ -164,6 +163,20 @@ class PredictPage(chrome.ExplorerPage):
             ),
             parts.stack(parts.text(about), parts.notice(CARE), gap=14),
         ]
+
+    def _agrees(self, card: Card) -> str:
+        """How often the model agrees with the annotators, where it is the published run's."""
+        try:
+            run, metrics = self.results.run.run, self.results.metrics
+        except UserError:  # it predicts without a run, too
+            return ""
+        if run != card.run:
+            return ""
+        own = measured(metrics, "test")
+        return (
+            f" On {own.images:,} of {called(metrics.datasets[0])}’s test photos it agrees with the annotators on "
+            f"{percent(own.accuracy)}. {on_every_source(metrics)}"
+        ).rstrip()
 
     def _downloads(self, photos: PhotoBox, composites: dict[str, bytes]) -> list[Any]:
         def clear(event: Any) -> None:

@@ -3,8 +3,10 @@
 import html
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from shown import panel, parts_of, text_of
@@ -146,10 +148,27 @@ def test_the_address_holds_the_selection(page):
     assert read == {name: getattr(page, name) for name in names}
     for wrong in ("?p_male=0.7,0.2", "?p_male=nan,1", "?p_male=1", "?label=nobody", "?distance=none"):
         assert address.read(page, names, wrong, defaults) == defaults
-    assert address.read(page, names, "?distance=bogus&size=0.1,0.2", defaults) == defaults
+    for vain in ("?distance=bogus&size=0.1,0.2", "?area=here", "?area=1,2 3,4", "?area=0,0 1,0 1,inf"):
+        assert address.read(page, names, vain, defaults) == defaults
     own = page.param.distance.objects[-1]
     read = address.read(page, names, f"?distance={own}&size=0.1,0.2", defaults)
     assert (read["distance"], read["size"]) == (own, (0.1, 0.2))
+
+
+def test_a_few_faces_are_not_none_of_all_and_what_is_not_known_of_them_is_said(page):
+    from dashboard.pages.every_face import _known, _summary
+    from dashboard.pages.everyone import Measure, everyone
+
+    rows = everyone(page.results).rows.copy()
+    rows.loc[rows.index[0], "verdict"] = None
+    rows = pd.concat([rows.iloc[:1], *[rows.iloc[1:]] * 2], ignore_index=True)
+    text = _summary(replace(everyone(page.results), rows=rows), np.arange(len(rows)) == 0)
+    assert "1 of 3,999 faces</b> (less than 0.1 %)" in text
+    assert "1 has no score" in text
+    age = Measure.of("Age", np.array([20.0, 30.0, np.nan, np.nan]))
+    assert _known(age, np.array([True, True, False, False])) == ""
+    assert "Known of 1 of the 3 selected" in _known(age, np.array([False, True, True, True]))
+    assert "Known of none of the 2 selected" in _known(age, np.array([False, False, True, True]))
 
 
 @pytest.mark.parametrize("area", ["here", "1,2", "1,2 3,4", "1,2,3 4,5,6 7,8,9", "1 2 3", "nan,nan nan,nan nan,nan"])

@@ -1,6 +1,8 @@
 """How values are put into words."""
 
-from analysis.core.words import extremes
+import pytest
+
+from analysis.core.words import extremes, share
 
 SHARES = {"a": (0.9, "90 %", "20 images"), "b": (0.97, "97 %", "30 images"), "c": (0.95, "95 %", "10 images")}
 
@@ -15,3 +17,19 @@ def test_a_single_value_and_equal_ones_are_not_ranked() -> None:
     assert extremes({"a": SHARES["a"]}) == "90 % on a (20 images)"
     assert extremes({name: (0.9, "90 %", "") for name in "abc"}) == "90 % on all 3"
     assert extremes({name: (0.9, "90 %", "") for name in "ab"}, "in") == "90 % in both"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [
+        (0, 1, "0.0 %"),
+        (15 / 47_409, 1, "less than 0.1 %"),
+        (0.0005, 1, "0.1 %"),
+        (0.004, 0, "less than 1 %"),
+        (0.123, 1, "12.3 %"),
+        (47_408 / 47_409, 1, "more than 99.9 %"),
+        (1, 1, "100.0 %"),
+    ],
+)
+def test_a_small_share_is_not_written_as_none_nor_a_large_one_as_all(value: float, digits: int, written: str) -> None:
+    assert share(value, digits) == written

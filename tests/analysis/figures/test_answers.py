@@ -39,9 +39,21 @@ def test_answer_to_the_hypothesis_follows_the_verdict(results: Results, verdict:
 def test_answer_to_the_prediction_tells_accuracy_and_what_is_held_back(results: Results) -> None:
     test = results.metrics.splits["test"]
     answer = figures.answers.prediction_answer(results)
-    assert f"{test.images:,} photos" in answer
+    assert f"On {test.images:,} of" in answer
     assert figures.answers.percent(test.accuracy) in answer
     assert figures.answers.percent(1 - test.decided.coverage) in answer
+
+
+def test_accuracy_says_on_which_photos_it_was_measured(results: Results) -> None:
+    answer = figures.answers.prediction_answer(results)
+    assert "of synthetic’s test photos" in answer
+    tests = [results.metrics.sources[name]["test"] for name in results.metrics.datasets]
+    images = sum(test.images for test in tests)
+    whole = figures.answers.percent(sum(test.accuracy * test.images for test in tests) / images)
+    assert f"Over all {images:,} test photos of synthetic and other it is right in {whole}" in answer
+    alone = results.metrics.changed(datasets=["synthetic"])
+    assert figures.answers.on_every_source(alone) == ""
+    assert [figures.datasheets.called(name) for name in ("celeba", "mine")] == ["CelebA", "mine"]
 
 
 def test_answer_does_not_blame_styling_that_explains_nothing(results: Results) -> None:

@@ -131,7 +131,7 @@ CLAIMS = [  # true of the first run alone, true of the second alone
         "Its training used the train splits only.",
         "the network of others that it goes back to had been trained on other photos",
     ),
-    ("of 100 photos of unseen people", "of 100 photos that were kept out of training"),
+    ("test photos (photos of unseen people)", "test photos (photos that were kept out of training)"),
     ("No person and no picture of synthetic is in two splits", "portraits may show somebody in two splits"),
     ("wrong about some groups more often", None),
     ("it is not equally accurate", None),
