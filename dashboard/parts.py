@@ -8,6 +8,7 @@ import base64
 import hashlib
 import inspect
 import io
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -33,6 +34,7 @@ from analysis.results.stored import Artifact
 from dashboard.drawn import Drawn, Figure
 
 _THEME = Path(__file__).with_name("theme.css")
+_PAGES = Path(__file__).with_name("pages")
 # Named after its content: browsers keep it for good, and ask for the next version by another name.
 _THEME_CSS = f"explore/theme.css?{hashlib.sha256(_THEME.read_bytes()).hexdigest()[:8]}"
 
@@ -51,6 +53,25 @@ _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 def theme_css() -> str:
     """Write the address of the explorer's type, relative to the session's page, as Panel writes those of its files."""
     return f"{pn.state.rel_path}/{_THEME_CSS}" if pn.state.rel_path else _THEME_CSS
+
+
+def script(name: str) -> str:
+    """Read a component's part in the browser, with what it imports of common.mjs written into it.
+
+    Panel sends the text of a component's script, of which addresses relative to its file are none.
+
+    Parameters
+    ----------
+    name
+        Name of the file in dashboard/pages, without its ending.
+    """
+    own, common = (_PAGES.joinpath(f"{each}.mjs").read_text(encoding="utf-8") for each in (name, "common"))
+    return re.sub(
+        r'^import \{[^}]*\} from "\./common\.mjs";$',
+        lambda found: common.replace("export ", ""),
+        own,
+        flags=re.MULTILINE,
+    )
 
 
 def text(markdown: str) -> pn.pane.Markdown:

@@ -52,7 +52,7 @@ class Calls(pn.custom.JSComponent):
     placeholder = param.String(doc="Address in the code for which that of this server is shown.")
     sample = param.String(doc="Data URL of a composite to send; empty where there is none.")
 
-    _esm = Path(__file__).with_name("calls.mjs")
+    _esm = parts.script("calls")
 
 
 class ApiPage(chrome.ExplorerPage):

@@ -3,7 +3,6 @@
 What they do is in steps.mjs and maps.mjs.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ class Steps(pn.custom.JSComponent):
     steps = param.List(doc="Key, question, answer and numbers of each step.")
     open = param.String(doc="Key of the open step.")
 
-    _esm = Path(__file__).with_name("steps.mjs")
+    _esm = parts.script("steps")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(
@@ -50,7 +49,7 @@ class EffectMaps(pn.custom.JSComponent):
     least = param.Number(bounds=(0, None), doc="Smallest |g| that is shown.")
     frame = param.Dict(doc="Maps, their size, parts, colours and names.")
 
-    _esm = Path(__file__).with_name("maps.mjs")
+    _esm = parts.script("maps")
 
     def __init__(self, effects: xr.Dataset, hypothesis: HypothesisRecord, **params: Any) -> None:
         channels = [str(channel) for channel in effects["channel"].values]

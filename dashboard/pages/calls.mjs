@@ -1,16 +1,7 @@
 // Calls the API from the page and shows request and answer as they are; examples in several languages, with the address
 // under which this page was reached.
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
+import { make, bytes } from "./common.mjs";
 
 export function render({ model, el }) {
   const base = new URL("..", location.href).href.replace(/\/$/, ""); // below any prefix of a proxy
@@ -35,7 +26,7 @@ export function render({ model, el }) {
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => { event.preventDefault(); call([...event.dataTransfer.files]); });
   const file = (name, data, type) => new File([data], name, { type });
-  const sample = () => file("composite.jpg", Uint8Array.from(atob(model.sample.split(",")[1]), (letter) => letter.charCodeAt(0)), "image/jpeg");
+  const sample = () => file("composite.jpg", bytes(model.sample.split(",")[1]), "image/jpeg");
   const answer = make("div", { class: "answer", "aria-live": "polite" });
   const buttons = [];
   if (model.sample) buttons.push(make("button", { type: "button", class: "act", onclick: () => call([sample()]) }, "Send a sample"));

@@ -2,24 +2,11 @@
 // right, and the points on the ROC and the precision-recall curve. All of it is counted here, from scores sent once.
 // "male" is the positive answer.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { make, draw } from "./common.mjs";
+
 const BINS = 50, WIDTH = 640, HEIGHT = 220, LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 42;
 const SIDE = 260, PAD = 40; // of the two curves
 const LABELS = ["female", "male"];
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-function draw(tag, attributes = {}, text = null) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== null) element.textContent = text;
-  return element;
-}
 
 // How many of a sorted list are below a value, or not above it.
 function below(sorted, value, orEqual) {

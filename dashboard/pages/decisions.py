@@ -3,7 +3,6 @@
 Scores are sent to the browser once and counted there; see decisions.mjs. Python knows the thresholds, for the address.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -43,7 +42,7 @@ class Decisions(pn.custom.JSComponent):
     served = param.List(doc="Both as the model is served.")
     colours = param.Dict(doc="Label -> colour.")
 
-    _esm = Path(__file__).with_name("decisions.mjs")
+    _esm = parts.script("decisions")
 
     def __init__(self, predictions: pd.DataFrame, source: str, served: tuple[float, float], **params: Any) -> None:
         if source not in set(predictions["dataset"]):

@@ -28,6 +28,7 @@ from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent, share
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
+from dashboard.pages.busy import Busy
 from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measure, everyone, inside_area
 from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
 from dashboard.pages.gallery import Gallery
@@ -172,7 +173,7 @@ class _Shown:
         self._summary = parts.html("", "everyone")
         again = pmui.Button(label="Select everything", variant="outlined", margin=0, on_click=page.clear)
         self._again = again
-        self.above = parts.controls(self._summary, again)
+        self.above = parts.controls(self._summary, again, Busy())
         self._faces = parts.html("", "everyone")
         self._legend = parts.html("", "everyone")
         self._table = parts.html("", "everyone")
@@ -199,6 +200,8 @@ class _Shown:
         )
         self.gallery = self._gallery()
         self.below = parts.section("What the selected faces have in common", self._table)
+        for part in (self.middle, self.gallery, self.histograms, self.below):
+            part.param.update(css_classes=["follows"], stylesheets=[parts.theme_css()])
         page.param.watch(self._follow, list(page.in_url))
         self._redraw(set())
 

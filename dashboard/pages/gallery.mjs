@@ -1,23 +1,16 @@
 // A gallery that asks the server for pictures as they come into sight; one of them is open beside it. See gallery.py.
 
-const CELL = { width: 84, height: 118 }, STEP = 48; // pixels of a cell; pictures asked for at a time
+import { make } from "./common.mjs";
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child != null));
-  return element;
-}
+const CELL = { width: 84, height: 118 }, STEP = 48; // pixels of a cell; pictures asked for at a time
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 export function render({ model, el }) {
-  let tiles = new Map(), asked = new Set(), shown = new Map();
-  const inner = make("div", { class: "inner" });
-  const grid = make("div", { class: "grid", tabindex: 0, role: "group", "aria-label": "Pictures of the selection" }, inner);
+  // Of all pictures one can be tabbed to, `cursor`; arrows move it, and with it the focus once its picture is there.
+  let tiles = new Map(), asked = new Set(), shown = new Map(), cursor = 0, moved = false;
+  const inner = make("div", { class: "inner", role: "none" });
+  const grid = make("div", { class: "grid", role: "listbox", "aria-label": "Pictures of the selection", onkeydown: move }, inner);
   const one = make("div", { class: "one", role: "status" }), neighbours = make("div", { class: "near" });
   el.append(make("div", { class: "sides" }, grid, one));
 
@@ -27,17 +20,36 @@ export function render({ model, el }) {
 
   function tile(at) {
     const { number, src, caption } = tiles.get(at);
-    return make("button", { type: "button", "data-number": number, "aria-pressed": String(number === current()), onclick: () => open(number) },
+    return make("button", { type: "button", role: "option", "data-number": number, "aria-setsize": model.total, "aria-posinset": at + 1,
+      "aria-selected": String(number === current()), onclick: () => { cursor = at; show(); open(number); } },
       make("img", { src, alt: "", width: 72, height: 88 }), make("small", {}, caption));
   }
 
+  const across = () => Math.max(1, Math.floor(grid.clientWidth / CELL.width));
+
+  function move(event) {
+    const columns = across(), page = columns * Math.max(1, Math.floor(grid.clientHeight / CELL.height));
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, PageUp: -page, PageDown: page,
+      Home: -model.total, End: model.total };
+    if (!(event.key in steps) || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    cursor = Math.min(model.total - 1, Math.max(0, cursor + steps[event.key]));
+    moved = true;
+    const top = Math.floor(cursor / columns) * CELL.height;
+    grid.scrollTop = Math.min(top, Math.max(grid.scrollTop, top + CELL.height + 16 - grid.clientHeight));
+    show();
+  }
+
   function show() {
-    const columns = Math.max(1, Math.floor(grid.clientWidth / CELL.width));
+    const columns = across(), focused = el.getRootNode().activeElement;
     inner.style.height = `${Math.ceil(model.total / columns) * CELL.height}px`;
     const first = Math.max(0, Math.floor(grid.scrollTop / CELL.height) - 1) * columns;
     const last = Math.min(model.total, first + (Math.ceil(grid.clientHeight / CELL.height) + 3) * columns);
-    for (const [at, element] of shown) if (at < first || at >= last) { element.remove(); shown.delete(at); }
-    for (let at = first; at < last; at++) {
+    for (const [at, element] of shown) {
+      if ((at < first || at >= last) && at !== cursor && element !== focused) { element.remove(); shown.delete(at); }
+    }
+    for (const at of new Set([cursor, ...Array.from({ length: Math.max(0, last - first) }, (_, each) => first + each)])) {
+      if (at >= model.total) continue;
       const step = Math.floor(at / STEP);
       if (!tiles.has(at)) {
         if (!asked.has(step)) {
@@ -51,6 +63,9 @@ export function render({ model, el }) {
       element.style.left = `${(at % columns) * CELL.width}px`;
       element.style.top = `${Math.floor(at / columns) * CELL.height}px`;
     }
+    for (const [at, element] of shown) element.tabIndex = at === cursor ? 0 : -1;
+    if (moved && shown.has(cursor)) { moved = false; shown.get(cursor).focus({ preventScroll: true }); }
+    grid.setAttribute("aria-busy", String(!shown.size));
     grid.hidden = model.total === 0;
   }
 
@@ -58,12 +73,14 @@ export function render({ model, el }) {
     tiles = new Map(); asked = new Set();
     for (const element of shown.values()) element.remove();
     shown = new Map();
+    cursor = 0;
+    moved = false;
     grid.scrollTop = 0;
     show();
   }
 
   function ask() {
-    for (const element of shown.values()) element.setAttribute("aria-pressed", String(Number(element.dataset.number) === current()));
+    for (const element of shown.values()) element.setAttribute("aria-selected", String(Number(element.dataset.number) === current()));
     const number = current();
     if (number !== undefined) { one.classList.add("waiting"); model.send_msg({ type: "one", number }); }
     else if (model.total === 0) one.replaceChildren(make("p", {}, "There is no picture of what is selected."));

@@ -6,7 +6,6 @@ What it does in the browser is in gallery.mjs.
 import asyncio
 import logging
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class Gallery(pn.custom.JSComponent):
     version = param.Integer(0, doc="Number of the selection; answers that are about another are dropped.")
     one = param.Integer(-1, doc="Number of the portrait that is open; -1 for none.")
 
-    _esm = Path(__file__).with_name("gallery.mjs")
+    _esm = parts.script("gallery")
 
     def __init__(self, portraits: Portraits, **params: Any) -> None:
         super().__init__(

@@ -1,20 +1,9 @@
 // Two average faces: blended with a slider, side by side, and their difference pixel by pixel. The server computes the
 // averages (see lab.py); what is done with them is done here.
 
+import { make, bytes, floats } from "./common.mjs";
+
 const percent = (share) => `${Math.round(100 * share)} %`;
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const floats = (text) => new Float32Array(bytes(text).buffer);
 
 export function render({ model, el }) {
   const { width, height, regions, colours } = model.frame;

@@ -1,7 +1,6 @@
 """Two average faces to blend and to compare: what the browser needs for that, which does the rest; see lab.mjs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class Lab(pn.custom.JSComponent):
     pairs = param.List(doc="Name and both filters of pairs that are worth a look.")
     frame = param.Dict(doc="Size, parts and colours of the maps.")
 
-    _esm = Path(__file__).with_name("lab.mjs")
+    _esm = parts.script("lab")
 
     def __init__(self, published: xr.Dataset, **params: Any) -> None:
         names, filters = published["subset"].values.tolist(), published["filter"].values.tolist()

@@ -1,17 +1,8 @@
 // Maps of one effect, one for each channel: the pointer on one is shown on all, a slider hides what is small, and a switch
 // shows the maps with styling held equal.
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
+import { make, bytes, floats } from "./common.mjs";
 
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const signed = (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
 export function render({ model, el }) {
@@ -19,7 +10,7 @@ export function render({ model, el }) {
   const region = bytes(model.frame.region);
   const palette = colours.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
   const values = Object.fromEntries(Object.entries(model.frame.maps).map(([kind, byChannel]) =>
-    [kind, Object.fromEntries(Object.entries(byChannel).map(([channel, text]) => [channel, new Float32Array(bytes(text).buffer)]))]));
+    [kind, Object.fromEntries(Object.entries(byChannel).map(([channel, text]) => [channel, floats(text)]))]));
   const limit = Math.max(...Object.values(values.photographed).map((map) => map.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
 
   const kinds = Object.fromEntries(["photographed", "held"].filter((kind) => values[kind]).map((kind) => [kind, make("button", {

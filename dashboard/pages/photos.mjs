@@ -2,18 +2,9 @@
 // The photos that are shown are those in the browser: the server sends no photo back.
 // See PhotoBox in photos.py, which sends and receives the messages.
 
-const PIECE = 4 * 2 ** 20; // bytes of a message; the server refuses those over 8 MB
+import { make, bytes, floats } from "./common.mjs";
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child != null));
-  return element;
-}
+const PIECE = 4 * 2 ** 20; // bytes of a message; the server refuses those over 8 MB
 
 const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
 const ending = (name) => (name.includes(".") ? name.split(".").pop().toLowerCase() : "");
@@ -250,7 +241,7 @@ export function render({ model, el }) {
   async function why(photo, face, button) {
     button.disabled = true;
     button.textContent = "Blurring parts of it ...";
-    const data = Uint8Array.from(atob(face.aligned.split(",")[1]), (letter) => letter.charCodeAt(0)).buffer;
+    const data = bytes(face.aligned.split(",")[1]).buffer;
     const answer = await (turn = turn.then(() => new Promise((resolve) => {
       explained = resolve;
       model.send_msg({ type: "explain", name: photo.name, data });
@@ -259,7 +250,7 @@ export function render({ model, el }) {
   }
 
   async function heat(face, { heat, masks, seconds }) {
-    const values = new Float32Array(Uint8Array.from(atob(heat), (letter) => letter.charCodeAt(0)).buffer);
+    const values = floats(heat);
     const image = new Image();
     image.src = face.aligned;
     await image.decode();

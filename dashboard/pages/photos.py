@@ -7,7 +7,6 @@ does is in photos.mjs.
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -50,7 +49,7 @@ class PhotoBox(pn.custom.JSComponent):
     most_files = param.Integer(doc="Photos at a time.")
     most_bytes = param.Integer(doc="Bytes of a photo.")
 
-    _esm = Path(__file__).with_name("photos.mjs")
+    _esm = parts.script("photos")
 
     def __init__(
         self,

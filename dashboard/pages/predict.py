@@ -154,8 +154,8 @@ class PredictPage(chrome.ExplorerPage):
             colours=LABEL_COLOURS,
         )
         about = (
-            f"The model comes from run `{card.run}`.{self._agrees(card)} It is *not sure enough* where its probability of “male” "
-            f"is between {card.band.low:.3f} and {card.band.high:.3f}."
+            f"The model comes from run `{card.run}`.{self._agrees(card)} It is *not sure enough* where its probability "
+            f"of “male” is between {card.band.low:.3f} and {card.band.high:.3f}."
         )
         return [
             parts.stack(

@@ -1,25 +1,9 @@
 // Lines of a search's trials through their settings. A range dragged on an axis selects; ranges of several axes add up.
 // See Trials in trials.py.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { make, draw } from "./common.mjs";
+
 const WIDTH = 1080, HEIGHT = 330, SIDE = 60, TOP = 46, BOTTOM = 26, REACH = 34, SHOWN = 8; // pixels; trials in the table
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function draw(tag, attributes = {}, text = null) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== null) element.textContent = text;
-  return element;
-}
 
 const short = (value) => Number(value.toPrecision(3)).toString();
 

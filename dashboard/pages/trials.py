@@ -1,6 +1,5 @@
 """The trials of a hyper-parameter search as lines through their settings, to brush; see trials.mjs."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ class Trials(pn.custom.JSComponent):
     trials = param.List(doc="Number, state and values of each finished trial, the best first.")
     brush = param.String(doc='Selected ranges, "setting:low,high;..."; empty for none.')
 
-    _esm = Path(__file__).with_name("trials.mjs")
+    _esm = parts.script("trials")
 
     def __init__(self, trials: pd.DataFrame, **params: Any) -> None:
         finished = trials.dropna(subset=["value"]).sort_values("value", kind="stable")

@@ -94,6 +94,52 @@ def test_a_picture_of_the_gallery_is_opened_and_its_address_opens_it_again(page,
     assert complaints == []
 
 
+def test_the_gallery_is_one_stop_of_the_tab_key_and_arrows_move_in_it(page, server, complaints):
+    open_explorer(page, server + PAGE + "?label=male")
+    page.locator(".one h3").wait_for()
+    options = page.get_by_role("option")
+    assert page.locator(".inner [tabindex='0']").count() == 1
+    options.first.focus()
+    columns = page.locator(".grid").evaluate("grid => Math.floor(grid.clientWidth / 84)")
+    at = "() => { let of = document; while (of.activeElement?.shadowRoot) of = of.activeElement.shadowRoot; "
+    at += "return Number(of.activeElement.getAttribute('aria-posinset')); }"
+    total = int(options.first.get_attribute("aria-setsize"))
+    for key, place in (
+        ("ArrowRight", 2),
+        ("ArrowDown", 2 + columns),
+        ("ArrowLeft", 1 + columns),
+        ("Home", 1),
+        ("End", total),
+    ):
+        page.keyboard.press(key)
+        page.wait_for_function(f"{at.replace('return', 'return ' + str(place) + ' ===')}", timeout=10_000)
+    assert page.locator(".inner [tabindex='0']").count() == 1
+    title = page.locator(".one h3").text_content()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("one="))
+    page.locator(".one h3").filter(has_not_text=title).wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate(at) == 0  # out of the gallery
+    assert complaints == []
+
+
+def test_what_follows_is_busy_from_the_act_until_the_server_has_answered(page, server, complaints):
+    open_explorer(page, server + PAGE)
+    page.locator(".bk-Figure").nth(1).wait_for()
+    page.locator(".follows:not([aria-busy])").nth(3).wait_for()
+    seen = """(button) => new Promise((answer) => {
+        const all = (within) => [...within.querySelectorAll("*")].flatMap((each) =>
+          [...(each.classList.contains("follows") ? [each] : []), ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
+        const parts = all(document), busy = () => parts.filter((part) => part.ariaBusy === "true").length;
+        button.click();
+        requestAnimationFrame(() => requestAnimationFrame(() => answer([parts.length, busy()])));
+    })"""
+    assert page.get_by_role("button", name="male", exact=True).first.evaluate(seen) == [4, 4]
+    wait_for_count(page, 800)
+    page.locator(".follows[aria-busy]").first.wait_for(state="detached")
+    assert complaints == []
+
+
 def test_a_lasso_selects_and_its_address_opens_the_same(page, server, complaints):
     open_explorer(page, server + PAGE)
     page.locator(".bk-Figure").first.wait_for()

@@ -328,3 +328,20 @@ def test_a_style_is_crossed_but_cannot_be_selected():
 
     assert faces_address({"style": "styled", "label": "male"}, "test") == ""
     assert faces_address({"Young": "yes", "Smiling": "yes"}, "test") == "../explore?split=test&having=Young%2CSmiling"
+
+
+def test_every_question_whether_the_work_is_done_is_answered():
+    from dashboard.pages.busy import Busy
+
+    busy = Busy()
+    busy.asked = 3
+    assert busy.done == 3
+
+
+def test_scripts_of_components_hold_what_they_import():
+    from dashboard import parts
+
+    for name in ("gallery", "lab", "trials"):
+        written = parts.script(name)
+        assert "function make(" in written
+        assert "./common.mjs" not in written
