@@ -15,6 +15,7 @@ import xarray as xr
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
+from analysis.averages.accuracy import AT_RANDOM
 from analysis.averages.aggregates import COVARIATES, POWERS, Aggregates, covariates, within_groups
 from analysis.averages.components import encode, fit_components
 from analysis.core.schema import CELEBA_ATTRIBUTES, LABELS, MIN_FACES, RACES
@@ -32,7 +33,7 @@ _LOOKS = 24  # principal components of thumbnails that say who looks alike
 _ATTRIBUTE, _AGE = 0.3, 0.012  # weight of an attribute, and of a year; the first of these components has the sd 1
 _THUMBNAIL = (11, 14)
 _STEP = 0.25  # grey levels to which coefficients are stored
-KINDS = ("random faces", "label and two attributes", "age and race", "range of a measure")
+KINDS = (AT_RANDOM, "label and two attributes", "age and race", "range of a measure")
 """Kinds of selections that the error is measured on."""
 
 
@@ -307,7 +308,7 @@ def selections(table: pd.DataFrame, rng: np.random.Generator) -> tuple[list[str]
 
     def draw(kind: str) -> np.ndarray | None:
         inside = np.zeros(images, dtype=bool)
-        if kind == "random faces":
+        if kind == AT_RANDOM:
             size = int(np.exp(rng.uniform(np.log(32), np.log(max(33, images / 2)))))
             inside[rng.choice(images, min(size, images), replace=False)] = True
         elif kind == "label and two attributes" and len(attributes) > 1:

@@ -57,6 +57,11 @@ class ShapeAggregates:
         Content of ``aggregate_shapes.zarr.zip``.
     rows
         One row per image: content of ``faces.parquet``.
+
+    Attributes
+    ----------
+    pool
+        int (image,): the group that its shape and texture are taken from.
     """
 
     def __init__(self, arrays: xr.Dataset, rows: pd.DataFrame) -> None:
@@ -67,8 +72,8 @@ class ShapeAggregates:
             )
             for part in ("shape", "texture")
         }
-        pool = arrays["pool"].to_numpy()[rows["aggregate"].to_numpy(np.int64)]
-        self._shape, self._texture = expected_coefficients(arrays, rows, pool, ("shape_", "texture_"))
+        self.pool = arrays["pool"].to_numpy()[rows["aggregate"].to_numpy(np.int64)]
+        self._shape, self._texture = expected_coefficients(arrays, rows, self.pool, ("shape_", "texture_"))
         self._known = has_landmarks(rows) & np.isfinite(self._shape[:, 0]) & np.isfinite(self._texture[:, 0])
         self._male = (rows["label"] == LABELS[1]).to_numpy()
         self._detail = arrays["detail"].to_numpy().astype(np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.averages.accuracy import ExpectedError
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
 from analysis.averages.filters import check_subset, selectable
@@ -114,10 +115,12 @@ class Everyone:
         Names of the attributes that are known of some faces.
     has, lacks
         bool (face, attribute): whether it is known that a face has it, or lacks it.
-    aggregates, errors
-        Averages of small groups, and how far those of selections are from the exact ones.
-    shapes, shape_errors
+    aggregates, error
+        Averages of small groups, and how far that of a selection is expected to be from the exact one, in grey levels.
+    shapes
         The same for shape and texture; None where the run has neither.
+    points_error, texture_error
+        How far shape and texture are expected to be from the exact ones, in pixels of the frame and in grey levels.
     studied
         Name of the data set that the study is of.
     live
@@ -132,9 +135,10 @@ class Everyone:
     has: np.ndarray
     lacks: np.ndarray
     aggregates: Aggregates
-    errors: pd.DataFrame
+    error: ExpectedError
     shapes: ShapeAggregates | None
-    shape_errors: pd.DataFrame | None
+    points_error: ExpectedError | None
+    texture_error: ExpectedError | None
     studied: str
     live: Callable[[np.ndarray], np.ndarray] | None
 
@@ -172,13 +176,6 @@ class Everyone:
             if not (chosen & ~own).any():
                 return self.live(chosen), True
         return self.aggregates.average(chosen), False
-
-    def error(self, chosen: np.ndarray) -> float:
-        """Typical error of an average of small groups, in grey levels: the mean of those of its data sets."""
-        own = self.errors.groupby("dataset")["error"].median()
-        counts = self.rows.loc[chosen, "dataset"].value_counts()
-        shared = [name for name in counts.index if name in own.index]
-        return float(np.average(own[shared], weights=counts[shared])) if shared else float("nan")
 
     def shares(self, chosen: np.ndarray) -> pd.DataFrame:
         """Share of each attribute among the chosen faces and among the others of which it is known.
@@ -305,6 +302,15 @@ def everyone(results: Results) -> Everyone:
         axis=1,
     )[:, : len(attributes)]
     frame = results.average_faces.sizes
+    dataset, group = rows["dataset"].to_numpy(), rows["aggregate"].to_numpy(np.int64)
+    shapes = points_error = texture_error = None
+    if results.has_face_shapes:
+        shapes = ShapeAggregates(results.aggregate_shapes, rows)
+        counted = shapes.known(np.ones(len(rows), dtype=bool))
+        points_error, texture_error = (
+            ExpectedError(results.aggregate_shape_errors, column, dataset, shapes.pool, counted)
+            for column in ("points", "texture")
+        )
     return Everyone(
         rows=rows,
         places=places,
@@ -314,9 +320,10 @@ def everyone(results: Results) -> Everyone:
         has=known == 1,
         lacks=known == 0,
         aggregates=Aggregates(results.aggregates, rows, (frame["y"], frame["x"])),
-        errors=results.aggregate_errors,
-        shapes=ShapeAggregates(results.aggregate_shapes, rows) if results.has_face_shapes else None,
-        shape_errors=results.aggregate_shape_errors if results.has_face_shapes else None,
+        error=ExpectedError(results.aggregate_errors, "error", dataset, group, np.ones(len(rows), dtype=bool)),
+        shapes=shapes,
+        points_error=points_error,
+        texture_error=texture_error,
         studied=results.study.dataset,
         live=_live(results, rows),
     )

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from bokeh.palettes import interp_palette
 
+from analysis.averages.accuracy import POINTS_SELDOM, SHADE_SELDOM
 from analysis.core.errors import UserError
 from analysis.core.schema import MIN_FACES
 from dashboard import parts
@@ -64,8 +65,8 @@ def _rest(found: Everyone, rest: np.ndarray) -> str:
 
 
 def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
-    engine, errors = found.shapes, found.shape_errors
-    assert engine is not None and errors is not None
+    engine = found.shapes
+    assert engine is not None and found.points_error is not None and found.texture_error is not None
     own = engine.average(chosen)
     pictures = [
         (
@@ -91,15 +92,16 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
         ]
         moved = np.sqrt(np.square(own.points - other.points).sum(axis=1).mean())
         remark = f" The two shapes are {moved:.2f} pixels apart on average, in pictures that are 89 pixels wide."
-    mean = errors[errors["dataset"].isin(found.rows.loc[chosen, "dataset"].unique())]
     how = (
         "Each face is warped to one shape before it is averaged, so that brows and lips lie on each other; the average "
         f"is drawn in the average shape. Both are estimated from small groups of {MIN_FACES} people or more"
     )
-    if len(mean):
+    points, shade = found.points_error(chosen), found.texture_error(chosen)
+    if np.isfinite(points + shade):
         how += (
-            f", typically {mean['points'].mean():.2f} pixels in shape and {mean['texture'].mean():.1f} of 255 steps in "
-            "shade from the exact ones"
+            f": for a selection like this they are typically {points:.2f} pixels in shape and {shade:.1f} of 255 steps "
+            f"in shade from the exact ones, and seldom more than {POINTS_SELDOM * points:.2f} and "
+            f"{SHADE_SELDOM * shade:.1f}"
         )
     return f"{_figures(pictures)}<p>{how}.{remark}</p>"
 
@@ -128,10 +130,14 @@ def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
     if exact:
         how = "Averaged by the quick engine from the faces on this machine."
     else:
-        how = (
-            f"Estimated from averages of small groups of {MIN_FACES} people or more, so that nobody's face is needed: "
-            f"typically {found.error(chosen):.1f} of 255 steps from the exact average of a selection drawn at random."
-        )
+        how = f"Estimated from averages of small groups of {MIN_FACES} people or more, so that nobody's face is needed"
+        error = found.error(chosen)
+        if np.isfinite(error):
+            how += (
+                f": for a selection like this typically {error:.1f} of 255 steps from the exact average, and seldom "
+                f"more than {SHADE_SELDOM * error:.1f}"
+            )
+        how += "."
     return f"{_figures(pictures)}{remark}<p>{how}</p>"
 
 

@@ -57,11 +57,17 @@ def test_what_is_selected_is_shown_beside_the_rest(page):
     page.param.update(source=["synthetic"], label=["male"])
     text = text_of(shown)
     assert "400 of 2,000 faces" in text and "600 faces" in text  # the rest of the same data set
-    assert "the difference, twice" in text and "typically 0.06 pixels in shape and 1.9 of 255 steps" in text
+    assert "the difference, twice" in text and "for a selection like this" in text
+    assert "typically 0.04 pixels in shape and 1.5 of 255 steps" in text and "seldom more than 0.10 and 2.2" in text
     assert "Smiling" in text
     page.average = "aligned"
     text = text_of(shown)
-    assert "Selected minus the rest" in text and "typically 2.0 of 255 steps" in text
+    assert "Selected minus the rest" in text and "typically 1.4 of 255 steps" in text
+    page.param.update(having=["Smiling"], lacking=["Eyeglasses"], brightness=(0.5, 0.6))
+    more = re.search(
+        r"typically (\d+\.\d) of 255 steps from the exact average, and seldom more than (\d+\.\d)", text_of(shown)
+    )
+    assert more is not None and 3 < float(more[1]) < float(more[2])
 
 
 def test_faces_without_landmarks_have_an_aligned_average_only(page):
