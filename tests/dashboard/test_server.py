@@ -231,13 +231,39 @@ def test_only_pages_of_this_server_and_named_origins_open_sessions(make_client, 
             connect()
 
 
-def test_a_message_that_cannot_be_read_is_logged_without_its_content(caplog):
+def test_what_a_browser_sent_before_it_left_is_dropped(client, caplog):
+    from bokeh.protocol import Protocol
+
+    question = Protocol().create("PULL-DOC-REQ")
+    explorer = client.app.state.explorer
+    with client.websocket_connect("/explore/ws", subprotocols=["bokeh", token(client)], headers=dict(OWN)) as socket:
+        head, *_ = (socket.receive_text() for _ in range(3))
+        assert "ACK" in head
+        for leaves in (False, True):
+            if leaves:
+                (connection,) = explorer._clients
+                client.portal.call(connection.detach_session)
+            for part in (question.header_json, question.metadata_json, question.content_json):
+                socket.send_text(part)
+            if not leaves:
+                assert "PULL-DOC-REPLY" in socket.receive_text()
+    assert [record for record in caplog.records if record.name.startswith("bokeh")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bokeh_fastapi.handler", "Unhandled exception receiving a message: %r: %r"),
+        ("bokeh.server.protocol_handler", "error handling message\n message: %r \n error: %r"),
+    ],
+)
+def test_a_message_that_cannot_be_handled_is_logged_without_its_content(caplog, monkeypatch, name, message):
     from dashboard import sessions
 
     sessions.install()
-    log = logging.getLogger("bokeh_fastapi.handler")
-    log.error("Unhandled exception receiving a message: %r: %r", ValueError("x"), b"bytes of a photo")
-    assert "Unhandled exception receiving a message" in caplog.text
+    monkeypatch.setattr(logging.getLogger("bokeh"), "propagate", True)
+    logging.getLogger(name).error(message, b"bytes of a photo", ValueError("x"))
+    assert message.splitlines()[0].split(":")[0] in caplog.text
     assert "bytes of a photo" not in caplog.text
 
 
