@@ -5,7 +5,8 @@ machine. A process that takes too long is ended, and another one takes its place
 gets a second process, since it may have been another program that ended the first one.
 
 The parent talks to each process over a pipe from its event loop, since the threads of a pool of processes would take
-Python's lock for longer than the answer to a request takes.
+Python's lock for longer than the answer to a request takes. A busy process is sent its next photo ahead, so that it
+need not wait for the parent in between, which costs as much as to decode a small photo.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import pickle
 import signal
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -30,6 +31,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _DEATHS = 2  # processes that may die of a photo
+_SHORT = 24_000  # bytes of what is sent ahead: photos that take some milliseconds, and no face of `model.heat`
 _STILLBORN = 3  # processes in a row that end before they are ready, until it is given up
 
 _log = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ class _Job:
     done: "asyncio.Future[Any]"
     deaths: int = 0
 
+    @property
+    def short(self) -> bool:
+        return len(self.message) <= _SHORT
+
     def answer(self, answer: Any) -> None:
         if self.done.done():  # whoever waited has given up meanwhile
             return
@@ -59,16 +65,20 @@ class _Worker:
     process: BaseProcess
     line: Connection
     ready: bool = False
-    job: _Job | None = None
+    jobs: deque[_Job] = field(default_factory=deque)  # the first is worked on
     clock: asyncio.TimerHandle | None = None
     given_up: bool = False
 
-    def take(self) -> _Job | None:
-        """Get what it works on, and let it be without work."""
+    @property
+    def has_room(self) -> bool:
+        """Whether a short job may be sent ahead: what it works on ends soon."""
+        return len(self.jobs) == 1 and self.jobs[0].short
+
+    def stop_clock(self) -> None:
+        """Wait no longer for the end of what it works on."""
         if self.clock:
             self.clock.cancel()
-        job, self.job, self.clock = self.job, None, None
-        return job
+        self.clock = None
 
 
 class Workers:
@@ -140,7 +150,8 @@ class Workers:
         for worker in tuple(self._all):
             self._forget(worker)
             worker.process.kill()
-            if job := worker.take():
+            worker.stop_clock()
+            for job in worker.jobs:
                 job.answer(NoWorkersError())
         while self._waiting:
             self._waiting.popleft().answer(NoWorkersError())
@@ -159,18 +170,29 @@ class Workers:
         os.set_blocking(ours.fileno(), True)  # uvloop changes that: a long photo would be sent in part
 
     def _go_on(self) -> None:
-        while self._waiting and self._idle:
-            job = self._waiting.popleft()
+        while self._waiting:
+            job = self._waiting[0]
             if job.done.done():  # given up meanwhile
+                self._waiting.popleft()
                 continue
-            worker = self._idle.pop()
-            worker.job = job
-            patience = decoding.on_the_clock(self._seconds)
-            worker.clock = asyncio.get_running_loop().call_later(patience, self._give_up, worker)
+            if self._idle:
+                worker = self._idle.pop()
+            elif job.short and (busy := next((each for each in self._all if each.has_room), None)):
+                worker = busy
+            else:
+                return
+            self._waiting.popleft()
+            worker.jobs.append(job)
+            if len(worker.jobs) == 1:
+                self._start_clock(worker)
             try:
                 worker.line.send_bytes(job.message)
             except OSError:  # it has died, and if not, it cannot be used: `_read` hears of it
                 worker.process.kill()
+
+    def _start_clock(self, worker: _Worker) -> None:
+        patience = decoding.on_the_clock(self._seconds)
+        worker.clock = asyncio.get_running_loop().call_later(patience, self._give_up, worker)
 
     def _give_up(self, worker: _Worker) -> None:
         worker.given_up = True
@@ -182,18 +204,25 @@ class Workers:
         except (EOFError, OSError):
             self._replace(worker)
             return
-        if job := worker.take():
-            job.answer(answer)
+        if worker.ready:
+            worker.stop_clock()
+            worker.jobs.popleft().answer(answer)
         worker.ready = True
         self._stillborn = 0
-        self._idle.append(worker)
+        if worker.jobs:
+            self._start_clock(worker)
+        else:
+            self._idle.append(worker)
         self._go_on()
 
     def _replace(self, worker: _Worker) -> None:
         """A process has ended: do again what it worked on, or say why not, and start another one."""
         self._forget(worker)
         worker.process.join(1)
-        if job := worker.take():
+        worker.stop_clock()
+        if worker.jobs:
+            job = worker.jobs.popleft()
+            self._waiting.extendleft(reversed(worker.jobs))  # it had not begun with these
             job.deaths += 1
             error = decoding.took_too_long() if worker.given_up else decoding.why_it_died(worker.process.exitcode)
             if worker.given_up or job.deaths == _DEATHS or decoding.spent_its_time(worker.process.exitcode):

@@ -45,13 +45,15 @@ def parse_location(text: str | Path) -> Location:
     Raises
     ------
     UserError
-        If no package that is installed understands the URL.
+        If no package that is installed understands the URL, or it names nothing.
     """
     protocol, found, rest = str(text).partition("://")
     if not found:
         return Path(text).expanduser().resolve()
     if protocol.lower() in ("file", "local"):
         return _local(rest)
+    if not rest.strip("/"):
+        raise UserError(f"{text} names nothing: give {protocol}://BUCKET/..., or a path")
     try:
         fsspec.get_filesystem_class(protocol)
         # Other processes write there, too: a listing that is kept would hide what they wrote.

@@ -127,7 +127,7 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
     """
     if not isinstance(target, Path):
         trial = target.parent / f".{target.name}.trial"
-        with access(target):
+        with access(target), _in_a_bucket(target):
             make_parent(trial)
             trial.write_bytes(b"")
             trial.unlink()
@@ -193,6 +193,18 @@ def access(location: Location) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _in_a_bucket(target: UPath) -> Iterator[None]:
+    """Say that a place that is written to is missing: of a bucket nothing but itself can be."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{target} cannot be written ({' '.join(str(error).split())}): make {target.protocol}://{target.drive} "
+            "first, or choose another place"
+        ) from error
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """What file systems raise besides OSError, of the packages that are in use."""
     names = (
@@ -206,8 +218,9 @@ def _failures() -> tuple[type[Exception], ...]:
 def write_whole(target: Location, data: bytes) -> None:
     """Write a file that a reader sees whole or not at all, and that an error leaves as it was."""
     if not isinstance(target, Path):
-        make_parent(target)
-        target.write_bytes(data)  # an object appears when its last byte has arrived
+        with _in_a_bucket(target):
+            make_parent(target)
+            target.write_bytes(data)  # an object appears when its last byte has arrived
         return
     with replacing(target) as new:
         new.write_bytes(data)
@@ -230,7 +243,7 @@ def whole_file(target: Location) -> Iterator[Path]:
         new = Path(folder) / target.name
         with writing(new):
             yield new
-        with access(target):
+        with access(target), _in_a_bucket(target):
             make_parent(target)
             target.fs.put_file(str(new), target.path)
 

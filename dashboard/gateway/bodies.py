@@ -36,6 +36,7 @@ class Bodies:
         headers = Headers(scope=scope)
         unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
         closing = False
+        start: Message | None = None
 
         async def receive_soon() -> Message:
             nonlocal unread
@@ -50,13 +51,19 @@ class Bodies:
             return message
 
         async def send_and_close(message: Message) -> None:
-            nonlocal closing
-            if message["type"] == "http.response.start" and unread:
-                closing = True
-                message = {**message, "headers": list(message.get("headers", []))}
-                MutableHeaders(scope=message)["Connection"] = "close"
-            ends = message["type"] == "http.response.body" and not message.get("more_body", False)
+            nonlocal closing, start
+            if message["type"] == "http.response.start":
+                start = message  # is sent with the first part of the body, as ASGI has it
+                if unread:
+                    closing = True
+                    start = {**message, "headers": list(message.get("headers", []))}
+                    MutableHeaders(scope=start)["Connection"] = "close"
+                return
+            ends = not message.get("more_body", False)
             async with asyncio.timeout(_STALLED):
+                if start:
+                    await send(start)
+                    start = None
                 await send({**message, "more_body": True} if ends and closing else message)
             if ends and closing:
                 await linger()

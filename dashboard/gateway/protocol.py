@@ -3,9 +3,47 @@
 import asyncio
 import json
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _HEAD = 64 * 2**10  # bytes of a request line with its headers
+
+
+class _Joined:
+    """Sends the head of an answer together with the first part of its body, as ASGI has it.
+
+    uvicorn writes them one after the other: each time the system sends a packet and wakes the client.
+
+    Parameters
+    ----------
+    transport
+        The connection.
+    cycle
+        Request and answer, whose connection this is.
+    """
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport = transport
+        self._cycle = cycle
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, and write everything else."""
+        if not self._cycle.response_started:  # "100 Continue"
+            self._transport.write(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def close(self) -> None:
+        """Write what is kept, and close the connection."""
+        self._transport.write(self._head or b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed, or will be."""
+        return self._transport.is_closing()
 
 
 class Protocol(HttpToolsProtocol):
@@ -36,7 +74,10 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Count the next request's head from here on."""
         self._head = 0
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.scope["method"] != "HEAD":  # its answer is a head
+            self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""

@@ -6,8 +6,8 @@ Addresses of clients are not logged either; a proxy in front of the server can d
 import logging
 import logging.config
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 
@@ -98,7 +98,7 @@ class Telemetry:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(_HEADER, "")
-        name = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
+        name = given if _GIVEN.fullmatch(given) else secrets.token_hex(16)
         scope[REQUEST_ID] = name
         _request_id.set(name)
         if scope["type"] == "websocket":

@@ -409,6 +409,25 @@ def test_what_is_not_http_is_answered_with_problem_details(live):
     assert answer.startswith(b"HTTP/1.1 400 ") and b"application/problem+json" in answer
 
 
+def test_an_answer_comes_in_one_piece(live):
+    with socket.create_connection((live.host, live.port), timeout=30) as line:
+        for method in ("GET", "HEAD", "GET"):
+            line.sendall(f"{method} /livez HTTP/1.1\r\nHost: {live.host}\r\n\r\n".encode())
+            head, _, body = line.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ") and body == (b"" if method == "HEAD" else b'{"status":"ok"}')
+
+
+def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(live):
+    with socket.create_connection((live.host, live.port), timeout=30) as line:
+        line.sendall(
+            f"POST {PREDICT} HTTP/1.1\r\nHost: {live.host}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            "Content-Length: 7\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert line.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.sendall(b"--b--\r\n")
+        assert read_answer(line).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_client_that_is_refused_before_it_has_sent_its_photo_can_read_why(serve):
     live = serve(api_key=f"a:{'0' * 64}")
     for _ in range(3):

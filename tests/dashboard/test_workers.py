@@ -116,14 +116,31 @@ def test_a_photo_that_breaks_its_process_costs_nobody_else_an_answer(predictor: 
 def test_what_takes_too_long_is_ended_and_others_go_on(predictor: Predictor) -> None:
     async def test(workers: Workers) -> None:
         await asyncio.gather(workers.do(where), workers.do(where))
-        spinning = asyncio.ensure_future(workers.do(spin))
-        assert await workers.do(where) != os.getpid()
-        with pytest.raises(PhotoError, match="takes too long to decode"):
-            await spinning
+        spinning = [asyncio.ensure_future(workers.do(spin)) for _ in range(2)]
+        assert await workers.do(where) != os.getpid()  # is sent to one of them, and from there to another
+        for each in spinning:
+            with pytest.raises(PhotoError, match="takes too long to decode"):
+                await each
         with pytest.raises(PhotoError, match="takes too long to decode"):
             await workers.do(rest, 100)  # waits, and spends no time of the processor
 
-    with_workers(predictor, test, seconds=0.25)
+    with_workers(predictor, test, seconds=0.5)
+
+
+def test_a_process_has_its_next_photo_before_it_has_answered(predictor: Predictor) -> None:
+    async def test(workers: Workers) -> None:
+        await asyncio.gather(workers.do(where), workers.do(where))
+        short = [asyncio.ensure_future(workers.do(rest, 0.2)) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        assert [len(worker.jobs) for worker in workers._all] == [2, 2]
+        long = asyncio.ensure_future(workers.do(same, bytes(100_000)))
+        await asyncio.gather(*short, long)
+        busy = [asyncio.ensure_future(workers.do(same, bytes(4_000_000))) for _ in range(4)]
+        await asyncio.sleep(0)
+        assert [len(worker.jobs) for worker in workers._all] == [1, 1]  # a long one is sent when it is read at once
+        await asyncio.gather(*busy)
+
+    with_workers(predictor, test)
 
 
 def test_a_process_that_is_killed_while_it_is_idle_is_replaced(predictor: Predictor) -> None:

@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster
 from analysis.averages.exact import ExactEngine, average_faces
 from analysis.core import compute, storage
 from analysis.core.errors import UserError
+from analysis.core.paths import parse_location
 from analysis.data import ingest as module
 from analysis.data.dataset import Dataset
 from analysis.data.facts import Conflicts
@@ -276,6 +277,14 @@ def _closed_port() -> int:
 def test_missing_object_or_bucket_says_what_to_give(home: Path, bucket, place: str) -> None:
     with pytest.raises(UserError, match=f"nothing is at {place}: give"):
         register(place, "faces")
+
+
+def test_a_bucket_that_is_missing_is_told_before_anything_is_written(bucket) -> None:
+    for write in (storage.check_writable, lambda place: storage.write_whole(place, b"x")):
+        with pytest.raises(UserError, match="s3://no-such-bucket/a.csv cannot be written .*: make s3://no-such-bucket"):
+            write(parse_location("s3://no-such-bucket/a.csv"))
+    with pytest.raises(UserError, match="s3:// names nothing: give s3://BUCKET"):
+        parse_location("s3://")
 
 
 def test_data_that_were_lost_from_a_bucket_are_named(home: Path, bucket) -> None:
