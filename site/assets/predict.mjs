@@ -40,17 +40,45 @@ async function load() {
   return { card, detector, probability };
 }
 
+// How files of each kind begin; a browser can decode the first ones, as far as they are whole.
+const KINDS = [
+  ["JPEG", /^\xff\xd8\xff/], ["PNG", /^\x89PNG/], ["WebP", /^RIFF....WEBP/s], ["GIF", /^GIF8/], ["BMP", /^BM/],
+  ["AVIF", /^....ftypavi[fs]/s], ["HEIC", /^....ftyp(hei|hev|mif|msf)/s], ["TIFF", /^(II\*\0|MM\0\*)/], ["JPEG XL", /^(\xff\x0a|\0\0\0\x0cJXL )/],
+];
+const DECODED = ["JPEG", "PNG", "WebP", "GIF", "BMP"];
+
+/** The kind of a file by its first bytes, undefined if it is no picture, and its width and height where they stand there. */
+async function opening(file) {
+  const bytes = new Uint8Array(await file.slice(0, 2 ** 18).arrayBuffer()), view = new DataView(bytes.buffer);
+  const kind = KINDS.find(([, begins]) => begins.test(String.fromCharCode(...bytes.subarray(0, 16))))?.[0];
+  if (kind === "PNG" && bytes.length >= 24) return { kind, width: view.getUint32(16), height: view.getUint32(20) };
+  for (let at = 2; kind === "JPEG" && at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + view.getUint16(at + 2)) {
+    const frame = bytes[at + 1] >= 0xc0 && bytes[at + 1] <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(bytes[at + 1]);
+    if (frame) return { kind, height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+  }
+  return { kind };
+}
+
+function checkSize(width, height) {
+  if (Math.min(width, height) < LEAST_SIDE) throw new Error(`the photo is ${width} x ${height} pixels: at least ${LEAST_SIDE} a side are needed`);
+  if (width * height > MAX_PIXELS) throw new Error(`the photo is too large, ${Math.round((width * height) / 1e6)} megapixels: choose one of up to ${MAX_PIXELS / 1e6}`);
+}
+
 /** Decode a photo, upright, transparent parts white, at half its size above 16 megapixels. */
 async function decode(file) {
+  const told = await opening(file);
+  if (!told.kind) throw new Error("this file is not a picture: choose a photo, as JPEG, PNG or WebP");
+  if (told.width && told.height) checkSize(told.width, told.height); // before so much memory is taken
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error("damaged, cut short, or of a kind that this browser cannot read: choose a JPEG, PNG or WebP that is whole");
+    throw new Error(DECODED.includes(told.kind)
+      ? `the ${told.kind} file is damaged or cut short: choose one that is whole`
+      : `this browser cannot read ${told.kind} pictures: save the photo as JPEG, PNG or WebP and choose that`);
   }
   const { width, height } = bitmap;
-  if (Math.min(width, height) < LEAST_SIDE) throw new Error(`the photo is ${width} x ${height} pixels: at least ${LEAST_SIDE} a side are needed`);
-  if (width * height > MAX_PIXELS) throw new Error(`the photo has ${Math.round((width * height) / 1e6)} megapixels: choose one of up to 52`);
+  checkSize(width, height);
   const shrink = width * height > FULL_PIXELS ? 2 : 1;
   const canvas = new OffscreenCanvas(Math.floor(width / shrink), Math.floor(height / shrink));
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -111,14 +139,14 @@ function picture({ canvas, shrink, faces }) {
   return shown;
 }
 
-function bar({ label, p_male: p, small, tooSmall }, { band }, many, number) {
+function bar({ label, p_male: p, turned, small, tooSmall }, { band }, many, number) {
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const said = label === "uncertain" ? "not sure enough" : label;
   const scale = element("div", { class: "score", role: "img", "aria-label": `Probability of male ${percent(p)}; not sure enough between ${percent(band.low)} and ${percent(band.high)}` },
     element("span", { class: "score-band", style: `left:${100 * band.low}%;width:${100 * (band.high - band.low)}%` }),
     element("span", { class: `score-mark ${label}`, style: `left:${100 * p}%` }));
   const ends = element("div", { class: "score-ends", "aria-hidden": "true" }, element("span", {}, "female"), element("span", {}, "not sure enough"), element("span", {}, "male"));
-  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${tooSmall ? "; too small a face to be judged" : small ? "; a very small face: less certain" : ""}`), scale, ends);
+  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${turned ? `; the photo was turned by ${turned}° to bring the face upright` : ""}${tooSmall ? "; too small a face to be judged" : small ? "; a very small face: less certain" : ""}`), scale, ends);
 }
 
 async function show(file, place, status, tools) {

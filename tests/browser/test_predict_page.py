@@ -84,14 +84,34 @@ def test_a_sample_is_predicted_here_and_reported(predictor, server, complaints, 
     predictor.locator("#predictor input").set_input_files(
         [{"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"not a photo"}]
     )
-    predictor.get_by_text("of a kind that this browser cannot read").wait_for()
+    predictor.get_by_text("this file is not a picture").wait_for()
     with predictor.expect_download() as download:
         predictor.get_by_role("button", name="Report as CSV").click()
     with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
         good, broken = csv.DictReader(file)
     assert good["file"] == "composite-female-1.webp" and 0 <= float(good["p_male"]) <= 1 and not good["error"]
-    assert broken["file"] == "broken.jpg" and "choose a JPEG" in broken["error"]
+    assert broken["file"] == "broken.jpg" and "choose a photo" in broken["error"]
     known = tuple(f"GET {server}/site/{part}/" for part in ("assets/predictor", "pictures"))  # the model and the sample
     assert sent and all(request.startswith((*known, "GET blob:", "GET data:")) for request in sent)
     assert predictor.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
+    assert complaints == []
+
+
+def test_what_is_wrong_with_a_file_and_that_a_photo_was_turned_is_said(predictor, complaints):
+    photo = encoded(Image.open(io.BytesIO(composites(1)[0])).convert("RGB").rotate(90, expand=True))
+    png = Image.new("RGB", (16, 16))
+    huge = bytearray(encoded(png))
+    huge[16:24] = (20_000).to_bytes(4) * 2
+    files = {
+        "turned.png": (photo, "the photo was turned by 90° to bring the face upright"),
+        "iphone.heic": (b"\0\0\0\x18ftypheic" + bytes(40), "cannot read HEIC pictures: save the photo as JPEG"),
+        "scan.tif": (encoded(png, "TIFF"), "cannot read TIFF pictures"),
+        "huge.png": (bytes(huge), "too large, 400 megapixels: choose one of up to 52"),
+        "cut.jpg": (composites(1)[0][:300], "the JPEG file is damaged or cut short"),
+    }
+    for name, (content, said) in files.items():
+        given = {"name": name, "mimeType": "", "buffer": content}
+        predictor.locator("#predictor input").set_input_files([given])
+        shown = predictor.locator(".prediction").filter(has_text=name)
+        shown.get_by_text(said).wait_for(timeout=20_000)
     assert complaints == []

@@ -339,3 +339,16 @@ def test_the_api_is_called_from_its_page_and_examples_name_this_server(page, ser
     page.get_by_text("not a photo that can be read").wait_for()
     assert has_no_horizontal_scroll(page)
     assert all("422" in complaint for complaint in complaints)  # that of what is no photo
+
+
+@pytest.mark.parametrize("page", [390], indirect=True)
+@pytest.mark.parametrize("name", ["shape", "metrics"])
+def test_a_page_of_the_report_fits_on_narrow_sheets(page, server, name):
+    page.goto(f"{server}/site/{name}.html")
+    page.emulate_media(media="print")
+    wide = "tables => tables.filter(each => each.getBoundingClientRect().right > innerWidth + 1).length"
+    assert page.locator("main table").count() > 2
+    assert page.locator("main table").evaluate_all(wide) == 0
+    # What is one block of a line goes over the edge of a sheet instead of on to the next.
+    whole = "boxes => boxes.filter(each => getComputedStyle(each).display === 'inline-block').length"
+    assert page.locator("main figure").evaluate_all(whole) == 0
