@@ -15,21 +15,23 @@ from analysis.averages.filters import check_subset, count_people, load_table, se
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.zarr_zip import write_zarr_zip
+from analysis.data.alignment import FRAME
 from analysis.data.dataset import Dataset
 
 EngineName = Literal["auto", "exact", "compressed"]
 
 
 def choose_engine(dataset: Dataset, engine: EngineName = "auto") -> Engine:
-    """Open an engine; "auto" opens the quick one if `meanface study` has made it.
+    """Open an engine; "auto" opens the quick one if `meanface study` has made it and faces are of its size.
 
     Raises
     ------
     UserError
         If the data set is not ingested, or the compressed engine is requested but does not exist.
     """
-    if engine == "exact" or (engine == "auto" and not (average_folder(dataset) / "engine.json").exists()):
-        return ExactEngine(dataset.faces)
+    quick = (average_folder(dataset) / "engine.json").exists() and dataset.frame == FRAME
+    if engine == "exact" or (engine == "auto" and not quick):
+        return ExactEngine(dataset.stored_faces)
     return open_engine(dataset)
 
 

@@ -111,6 +111,14 @@ def ingest(
         Align,
         typer.Option(help="Align faces by detected landmarks (`detect`), or trust CelebA's own alignment (`source`)."),
     ] = Align.detect,
+    frame: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH",
+            help="Store faces at this size, such as 218x178 (CelebA's own), for averages at that size; default: as they"
+            " were, or else 109x89, which the model and the test use in any case.",
+        ),
+    ] = None,
     seed: Seed = 0,
     scheduler: Scheduler = None,
 ) -> None:
@@ -119,15 +127,18 @@ def ingest(
     The seed draws the splits where the source has none. A killed ingest resumes where it stopped when it is started
     again. Results are written to data/, or to the folder or URL in MEANFACE_DATA, such as s3://bucket/data.
 
-    Examples: `meanface ingest celeba`, `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
+    Examples: `meanface ingest celeba`, `meanface ingest celeba --frame 218x178`,
+    `meanface ingest celeba --scheduler tcp://10.0.0.5:8786`.
     """
     from analysis.core import compute
     from analysis.data import decoding
     from analysis.data import ingest as module
+    from analysis.data.alignment import frame_of
     from analysis.data.dataset import Dataset
 
+    size = None if frame is None else frame_of(frame)
     with compute.connected(scheduler), decoding.processes():
-        facts = module.ingest(name, align=align.value, seed=seed)
+        facts = module.ingest(name, align=align.value, frame=size, seed=seed)
     status = facts.status
     typer.echo(
         f"{name}: {status.get('ok', 0):,} of {facts.images:,} images are usable. Next: meanface landmarks {name} (for "

@@ -124,7 +124,7 @@ class ShapeAggregates:
 
     def picture(self, average: ShapeFreeAverage) -> np.ndarray:
         """Draw an average in its own shape: uint8 (327, 267, 3), RGB."""
-        warped = Warp(average.points, SCALE)(average.texture, self._common, SCALE)
+        warped = Warp(average.points, SCALE)(average.texture, self._common)
         return warped.round().clip(0, 255).astype(np.uint8)
 
     def _rows(self, chosen: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ class Prototypes:
         """
         colours = (1 - texture) * self.texture[0] + texture * self.texture[1]
         points = (1 - shape) * self.shape[0] + shape * self.shape[1]
-        warped = Warp(points, SCALE)(colours.astype(np.float32), self.shape.mean(axis=0), SCALE)
+        warped = Warp(points, SCALE)(colours.astype(np.float32), self.shape.mean(axis=0))
         return warped.round().clip(0, 255).astype(np.uint8)
 
 
@@ -105,7 +105,8 @@ def prototypes(dataset: Dataset, landmarks: Landmarks, *, progress: bool = False
         rows = chosen & (group == number)
         check_subset(manifest, rows, f"the faces labelled {label}")
         count[label] = int(rows.sum())
-    chunk = dataset.faces.chunks[0][0] if dataset.faces.chunks else len(manifest)
+    stored = dataset.stored_faces
+    chunk = stored.chunks[0][0] if stored.chunks else len(manifest)
     starts = [start for start in range(0, len(manifest), chunk) if chosen[start : start + chunk].any()]
     shape = np.zeros((len(LABELS), landmarks.read(slice(0, 1)).shape[1], 2))
     for start in starts:
@@ -116,7 +117,7 @@ def prototypes(dataset: Dataset, landmarks: Landmarks, *, progress: bool = False
     parts: list[Delayed] = []
     for start in starts:
         here = np.flatnonzero(chosen[start : start + chunk])
-        faces = dataset.faces.isel(image=slice(start, start + chunk)).data[here]
+        faces = stored.isel(image=slice(start, start + chunk)).data[here]
         parts.append(
             dask.delayed(_sums)(faces, dask.delayed(_points)(landmarks, here + start), group[here + start], warp)
         )
@@ -148,7 +149,7 @@ def sharpness(picture: np.ndarray, warp: Warp) -> float:
 
 
 def enlarged(average: np.ndarray) -> np.ndarray:
-    """Enlarge an average of aligned faces, float (109, 89, 3) in [0, 1], smoothly to uint8 (327, 267, 3)."""
+    """Enlarge an average of aligned faces, float (y, x, 3) in [0, 1], smoothly to uint8 (327, 267, 3)."""
     size = (FRAME_WIDTH * SCALE, FRAME_HEIGHT * SCALE)
     picture = cv2.resize(average.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
     return (255 * picture).round().clip(0, 255).astype(np.uint8)

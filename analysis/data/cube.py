@@ -12,6 +12,7 @@ from tqdm import tqdm
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
+from analysis.data.alignment import to_usual_frame
 
 
 def blocks(faces: xr.DataArray, description: str | None = None) -> Iterator[tuple[int, np.ndarray]]:
@@ -38,6 +39,16 @@ def stored_chunks(cube: Location) -> set[int]:
         if isinstance(chunks, Path):
             return {int(path.parts[-4]) for path in chunks.glob("*/0/0/0")}
         return {int(file.split("/")[-4]) for file in chunks.fs.find(chunks.path) if file.endswith("/0/0/0")}
+
+
+class UsualFrame:
+    """A cube of faces in a frame of any size, whose faces are read in that of 109 x 89 pixels."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return to_usual_frame(np.asarray(self._array[rows]))
 
 
 class Cube:

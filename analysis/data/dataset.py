@@ -3,6 +3,7 @@
 celeba = Dataset.open("celeba")
 celeba.manifest      # one row per image
 celeba.faces         # uint8 (image, y, x, channel), a lazy array whose rows follow the manifest
+celeba.stored_faces  # the same in the frame that they were ingested in, which may be larger than 109 x 89 pixels
 """
 
 import io
@@ -22,9 +23,11 @@ from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.core.schema import LABELS
+from analysis.data.alignment import FRAME, to_usual_frame
 from analysis.data.cube import Cube, damaged_cube, stored_chunks
-from analysis.data.facts import DatasetFacts
+from analysis.data.facts import COPIES_COUNT_ONCE, DatasetFacts
 from analysis.data.sources import Source, fetched_fingerprint, how_to_fetch, open_source
+from analysis.data.splits import without_copies
 
 _COLUMNS = {"image_id", "label", "split", "status", "hash"}  # which every manifest has
 
@@ -104,7 +107,8 @@ class Dataset:
         ``height`` (pixels), ``brightness``, ``contrast`` (mean and standard deviation of luma, [0, 1]), ``sharpness``
         (variance of the Laplacian of luma in 0 to 255), ``hash`` (SHA-256 of the file), ``phash`` (64-bit perceptual
         hash, hexadecimal), ``near_duplicate_of``, ``source_path``, ``aligned_by``, ``status`` ("ok", "broken",
-        "no_face" or "excluded") and ``reason``.
+        "no_face" or "excluded") and ``reason``. Of an ingest from before copies counted once, they are excluded as the
+        table is read.
 
         Raises
         ------
@@ -117,7 +121,8 @@ class Dataset:
             if not path.exists():
                 raise self._not_ingested()
             content = path.read_bytes()
-        if (self.folder / "ingest.json").exists():
+        ingested = (self.folder / "ingest.json").exists()
+        if ingested:
             _ = self.facts  # it says so where the data set was fetched anew
         try:
             manifest = pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
@@ -134,6 +139,8 @@ class Dataset:
         cube = self._cube
         if cube is not None and cube.shape[0] != len(manifest):
             raise UserError(f"{path} has {len(manifest):,} rows, but the cube {cube.shape[0]:,} faces: {again}")
+        if ingested and self.facts.configuration.format < COPIES_COUNT_ONCE:
+            return without_copies(manifest)
         return manifest
 
     @cached_property
@@ -153,11 +160,35 @@ class Dataset:
         """Bool (image,): which images take part in what is computed, those of status "ok"."""
         return (self.manifest["status"] == "ok").to_numpy(dtype=bool)
 
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of the stored faces in pixels."""
+        return self.stored_faces.sizes["y"], self.stored_faces.sizes["x"]
+
     @cached_property
     def faces(self) -> xr.DataArray:
         """Aligned faces: uint8, dims (image, y, x, channel), a Dask array; row i belongs to row i of the manifest.
 
-        Images whose status is "broken" or "no_face" are black.
+        They have 109 x 89 pixels, which the model and the test use; those stored in a larger frame are shrunk as they
+        are read. Images whose status is "broken" or "no_face" are black.
+
+        Raises
+        ------
+        UserError
+            If the data set has not been ingested.
+        """
+        stored = self.stored_faces
+        if self.frame == FRAME:
+            return stored
+        pixels = stored.data
+        small = pixels.map_blocks(
+            to_usual_frame, dtype=pixels.dtype, chunks=(pixels.chunks[0], *FRAME, pixels.chunks[3])
+        )
+        return xr.DataArray(small, dims=stored.dims, name="faces")
+
+    @cached_property
+    def stored_faces(self) -> xr.DataArray:
+        """Aligned faces as in `faces`, in the frame that they were ingested in.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from analysis.data.alignment import FRAME
 from analysis.results.records import Data, Record
 
 
@@ -24,6 +25,10 @@ class Conflicts(Record):
     """Images that were left out since copies of their picture have different labels."""
 
 
+COPIES_COUNT_ONCE = 3
+"""Version of what a manifest holds from which on copies of a picture are excluded in it."""
+
+
 class IngestOptions(Record):
     """All that the result of an ingest depends on."""
 
@@ -37,6 +42,8 @@ class IngestOptions(Record):
     """Random seed of the splits, where the source has none."""
     part: int
     """Images per task and per chunk of the cube."""
+    frame: tuple[int, int] = FRAME
+    """Height and width of the stored faces in pixels."""
 
 
 class DatasetFacts(Record):

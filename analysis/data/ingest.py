@@ -24,13 +24,14 @@ import pandas as pd
 import pyarrow as pa
 import zarr
 from pyarrow import parquet
+from pydantic import ValidationError
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from analysis.core import compute, paths, storage, switch
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.data import alignment, decoding
-from analysis.data.cube import stored_chunks
+from analysis.data.cube import UsualFrame, stored_chunks
 from analysis.data.dataset import Dataset
 from analysis.data.detection import detect_faces
 from analysis.data.facts import Conflicts, DatasetFacts, IngestOptions
@@ -39,15 +40,20 @@ from analysis.data.photo import PhotoError, only_photo_errors, read_photo
 from analysis.data.sources import Source, fetched_fingerprint, open_source, without_tables
 from analysis.data.splits import resolve_splits
 
-PART = 256  # images per task and per chunk of the cube: 7.4 MB
+PART = 256  # images per task and per chunk of the cube: 7.4 MB in the usual frame
 _FORMAT = 3  # raised when what a manifest holds changes, so that an older one is made anew
-_LEAST = 10_000  # bytes of a face in the cube, at least: 15 to 25 kB are usual
+_LEAST = 10_000  # bytes of a face of the usual frame in the cube, at least: 15 to 25 kB are usual
 _CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle")  # ten times as fast as Zarr's default, 8 % larger
 _CHECKSUM = Crc32cCodec()  # without one, bytes that have changed on the disk become other pixels
 
 
 def ingest(
-    name: str, *, align: Literal["detect", "source"] = "detect", seed: int = 0, progress: bool = True
+    name: str,
+    *,
+    align: Literal["detect", "source"] = "detect",
+    frame: tuple[int, int] | None = None,
+    seed: int = 0,
+    progress: bool = True,
 ) -> DatasetFacts:
     """Bring a fetched data set into a manifest and a face cube.
 
@@ -62,6 +68,9 @@ def ingest(
     align
         "detect" aligns every face by its own landmarks, as uploads are aligned; "source" trusts images that are
         aligned already (CelebA's) and only resizes them.
+    frame
+        Height and width of the stored faces, as from `analysis.data.alignment.frame_of`; default: those of an earlier
+        ingest, or else 109 x 89. Measures are of the usual frame, whatever the size.
     seed
         Random seed of the splits, where the source has none.
     progress
@@ -82,20 +91,27 @@ def ingest(
     if align == "source" and not source.aligned:
         raise UserError(f"{name!r} is not aligned to CelebA's frame: leave out `--align source`")
     folder = paths.data_folder(name)
-    configuration = IngestOptions(format=_FORMAT, source=source.fingerprint, align=align, seed=seed, part=PART)
     with storage.access(folder):
         facts_path = folder / "ingest.json"
+        frame = frame or _earlier_frame(facts_path)
+        larger = {} if frame == alignment.FRAME else {"frame": frame}
+        configuration = IngestOptions(
+            format=_FORMAT, source=source.fingerprint, align=align, seed=seed, part=PART, **larger
+        )
         earlier = _earlier(Dataset(name, folder), source, configuration) if facts_path.exists() else None
         if earlier is not None:
             return earlier
-        storage.check_writable(facts_path, len(source.images) * _LEAST)
+        storage.check_writable(
+            facts_path,
+            len(source.images) * _LEAST * frame[0] * frame[1] // (alignment.FRAME_HEIGHT * alignment.FRAME_WIDTH),
+        )
 
         digest = hashlib.sha256(json.dumps(configuration.as_json(), sort_keys=True).encode()).hexdigest()[:12]
         work = folder / f".ingest-{digest}"
         for stale in folder.glob(".ingest-*"):
             if stale.name != work.name:
                 storage.remove(stale)
-        records = _ingest_parts(source, work, align, progress)
+        records = _ingest_parts(source, work, align, frame, progress)
         manifest, conflicts = _manifest(source, records, work / "faces.zarr", seed)
         facts = DatasetFacts(
             dataset=name,
@@ -112,6 +128,14 @@ def ingest(
         storage.write_whole(facts_path, json.dumps(facts.as_json(), indent=1).encode())
         storage.remove(work)
     return facts
+
+
+def _earlier_frame(facts_path: Location) -> tuple[int, int]:
+    """Frame of an earlier ingest, so that one that is done again need not be told."""
+    try:
+        return DatasetFacts.model_validate_json(facts_path.read_bytes()).configuration.frame
+    except (FileNotFoundError, ValidationError):
+        return alignment.FRAME
 
 
 def _earlier(dataset: Dataset, source: Source, configuration: IngestOptions) -> DatasetFacts | None:
@@ -132,18 +156,18 @@ def _fingerprint(manifest: pd.DataFrame, digest: str) -> str:
     ).hexdigest()
 
 
-def _ingest_parts(source: Source, work: Location, align: str, progress: bool) -> pd.DataFrame:
+def _ingest_parts(source: Source, work: Location, align: str, frame: tuple[int, int], progress: bool) -> pd.DataFrame:
     """Fill the cube in ``work`` part by part and return one record per image."""
     names = source.images["source_path"].tolist()
     cube = work / "faces.zarr"
     if not (cube / "faces" / "zarr.json").exists():
         storage.remove(work)  # parts' tables without the cube they belong to: a run was killed as it put the cube away
-        _create_cube(cube, len(names))
+        _create_cube(cube, (len(names), *frame, 3))
     parts = [(start, names[start : start + PART]) for start in range(0, len(names), PART)]
     _drop_damaged_parts(work)
     with _single_threaded_opencv():
         compute.run(
-            partial(_ingest_part, without_tables(source), work, align),
+            partial(_ingest_part, without_tables(source), work, align, frame),
             parts,
             description=f"Ingesting {source.name} in parts of {PART}",
             unit="part",
@@ -177,21 +201,20 @@ def _single_threaded_opencv() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _create_cube(cube: Location, images: int) -> None:
+def _create_cube(cube: Location, shape: tuple[int, ...]) -> None:
     """Write the description of a cube without faces."""
     if isinstance(cube, Path):
         with storage.replacing(cube) as new:
-            _describe_cube(new, images)
+            _describe_cube(new, shape)
     else:
-        _describe_cube(cube, images)
+        _describe_cube(cube, shape)
 
 
-def _describe_cube(cube: Location, images: int) -> None:
-    frame = (alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3)
+def _describe_cube(cube: Location, shape: tuple[int, ...]) -> None:
     zarr.open_group(storage.zarr_store(cube), mode="w", zarr_format=3).create_array(
         "faces",
-        shape=(images, *frame),
-        chunks=(PART, *frame),
+        shape=shape,
+        chunks=(PART, *shape[1:]),
         dtype="uint8",
         compressors=(_CODEC, _CHECKSUM),
         dimension_names=("image", "y", "x", "channel"),
@@ -202,17 +225,19 @@ def _part_path(work: Location, start: int) -> Location:
     return work / f"part-{start:09d}.parquet"
 
 
-def _ingest_part(source: Source, work: Location, align: str, part: tuple[int, list[str]]) -> None:
+def _ingest_part(
+    source: Source, work: Location, align: str, frame: tuple[int, int], part: tuple[int, list[str]]
+) -> None:
     """Write the faces of one part to its chunk of the cube, then its table: where that exists the part is complete."""
     start, names = part
     target = _part_path(work, start)
     with storage.access(target):
         if target.exists():
             return
-    block = np.zeros((len(names), alignment.FRAME_HEIGHT, alignment.FRAME_WIDTH, 3), dtype=np.uint8)
+    block = np.zeros((len(names), *frame, 3), dtype=np.uint8)
     records = [_record(source, name, align, face) for name, face in zip(names, block, strict=True)]
     usable = [i for i, record in enumerate(records) if record["status"] == "ok"]
-    for i, measures in zip(usable, measure_faces(block[usable]), strict=True):
+    for i, measures in zip(usable, measure_faces(alignment.to_usual_frame(block[usable])), strict=True):
         records[i] |= measures
     table = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(records), table)
@@ -234,7 +259,9 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     try:
         data = source.read(path)
         record["hash"] = hashlib.sha256(data).hexdigest()
-        record["width"], record["height"], aligned_by, face = decoding.call(_aligned, data, align, source.aligned)
+        record["width"], record["height"], aligned_by, face = decoding.call(
+            _aligned, data, align, source.aligned, out.shape[:2]
+        )
     except (PhotoError, OSError) as error:
         return record | {"reason": str(error)}
     if face is None:
@@ -243,15 +270,17 @@ def _record(source: Source, path: str, align: str, out: np.ndarray) -> dict[str,
     return record | {"status": "ok", "aligned_by": aligned_by}
 
 
-def _aligned(data: bytes, align: str, in_frame: bool) -> tuple[int, int, str | None, np.ndarray | None]:
+def _aligned(
+    data: bytes, align: str, in_frame: bool, frame: tuple[int, int]
+) -> tuple[int, int, str | None, np.ndarray | None]:
     """Width and height of an image, what its face was aligned by and its face in the frame; None where it has none."""
     photo = read_photo(data)
     with only_photo_errors():
         faces = detect_faces(photo.pixels) if align == "detect" else []
         if faces:
-            return photo.width, photo.height, "landmarks", alignment.align_face(photo.pixels, faces[0].landmarks)
+            return photo.width, photo.height, "landmarks", alignment.align_face(photo.pixels, faces[0].landmarks, frame)
         if in_frame:
-            return photo.width, photo.height, "source", alignment.fit_frame(photo.pixels)
+            return photo.width, photo.height, "source", alignment.fit_frame(photo.pixels, frame)
     return photo.width, photo.height, None, None
 
 
@@ -262,4 +291,4 @@ def _manifest(source: Source, records: pd.DataFrame, cube: Location, seed: int) 
     # Faces that are compared lie all over the cube: its chunks are decoded one by one, which is no slower on a disk and
     # takes a fraction of the memory of ten at once.
     with contextlib.nullcontext() if paths.is_remote(cube) else zarr.config.set({"async.concurrency": 1}):
-        return resolve_splits(manifest, faces, seed=seed)
+        return resolve_splits(manifest, UsualFrame(faces), seed=seed)

@@ -160,6 +160,26 @@ def resolve_splits(manifest: pd.DataFrame, faces: Any, *, seed: int = 0) -> tupl
     )
 
 
+def without_copies(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Exclude copies of pictures as `resolve_splits` does, in a manifest that knows of them but still counts them.
+
+    Parameters
+    ----------
+    manifest
+        With ``near_duplicate_of``, index 0 to n - 1; without that column, it is returned as it is.
+    """
+    if "near_duplicate_of" not in manifest:
+        return manifest
+    manifest = manifest.copy()
+    first = pd.Index(manifest["image_id"]).get_indexer(manifest["near_duplicate_of"])
+    second = np.flatnonzero(first >= 0)
+    pairs = pd.DataFrame({"first": first[second], "second": second})
+    equal = (manifest["hash"].iloc[pairs["first"]].to_numpy() == manifest["hash"].iloc[second].to_numpy()).astype(bool)
+    pairs["kind"] = np.where(equal, "exact", "near")
+    _exclude_copies(manifest, pairs[["first", "second"]].to_numpy(np.int64)[~_of_two_people(manifest, pairs)])
+    return manifest
+
+
 def _exclude_earlier_splits(manifest: pd.DataFrame, groups: np.ndarray, usable: np.ndarray) -> int:
     """Exclude images whose person or picture is in a later split, too; returns how many."""
     rank = manifest["split"].map(SPLITS.index).where(usable, -1)

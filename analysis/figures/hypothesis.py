@@ -6,6 +6,7 @@ See also `analysis.figures.confounders` and `analysis.figures.elsewhere`.
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import holoviews as hv
 import numpy as np
 import pandas as pd
@@ -171,6 +172,7 @@ def masks(faces: xr.Dataset) -> hv.Overlay:
     mean = faces["mean"].weighted(faces["count"].astype(float)).mean("label").transpose("y", "x", "channel").to_numpy()
     where = region_map()
     height, width = where.shape
+    mean = cv2.resize(mean, (width, height), interpolation=cv2.INTER_AREA)  # a data set may have larger faces
     colours = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in _REGION_COLOURS])
     strength = np.where(where == REGIONS.index("background"), 0.0, 0.42)[..., None]
     coloured = (1 - strength) * mean + strength * colours[where]

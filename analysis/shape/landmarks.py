@@ -248,7 +248,7 @@ def _find_part(name: str, folder: Location, work: Location, usable: np.ndarray, 
             return
     rows = slice(start, start + PART)
     here = np.flatnonzero(usable[rows])
-    faces = Dataset(name, folder).faces.isel(image=rows)
+    faces = Dataset(name, folder).stored_faces.isel(image=rows)
     size = faces.sizes["image"]
     points, presence = np.zeros((size, POINTS, 3), np.float32), np.full(size, np.nan, np.float32)
     apart = np.full(size, np.nan, np.float32)

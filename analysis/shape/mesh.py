@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from analysis.core.errors import UserError
+from analysis.data.alignment import FRAME
 
 POINTS = 468
 """Points of a face, in MediaPipe's order."""
@@ -77,12 +78,13 @@ def face_mesh(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     faces
-        uint8 (face, 109, 89, 3), RGB, aligned by `analysis.data.alignment`.
+        uint8 (face, y, x, 3), RGB, aligned by `analysis.data.alignment` in a frame of any size.
 
     Returns
     -------
     points : numpy.ndarray
-        float32 (face, 468, 3): x and y in pixels of the frame, and depth in the same unit, smaller towards the camera.
+        float32 (face, 468, 3): x and y in pixels of the frame of 109 x 89, and depth in the same unit, smaller towards
+        the camera.
     presence : numpy.ndarray
         float32 (face,): the network's probability that there is a face, in [0, 1].
 
@@ -93,7 +95,8 @@ def face_mesh(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     network = _interpreter()
     (given,), (mesh, flag) = network.get_input_details(), network.get_output_details()
-    matrix = np.array([[1 / _SCALE, 0, -_CORNER[0] / _SCALE], [0, 1 / _SCALE, -_CORNER[1] / _SCALE]])
+    larger = np.array(faces.shape[2:0:-1]) / FRAME[::-1]
+    matrix = np.column_stack([np.diag(1 / larger), 0.5 / larger - 0.5 - _CORNER]) / _SCALE
     points = np.empty((len(faces), POINTS, 3), dtype=np.float32)
     logits = np.empty(len(faces), dtype=np.float32)
     for i, face in enumerate(faces):

@@ -51,17 +51,15 @@ class Warp:
             (weights.ravel().astype(np.float32), (rows, columns.ravel())), shape=(len(inside), len(self.points))
         )
 
-    def __call__(self, face: np.ndarray, points: np.ndarray, source_scale: int = 1) -> np.ndarray:
+    def __call__(self, face: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Warp a face.
 
         Parameters
         ----------
         face
-            uint8 or float32 (y, x, 3): the frame, or an enlargement of it.
+            uint8 or float32 (y, x, 3), in a frame of any size.
         points
-            float (468, 2): the face's points in pixels of the frame.
-        source_scale
-            Pixels of ``face`` for each pixel of the frame.
+            float (468, 2): the face's points in pixels of the 89 x 109 frame.
 
         Returns
         -------
@@ -69,7 +67,8 @@ class Warp:
             (109 * scale, 89 * scale, 3), of the type of ``face``.
         """
         source = self._matrix @ np.concatenate([points, _EDGE]).astype(np.float32)
-        source = (source + 0.5) * np.float32(source_scale) - np.float32(0.5)
+        larger = np.array([face.shape[1] / FRAME_WIDTH, face.shape[0] / FRAME_HEIGHT], dtype=np.float32)
+        source = (source + np.float32(0.5)) * larger - np.float32(0.5)
         height, width = self.size
         return cv2.remap(
             face,

@@ -84,7 +84,7 @@ def study(
         raise UserError(f"{dataset.name!r} cannot be compared with itself: name another data set")
     others = {other.name: (other.faces, other.manifest) for other in compare}
     metadata = dataset.source.metadata
-    averages = average_faces(faces, manifest["label"].where(dataset.usable), progress=progress)
+    averages = average_faces(dataset.stored_faces, manifest["label"].where(dataset.usable), progress=progress)
     shapes = study_shapes(dataset, compare, averages, permutations=permutations, seed=seed, progress=progress)
     findings = examine(
         faces,
@@ -121,7 +121,7 @@ def study(
         images=len(usable),
         identities=int(usable["identity"].nunique()) if known else None,
         metadata_images=None if metadata is None else len(metadata),
-        status={key: dataset.facts.status.get(key, 0) for key in ("ok", "broken", "no_face", "excluded")},
+        status={key: int((manifest["status"] == key).sum()) for key in ("ok", "broken", "no_face", "excluded")},
         aligned_by={key: int((usable["aligned_by"] == key).sum()) for key in ("landmarks", "source")},
         duplicates=Duplicates(
             exact=conflicts.exact, near=conflicts.near, across_splits=conflicts.duplicates_across_splits

@@ -301,7 +301,7 @@ def everyone(results: Results) -> Everyone:
         or [np.zeros(len(rows), np.float32)],
         axis=1,
     )[:, : len(attributes)]
-    frame = results.average_faces.sizes
+    frame = results.study.frame
     dataset, group = rows["dataset"].to_numpy(), rows["aggregate"].to_numpy(np.int64)
     shapes = points_error = texture_error = None
     if results.has_face_shapes:
@@ -319,7 +319,7 @@ def everyone(results: Results) -> Everyone:
         attributes=attributes,
         has=known == 1,
         lacks=known == 0,
-        aggregates=Aggregates(results.aggregates, rows, (frame["y"], frame["x"])),
+        aggregates=Aggregates(results.aggregates, rows, (frame.height, frame.width)),
         error=ExpectedError(results.aggregate_errors, "error", dataset, group, np.ones(len(rows), dtype=bool)),
         shapes=shapes,
         points_error=points_error,

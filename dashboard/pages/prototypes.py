@@ -36,7 +36,7 @@ def _read(folder: Path, mark: int) -> dict[str, Any]:
     shapes = stored["points"].to_numpy().astype(np.float64)
     warp = Warp(shapes.mean(axis=0), SCALE)
     own = [stored["picture"].to_numpy()[of.index((float(place), float(place)))] for place in range(len(LABELS))]
-    textures = [warp(picture, shape, SCALE) for picture, shape in zip(own, shapes, strict=True)]
+    textures = [warp(picture, shape) for picture, shape in zip(own, shapes, strict=True)]
     edge = warp.points[len(shapes[0]) :]
     eyes = [shapes[:, list(outline)].mean(axis=1) for outline in EYES]
     return {

@@ -185,6 +185,26 @@ def test_recompressed_copies_count_once_and_copies_under_both_labels_not_at_all(
     assert manifest.loc["male/2.jpg", "reason"] == "copies of this picture have different labels"
 
 
+def test_copies_count_once_in_a_data_set_that_was_ingested_before_that_rule(home: Path) -> None:
+    members = demo_members(24)
+    copies = {f"{name.removesuffix('.jpg')}9.jpg": data for name, data in list(members.items())[:5]}
+    register(write_zip(home / "faces.zip", members | copies), "faces")
+    ingest("faces", progress=False)
+    folder = home / "data/faces"
+    now = Dataset.open("faces").manifest
+    assert now["status"].value_counts().to_dict() == {"ok": 24, "excluded": 5}
+    facts = json.loads((folder / "ingest.json").read_text())
+    facts["configuration"]["format"] = 2
+    for name in ("copies", "contradicted"):
+        del facts["conflicts"][name]
+    (folder / "ingest.json").write_text(json.dumps(facts))
+    now.assign(status="ok", reason=None).to_parquet(folder / "manifest.parquet")
+    before = Dataset.open("faces")
+    assert before.manifest["status"].tolist() == now["status"].tolist()
+    assert before.manifest["reason"].dropna().tolist() == now["reason"].dropna().tolist()
+    assert before.usable.sum() == 24
+
+
 def test_pictures_of_two_people_that_are_alike_are_no_copies() -> None:
     manifest = synthetic_manifest(people=20, photos=1)
     manifest.loc[[0, 2, 4], "phash"] = "0" * 16

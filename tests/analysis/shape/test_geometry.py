@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,6 +93,18 @@ def test_a_warp_to_the_own_shape_changes_nothing_and_one_that_is_moved_moves(
     moved = Warp(there)(faces[0], points[0, :, :2])
     x, y = points[0, 4, :2].round().astype(int)  # the tip of the nose
     assert np.abs(moved[y - 2 : y + 3, x + 1 : x + 6].astype(int) - faces[0][y - 2 : y + 3, x - 2 : x + 3]).max() <= 8
+
+
+def test_a_larger_frame_has_its_points_at_the_same_places_and_warps_alike(
+    measured: tuple[np.ndarray, np.ndarray],
+) -> None:
+    faces, points = measured
+    large = np.stack([cv2.resize(face, (178, 218), interpolation=cv2.INTER_CUBIC) for face in faces[:8]])
+    found = face_mesh(large)[0]
+    assert np.abs(found[..., :2] - points[:8, :, :2]).mean() < 0.3
+    target = Warp(points[..., :2].mean(axis=0), 2)
+    for face, twice, mesh in zip(faces, large, points[:8, :, :2], strict=False):
+        assert np.abs(target(twice, mesh).astype(int) - target(face, mesh)).mean() < 2
 
 
 def made_shapes(n: int, g: float, seed: int = 0) -> Shapes:
