@@ -144,13 +144,20 @@ def celeba_tables(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def environment(home: Path) -> dict[str, str]:
+    """Variables by which meanface finds its files in a folder."""
+    return {"MEANFACE_HOME": str(home), "MEANFACE_DATA": ""}
+
+
 def watched(command: list[str], home: Path) -> Cost:
     """Run a command of meanface and measure it."""
-    environment = os.environ | {"MEANFACE_HOME": str(home), "MEANFACE_DATA": ""}
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         process = psutil.Popen(
-            [sys.executable, "-m", "meanface", *command], env=environment, stdout=said, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "meanface", *command],
+            env=os.environ | environment(home),
+            stdout=said,
+            stderr=subprocess.STDOUT,
         )
         peak, over = 0.0, threading.Event()
 
@@ -202,18 +209,13 @@ def walk(archive: Path, folder: Path, metadata: Path | None, permutations: int) 
 def on_workers(archive: Path, folder: Path, workers: int) -> dict[str, float]:
     """Seconds that ingest and landmarks take on a cluster of some workers with one thread each."""
     watched(["fetch", str(archive), "--name", "faces"], folder)
-    home = os.environ.get("MEANFACE_HOME")
-    os.environ["MEANFACE_HOME"] = str(folder)
-    try:
-        with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-            return {
-                step: watched([step, "faces", "--scheduler", cluster.scheduler_address], folder).wall
-                for step in ("ingest", "landmarks")
-            }
-    finally:
-        os.environ.pop("MEANFACE_HOME")
-        if home is not None:
-            os.environ["MEANFACE_HOME"] = home
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, env=environment(folder)
+    ) as cluster:
+        return {
+            step: watched([step, "faces", "--scheduler", cluster.scheduler_address], folder).wall
+            for step in ("ingest", "landmarks")
+        }
 
 
 def main() -> None:
