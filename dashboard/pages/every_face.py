@@ -421,7 +421,7 @@ class _Shown:
             f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
             for name, colour in zip(names, colours, strict=True)
         )
-        self._legend.object = f'<div class="legend">{marks}</div>'
+        self._legend.object = f'<div class="keys">{marks}</div>'
 
 
 def corners(area: str) -> np.ndarray | None:

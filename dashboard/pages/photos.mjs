@@ -277,7 +277,7 @@ export function render({ model, el }) {
       return make("span", {}, mark, words);
     };
     return make("div", { class: "why" }, canvas, make("div", {},
-      make("div", { class: "legend" }, key("female", "speaks for “female”"), key("male", "speaks for “male”")),
+      make("div", { class: "keys" }, key("female", "speaks for “female”"), key("male", "speaks for “male”")),
       make("small", {}, `Parts of the face were blurred at random, ${masks} times, and the model was asked again (${seconds.toFixed(1)} s). ` +
         "The deeper the colour, the more the answer hangs on that place. The map of one face is rough, and says what the model uses, not why people look as they do.")));
   }
