@@ -21,6 +21,7 @@ MAX_FILES = 32
 MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 2**20  # a megabyte for what surrounds the files
 MAX_HELD_BYTES = 100 * 2**20  # of all requests together, while their files arrive and are scored
 FIELD = "file"
+_NO_CODING = {"Accept-Encoding": "identity"}
 
 
 @dataclass
@@ -183,13 +184,9 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     ------
     Problem
         400 if the body is not a complete multipart form, has no file or too many; 413 if it is longer than
-        `MAX_BODY_BYTES`; 415 if it has another media type; 503 if the server holds too many.
+        `MAX_BODY_BYTES`; 415 if it has another media type or is compressed; 503 if the server holds too many.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data":
-        raise Problem(415, f"send the photos as multipart/form-data, each in a field named `{FIELD}`")
-    if not (boundary := options.get(b"boundary")):
-        raise Problem(400, "the Content-Type names no boundary: let the HTTP client set it")
+    boundary = _boundary(request)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _body_too_large()
@@ -219,6 +216,18 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     if FIELD not in fields:
         found = f" (found {', '.join(f'`{other}`' for other in sorted(set(fields)))})" if fields else ""
         raise Problem(400, f"no photo: send one or more, each in a field named `{FIELD}`{found}")
+
+
+def _boundary(request: Request) -> bytes:
+    """Get what separates the parts of a form; a `Problem` for what is no form, or a compressed one."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
+        raise Problem(415, f"send the photos as multipart/form-data, each in a field named `{FIELD}`")
+    if (coding := request.headers.get("content-encoding", "identity").lower()) != "identity":
+        raise Problem(415, f"the body is sent as Content-Encoding {coding}: send it as it is", headers=_NO_CODING)
+    if not (boundary := options.get(b"boundary")):
+        raise Problem(400, "the Content-Type names no boundary: let the HTTP client set it")
+    return boundary
 
 
 def _parser(boundary: bytes, parts: _Parts) -> MultipartParser:

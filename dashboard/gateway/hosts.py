@@ -10,7 +10,7 @@ from dashboard.gateway.proxies import route_path
 from dashboard.problems import Problem
 from dashboard.settings import is_address
 
-_HOST = re.compile(r"(?P<name>\[(?P<six>[0-9a-f:.]+)\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
+_HOST = re.compile(r"(?P<name>\[(?P<six>[0-9a-f:.]+)\]|[a-z0-9._-]+)(:(?P<port>[0-9]{0,5}))?", re.IGNORECASE)
 # What looks after the server asks for it by its address.
 _FOR_ANY_HOST = frozenset(("/healthz", "/livez", "/metrics", "/readyz"))
 

@@ -112,6 +112,12 @@ def test_a_form_without_a_photo_says_which_field_is_meant(client):
     assert_problem(client.post("/predict", files=files(FEMALE, FEMALE)), 400, "more than one")
 
 
+def test_a_compressed_body_is_refused_as_one(client):
+    packed = client.post(PREDICT, files=files(FEMALE), headers={"Content-Encoding": "gzip"})
+    assert_problem(packed, 415, "Content-Encoding gzip: send it as it is")
+    assert packed.headers["accept-encoding"] == "identity"
+
+
 @pytest.mark.parametrize(
     ("disposition", "name"),
     [

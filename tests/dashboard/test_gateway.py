@@ -102,6 +102,7 @@ HOSTS = [
     ("EXAMPLE.org.:80", "example.org"),
     ("127.0.0.1:80", "127.0.0.1"),
     ("[::1]:5006", "[::1]"),
+    ("localhost:", "localhost"),
     ("", None),
     (":80", None),
     ("a b", None),
