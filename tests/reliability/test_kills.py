@@ -31,7 +31,17 @@ from analysis.data.sources import demo_source
 from model.predict import open_session, session_logits
 
 KILLS = 10
-CHAIN = {"fetch": 1, "ingest": 2, "study": 5, "train": 5, "evaluate": 5, "publish": 1, "report": 5, "predict": 2}
+CHAIN = {
+    "fetch": 1,
+    "ingest": 2,
+    "landmarks": 2,
+    "study": 5,
+    "train": 5,
+    "evaluate": 5,
+    "publish": 1,
+    "report": 5,
+    "predict": 2,
+}
 SEED = 20261126
 PICTURES = np.random.default_rng(SEED).integers(0, 256, (16, 40, 40, 3)).astype(np.uint8)
 # When something was made and how long it took; and how often the test faces were looked at, which a run that was killed
@@ -43,7 +53,10 @@ _IDS = re.compile(r"\bp\d{4,}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.torture,
-    pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="training is not installed"),
+    pytest.mark.skipif(
+        any(importlib.util.find_spec(name) is None for name in ("tensorflow", "ai_edge_litert")),
+        reason="training or landmarks are not installed",
+    ),
 ]
 
 
@@ -60,6 +73,7 @@ class Machine:
         more = {
             "fetch": [str(self.archive), "--name", "demo"],
             "ingest": ["demo"],
+            "landmarks": ["demo"],
             "study": ["demo", "--permutations", "100"],
             "train": ["demo", "--epochs", "3"],
             "evaluate": ["demo"],
