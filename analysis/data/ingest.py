@@ -29,6 +29,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from analysis.core import compute, paths, storage, switch
 from analysis.core.errors import UserError
+from analysis.core.memory import give_back
 from analysis.core.paths import Location
 from analysis.data import alignment, decoding
 from analysis.data.cube import UsualFrame, stored_chunks
@@ -88,6 +89,7 @@ def ingest(
         reached, or the disk has no room for the faces.
     """
     source = open_source(name)
+    give_back()  # what was needed to read the list and the tables: a kilobyte for each image
     if align == "source" and not source.aligned:
         raise UserError(f"{name!r} is not aligned to CelebA's frame: leave out `--align source`")
     folder = paths.data_folder(name)
