@@ -56,6 +56,8 @@ def open_images(path: Location, folder: Location) -> list[tuple[Store, pa.Table]
     with storage.access(path):
         if not path.exists():
             raise UserError(f"nothing is at {path}: give a zip or tar archive or a folder of faces")
+        if not path.is_dir() and not path.is_file():  # a pipe would be waited for without end
+            raise UserError(f"{path} is no file and no folder: give a zip or tar archive or a folder of faces")
         if not path.is_dir() and contents.compression(first_bytes(path)):
             path = _unpacked(path, path.name, partial(path.open, "rb"), folder)
         store = open_store(path)

@@ -350,3 +350,10 @@ def test_a_stream_is_read_to_its_end_whatever_a_read_gives() -> None:
 
     assert _take(Slow(bytes(100)), 64) == bytes(64)
     assert _take(Slow(bytes(10)), 64) == bytes(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_what_is_no_file_is_refused(home: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is no file and no folder"):
+        register(tmp_path / "pipe", "faces")
