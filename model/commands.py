@@ -67,8 +67,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Initialise from this network of others, and use its architecture: mobilenet, as `meanface fetch "
-            "backbone` keeps it.",
+            help="Initialise from this network of others, and use its architecture: dlib or mobilenet, as `meanface "
+            "fetch backbone` keeps it.",
         ),
     ] = None,
     augmentation: Annotated[
@@ -127,7 +127,7 @@ def train(
         from model.training.augment import Augmentation
         from model.training.recipe import read_recipe, train_recipe
         from model.training.strategies import open_strategy
-        from model.training.train import MOBILENET, Training
+        from model.training.train import BACKBONES, Training
         from model.training.train import train as fit
     if recipe:
         if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
@@ -150,7 +150,9 @@ def train(
     if full_size:
         given["sizes"] = (1.0,)
     if backbone:
-        given |= {"backbone": backbone, "architecture": MOBILENET, "sizes": (1.0,)}
+        if backbone not in BACKBONES:
+            raise UserError(f"there is no backbone {backbone!r}: known are {', '.join(sorted(BACKBONES))}")
+        given |= {"backbone": backbone, "architecture": BACKBONES[backbone], "sizes": (1.0,)}
     training = Training(**{key: value for key, value in given.items() if value is not None})
     written = Run.open(run or names[0])
     history = fit([Dataset.open(name) for name in names], written, training, open_strategy(strategy.value))

@@ -1,4 +1,4 @@
-"""A package as npm writes it, with a MobileNet of random weights in place of the trained ones."""
+"""Packages as npm and pip write them, with networks of random weights in place of the trained ones."""
 
 import io
 import json
@@ -39,6 +39,45 @@ def write_package(path: Path, values: dict[str, np.ndarray], name: str = "@vladm
         "package/models/faceres.json": json.dumps({"weightsManifest": [{"weights": weights}]}).encode(),
         "package/models/faceres.bin": b"".join(array.tobytes() for array in values.values()),
     }
+    return _packed(path, files)
+
+
+def dlib_layers() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Layers of dlib's network up to the first block of the second stage, random.
+
+    Kernel (outputs, inputs, side, side) with the biases after it, flat; factors and offsets (2, outputs); float32.
+    """
+    rng = np.random.default_rng(0)
+    shapes = [(32, 3, 7)] + [(32, 32, 3)] * 6 + [(64, 32, 3), (64, 64, 3)]
+    return [
+        (
+            rng.normal(0, np.sqrt(2 / (inputs * side**2)), outputs * inputs * side**2 + outputs).astype(np.float32),
+            rng.uniform(0.5, 1.5, (2, outputs)).astype(np.float32),
+        )
+        for outputs, inputs, side in shapes
+    ]
+
+
+def write_dlib_package(path: Path, name: str = "face_recognition_models") -> Path:
+    """Write the package of dlib's network as a .tar.gz."""
+    content = b"\x01\x01\x01\rloss_metric_2"
+    for convolution, affine in dlib_layers():
+        content += b"\x01\x00\x01\x05con_4" + _tensor(convolution) + b"\x01\x07affine_" + _tensor(affine)
+    files = {
+        "models-0.3.0/PKG-INFO": f"Metadata-Version: 1.1\nName: {name}\nVersion: 0.3.0\nLicense: MIT\n".encode(),
+        "models-0.3.0/LICENSE": b"CC0 1.0 Universal\n\nStatement of Purpose\n",
+        "models-0.3.0/models/dlib_face_recognition_resnet_model_v1.dat": content,
+    }
+    return _packed(path, files)
+
+
+def _tensor(values: np.ndarray) -> bytes:
+    """As dlib writes it: version, four dimensions, each as its number of bytes and these, and the values."""
+    count = values.size.to_bytes((values.size.bit_length() + 7) // 8, "little")
+    return b"\x01\x02" + bytes([len(count)]) + count + b"\x01\x01" * 3 + values.astype("<f4").tobytes()
+
+
+def _packed(path: Path, files: dict[str, bytes]) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for place, content in files.items():
             member = tarfile.TarInfo(place)

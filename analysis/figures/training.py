@@ -6,6 +6,7 @@ import holoviews as hv
 import pandas as pd
 
 from analysis.core.words import listed, percent
+from analysis.data.backbones import download_command
 from analysis.figures import theme
 from analysis.figures.guide import guided
 from analysis.figures.lineage import initial_weights
@@ -173,9 +174,15 @@ def repeatable(record: TrainStep, run: str) -> str:
         )
     stages = len(record.recipe.stages)
     trainings = "its training" if stages == 1 else f"the {stages} trainings that led to it"
+    commands = [download_command(other.package) for other in record.backbones]
+    fetched = "".join(
+        f" First fetch the network that it begins with: `{command}`, then `meanface fetch backbone FILE`."
+        for command in commands
+        if command
+    )
     return (
         f"It can be made again from raw data: `meanface recipe {run}` prints {trainings} as a recipe, "
-        "`meanface train --recipe FILE` repeats that."
+        f"`meanface train --recipe FILE` repeats that.{fetched}"
     )
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from model.training.dlib import dlib_features
 from model.training.head import LastLayer
 from model.training.mobilenet import mobilenet_features
 from model.training.temperature import LARGEST
@@ -28,14 +29,14 @@ class Architecture:
     height, width
         Size of the window of the aligned face that the served network gets, in pixels.
     body
-        "residual", or "mobilenet"; see `model.training.mobilenet`.
+        "residual"; "dlib", see `model.training.dlib`; or "mobilenet", see `model.training.mobilenet`.
     filters
         Channels of each stage; the stem divides the sides by four, each stage after the first by two. Of a MobileNet:
         channels of the first convolution and of each block.
     blocks
         Residual blocks per stage; not of a MobileNet.
     enlarged
-        Factor by which a MobileNet enlarges its pictures first. It has learned from larger faces than these.
+        Factor by which the pictures of "dlib" and "mobilenet" are enlarged first: these have learned from larger faces.
     mirrored
         Whether the served network averages the logits of a face and of its mirror image, in twice the time. A photo
         and its mirror image then have the same score, else nearly so: training mirrors one face in two.
@@ -45,7 +46,7 @@ class Architecture:
 
     height: int = 80
     width: int = 80
-    body: Literal["residual", "mobilenet"] = "residual"
+    body: Literal["residual", "dlib", "mobilenet"] = "residual"
     filters: tuple[int, ...] = (48, 96, 192)
     blocks: tuple[int, ...] = (2, 3, 2)
     enlarged: float = 1.0
@@ -145,7 +146,7 @@ def begin_with(network: keras.Model, known: dict[str, list[np.ndarray]]) -> None
     network
         Network from `build`; changed in place.
     known
-        Weights from `layer_weights` or `model.training.mobilenet.read_mobilenet`.
+        Weights from `layer_weights`, `model.training.dlib.read_dlib` or `model.training.mobilenet.read_mobilenet`.
 
     Raises
     ------
@@ -175,9 +176,13 @@ def _policy(precision: str) -> Iterator[None]:
 
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features, (n, filters of the last stage)."""
-    if architecture.body == "mobilenet":
+    if architecture.body != "residual":
         height, width = (round(side * architecture.enlarged) for side in (architecture.height, architecture.width))
-        return mobilenet_features(layers.Resizing(height, width, dtype="float32")(inputs), architecture.filters)
+        # Not a `layers.Resizing`: called without `training`, it tells the layers after it that this is training.
+        enlarged = ops.image.resize(inputs, (height, width))
+        if architecture.body == "mobilenet":
+            return mobilenet_features(enlarged, architecture.filters)
+        return dlib_features(enlarged, architecture.filters, architecture.blocks)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     # Two convolutions of stride 2, the first one narrow: a small network spends most of its time at high resolution.
     first, second = architecture.filters[0] // 2, architecture.filters[0]

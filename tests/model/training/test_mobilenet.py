@@ -53,11 +53,11 @@ def test_features_are_those_of_the_packaged_graph(folder: Path) -> None:
 
 def test_a_training_that_begins_with_it_can_be_served(folder: Path) -> None:
     from model.training.architecture import serving_network
-    from model.training.train import MOBILENET as ARCHITECTURE
-    from model.training.train import Training, compiled
+    from model.training.train import BACKBONES, Training, compiled
 
-    network = compiled(Training(backbone="mobilenet", architecture=ARCHITECTURE), faces=64).network
-    served = serving_network(network, ARCHITECTURE)
+    architecture = BACKBONES[MOBILENET]
+    network = compiled(Training(backbone=MOBILENET, architecture=architecture), faces=64).network
+    served = serving_network(network, architecture)
     assert served.input_shape == (None, 104, 88, 3)
     faces = np.random.default_rng(2).integers(0, 256, (2, 104, 88, 3)).astype(np.float32)
     logits = network.predict(faces, verbose=0)["male"]
