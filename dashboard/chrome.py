@@ -16,6 +16,7 @@ import param
 from jinja2 import Template
 
 # Underneath Page's own templates; it is public nowhere, and the shell has to extend it.
+from panel.util import edit_readonly
 from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 
 from analysis.results import Results
@@ -181,7 +182,7 @@ def _template(theme_css: str) -> Template:
 
 def framed(page: ExplorerPage) -> pmui.Page:
     """Put a page into the frame."""
-    return pmui.Page(
+    frame = pmui.Page(
         favicon=_ICON,
         meta=Meta(
             title=f"{page.title} - meanface",
@@ -197,6 +198,11 @@ def framed(page: ExplorerPage) -> pmui.Page:
         header=[parts.html(navigation(page.path), "navigation")],
         main=[page],
     )
+    # Else it follows `pn.state.busy`, which lives as long as the process and keeps all that follow it: each page, then,
+    # that was ever shown. Parts show themselves that they are at work.
+    with edit_readonly(frame):
+        frame.busy = frame.param.loading
+    return frame
 
 
 def relative(path: str, current: str) -> str:

@@ -64,6 +64,20 @@ def test_every_page_and_view_is_tested():
     assert tuple(pages.MetricsPage.param["view"].objects) == METRICS_VIEWS
 
 
+def test_a_page_that_is_left_is_given_back(shared):
+    import gc
+    import weakref
+
+    from dashboard.chrome import framed
+
+    page = dashboard.pages.DataPage(shared)
+    frame = framed(page)
+    left = weakref.ref(page), weakref.ref(frame)
+    del page, frame
+    gc.collect()
+    assert [alive() for alive in left] == [None, None]
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_shows_its_results(name, shared):
     page = getattr(dashboard.pages, name)(shared)
