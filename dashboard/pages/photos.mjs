@@ -167,12 +167,16 @@ export function render({ model, el }) {
     }
   });
 
+  const doing = make("span", {});
+  const bar = make("progress", { "aria-label": "Photos scored" });
+  const stop = make("button", { type: "button", class: "act", onclick: () => { cancelled = true; } }, "Stop");
+
   function progress() {
-    const name = current.file?.name ?? current.sample?.name;
-    status.replaceChildren(
-      make("span", {}, `Scoring ${done + 1} of ${total}: ${name}`),
-      make("progress", { max: total, value: done, "aria-label": "Photos scored" }),
-      make("button", { type: "button", class: "act", onclick: () => { cancelled = true; } }, "Stop"));
+    doing.textContent = `Scoring ${done + 1} of ${total}: ${current.file?.name ?? current.sample?.name}`;
+    bar.max = total;
+    bar.value = done;
+    // The button stays the same one: a click is lost on a button that is replaced under it.
+    if (stop.parentNode !== status) status.replaceChildren(doing, bar, stop);
   }
 
   // ---- showing
