@@ -26,9 +26,10 @@ import tensorflow as tf
 from analysis.data.dataset import Dataset
 from analysis.data.ingest import ingest
 from analysis.data.sources import demo_source, register
-from analysis.results import published
+from analysis.results import Run, published
 from model.predict import open_session, session_logits, window
 from model.training.examples import Faces, load_split
+from model.training.export import NETWORK
 from model.training.quantise import CALIBRATION, quantise
 
 Logits = Callable[[np.ndarray], np.ndarray]
@@ -128,7 +129,11 @@ def measured(
 
 def main() -> None:
     folder = published().model_folder
-    network = keras.saving.load_model(folder / "model.keras")
+    name = published().run.run
+    places = [place / NETWORK for place in (folder, Run.open(name).folder / "model")]  # large weights are not published
+    if not (found := [place for place in places if place.exists()]):
+        sys.exit(f"no float weights of {name}: run `meanface train --recipe published` first")
+    network = keras.saving.load_model(found[0])
     height, width = network.input_shape[1:3]
     calibration, test = faces(sys.argv[1:])
     seen = window(calibration.pixels, height, width).astype(np.float32)
