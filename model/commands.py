@@ -174,7 +174,9 @@ def recipe(run: RunArgument) -> None:
     from analysis.results.publish import no_such_run
 
     if not (opened := Run.open(run)).folder.is_dir():
-        raise UserError(no_such_run(opened))
+        opened = Run.published()  # which a fresh checkout has without its folder in runs
+        if opened.name != run:
+            raise UserError(no_such_run(Run.open(run)))
     with _training_installed():
         from model.training.recipe import as_yaml, recipe_of
     typer.echo(as_yaml(recipe_of(opened)), nl=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import model
 from analysis.core.errors import UserError
@@ -140,3 +141,20 @@ def test_the_published_run_was_made_by_the_published_recipe() -> None:
     assert [stage.run for stage in given.stages] == [stage.run for stage in train.recipe.stages]
     for own, made in zip(given.stages, train.recipe.stages, strict=True):
         assert (own.datasets, training_of(own)) == (made.datasets, training_of(made))
+
+
+def test_the_published_run_tells_its_recipe_where_there_are_no_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from analysis.core.paths import PROJECT
+    from meanface import app
+    from model.training.recipe import read_recipe, training_of
+
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    (tmp_path / "results").symlink_to(PROJECT / "results")
+    last = read_recipe("published").stages[-1]
+    done = CliRunner().invoke(app, ["recipe", last.run])
+    assert done.exit_code == 0, done.output
+    (tmp_path / "printed.yaml").write_text(done.output)
+    assert training_of(read_recipe(str(tmp_path / "printed.yaml")).stages[-1]) == training_of(last)
+    assert CliRunner().invoke(app, ["recipe", "nothing"]).exit_code != 0
