@@ -14,9 +14,9 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from jinja2 import Template
+from panel.util import edit_readonly
 
 # Underneath Page's own templates; it is public nowhere, and the shell has to extend it.
-from panel.util import edit_readonly
 from panel_material_ui.template.base import BASE_TEMPLATE, Meta
 
 from analysis.results import Results

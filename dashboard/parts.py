@@ -74,6 +74,15 @@ def script(name: str) -> str:
     )
 
 
+def in_turn(work: Callable[[], None]) -> None:
+    """Do what changes a page that is shown after what is being done for it, with the document locked.
+
+    Plots are Bokeh's own, which may be changed only so; when Panel hears of a button, the document often is not locked.
+    Before the page is in the browser nobody else changes it, and it is to arrive as it is: then it is done at once.
+    """
+    pn.state.execute(work, schedule=bool(pn.state.curdoc and pn.state.loaded))
+
+
 def text(markdown: str) -> pn.pane.Markdown:
     """Set Markdown in the explorer's type."""
     return pn.pane.Markdown(markdown, stylesheets=[theme_css()], sizing_mode="stretch_width", margin=0)

@@ -120,6 +120,7 @@ def train(
     from dataclasses import replace
 
     from analysis.core.errors import UserError
+    from analysis.data.backbones import open_backbone
     from analysis.data.dataset import Dataset
     from analysis.results import Run
 
@@ -150,8 +151,7 @@ def train(
     if full_size:
         given["sizes"] = (1.0,)
     if backbone:
-        if backbone not in BACKBONES:
-            raise UserError(f"there is no backbone {backbone!r}: known are {', '.join(sorted(BACKBONES))}")
+        open_backbone(backbone)  # of an unknown name there is no architecture below
         given |= {"backbone": backbone, "architecture": BACKBONES[backbone], "sizes": (1.0,)}
     training = Training(**{key: value for key, value in given.items() if value is not None})
     written = Run.open(run or names[0])

@@ -43,7 +43,7 @@ class ExpectedError:
         self._group, self._counted = group, counted
         self._faces = np.bincount(group[counted], minlength=int(group.max()) + 1)
         self._place, names = pd.factorize(dataset)
-        self._variance, self._floor = np.full((2, len(names)), np.nan)
+        variance, self._floor = np.full((2, len(names)), np.nan)
         for place, name in enumerate(names):
             own = errors[errors["dataset"] == name]
             drawn = own["kind"] == AT_RANDOM
@@ -51,9 +51,11 @@ class ExpectedError:
                 continue
             images = int((counted & (self._place == place)).sum())
             share = (1 - own["faces"] / images).clip(lower=0) / own["faces"]
-            self._variance[place] = (np.square(own[column]) / share)[drawn].mean()
-            beyond = np.square(own[column]) - self._variance[place] * share
+            variance[place] = (np.square(own[column]) / share)[drawn].mean()
+            beyond = np.square(own[column]) - variance[place] * share
             self._floor[place] = np.sqrt(max(0.0, float(beyond[~drawn].max()) if (~drawn).any() else 0.0))
+        self._variance = np.zeros(len(self._faces))  # of each group
+        self._variance[group] = variance[self._place]
 
     def __call__(self, chosen: np.ndarray) -> float:
         """Expected root-mean-square error; NaN where the errors of a data set are not known.
@@ -67,8 +69,6 @@ class ExpectedError:
         count = np.bincount(self._group[inside], minlength=len(self._faces))
         apart = count * (1 - count / np.maximum(self._faces, 1))
         images = np.bincount(self._place[inside], minlength=len(self._floor))
-        place = np.zeros(len(count), dtype=np.int64)
-        place[self._group] = self._place
-        unknown = (self._variance[place] * apart)[count > 0].sum()
+        unknown = (self._variance * apart)[count > 0].sum()
         floor = (self._floor * images)[images > 0].sum()
         return float(np.sqrt(unknown + floor**2) / max(1, images.sum()))

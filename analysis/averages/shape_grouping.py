@@ -13,7 +13,7 @@ from numcodecs import Blosc
 from analysis.averages.aggregates import COVARIATES, covariates, within_groups
 from analysis.averages.components import encode, fit_components
 from analysis.averages.grouping import as_stored, chosen_faces, selections, shrunk
-from analysis.averages.shape_aggregates import ShapeAggregates, enlarged
+from analysis.averages.shape_aggregates import ShapeAggregates, enlarged, has_landmarks
 from analysis.averages.shape_free import Prototypes
 from analysis.core.schema import LABELS, MIN_FACES
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
@@ -111,12 +111,9 @@ def aggregate_shapes(
     AggregatedShapes
     """
     known = [dataset for dataset in datasets if dataset.name in landmarks]
-    found = pd.Series(False, index=rows.index)
-    for dataset in known:
-        own = rows["dataset"] == dataset.name
-        found[own] = landmarks[dataset.name].found[rows.loc[own, "row"]]
+    found = pd.Series(has_landmarks(rows), index=rows.index)
     pool = pools(rows[found], coefficient)
-    rows = rows.assign(landmarks=found, pool=pool[rows["aggregate"]])
+    rows = rows.assign(pool=pool[rows["aggregate"]])
     tables = {dataset.name: rows[rows["dataset"] == dataset.name] for dataset in known}
     held = rows[found].groupby("pool")
     count = held.size().reindex(range(pool.max() + 1), fill_value=0).to_numpy()

@@ -204,12 +204,10 @@ def _chosen(path: Path, readers: dict[str, Callable[[], bytes]]) -> tuple[str, d
     first: dict[str, str] = {}
     for place in sorted(readers, key=lambda place: place.count("/")):
         first.setdefault(Path(place).name, place)
-    lacking = {
-        name: [file for file in (*package.files, package.about) if file not in first]
-        for name, package in _PACKAGES.items()
-    }
-    name = min(lacking, key=lambda name: len(lacking[name]) / (len(_PACKAGES[name].files) + 1))
-    if lacking[name]:
-        raise UserError(f"{path} has no {lacking[name][0]}: {_ADVICE}")
-    package = _PACKAGES[name]
+    known = [name for name, package in _PACKAGES.items() if any(file in first for file in package.weights)]
+    if not known:
+        raise UserError(f"{path} has no network that is known here: {_ADVICE}")
+    name, package = known[0], _PACKAGES[known[0]]
+    if lacking := [file for file in (*package.files, package.about) if file not in first]:
+        raise UserError(f"{path} has no {lacking[0]}: {_ADVICE}")
     return name, {file: readers[first[file]]() for file in (*package.files, package.about)}

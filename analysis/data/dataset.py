@@ -96,7 +96,10 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hexadecimal) that changes with any image, label, split or status."""
+        """SHA-256 (hexadecimal) that changes with any image, label, split or status that ingest wrote.
+
+        Copies that are excluded as an old manifest is read do not change it.
+        """
         return self.facts.fingerprint
 
     @cached_property
@@ -163,7 +166,7 @@ class Dataset:
     @property
     def frame(self) -> tuple[int, int]:
         """Height and width of the stored faces in pixels."""
-        return self.stored_faces.sizes["y"], self.stored_faces.sizes["x"]
+        return self.facts.configuration.frame
 
     @cached_property
     def faces(self) -> xr.DataArray:

@@ -6,7 +6,7 @@ from scipy.stats import norm
 from analysis.core.words import listed, number, p_value, percent
 from analysis.figures.datasheets import called
 from analysis.figures.lineage import test_photos
-from analysis.figures.metrics import measured
+from analysis.figures.metrics import measured, pooled_accuracy
 from analysis.hypothesis.regions import REGIONS
 from analysis.hypothesis.verdict import LEAST_CORRELATION, QUESTIONS, SMALLEST_EFFECT
 from analysis.results import Results
@@ -41,9 +41,8 @@ def on_every_source(metrics: MetricsRecord) -> str:
         return ""
     parts = [measured(metrics, "test", name) for name in metrics.datasets]
     images = sum(part.images for part in parts)
-    accuracy = sum(part.accuracy * part.images for part in parts) / images
     names = listed([called(name) for name in metrics.datasets])
-    return f"Over all {images:,} test photos of {names} it is right in {percent(accuracy)}."
+    return f"Over all {images:,} test photos of {names} it is right in {percent(pooled_accuracy(parts))}."
 
 
 _OPENINGS = {

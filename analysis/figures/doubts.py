@@ -8,6 +8,7 @@ from analysis.core.words import percent
 from analysis.figures import theme
 from analysis.figures.attributes import attribute_name
 from analysis.figures.guide import guided
+from analysis.figures.metrics import pooled_accuracy
 from analysis.figures.rows import in_percent, intervals, row_chart
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
 from analysis.results import Results
@@ -111,8 +112,7 @@ def noise_comparison(metrics: MetricsRecord, study: LabelNoise) -> str:
         ``label_noise`` of ``study.json``.
     """
     name = metrics.datasets[0]
-    held_out = [metrics.splits[split] for split in ("validation", "test")]
-    accuracy = sum(part.accuracy * part.images for part in held_out) / sum(part.images for part in held_out)
+    accuracy = pooled_accuracy([metrics.splits[split] for split in ("validation", "test")])
     return (
         f"Of the labels of {name}, {percent(study.noise_rate)} are estimated to be wrong from the scores of the data "
         f"study’s simple classifier, {percent(metrics.label_noise[name].noise_rate)} from those of the network on "
@@ -134,11 +134,9 @@ def estimates_reading(results: Results) -> str:
     estimates = [f"{percent(simple.noise_rate)} by the simple classifier ({percent(simple.accuracy or 0)} accurate)"]
     accuracy = None
     if network is not None and study.dataset in network.label_noise:
-        parts = [network.sources[study.dataset][split] for split in ("validation", "test")]
-        accuracy = sum(part.accuracy * part.images for part in parts) / sum(part.images for part in parts)
+        accuracy = pooled_accuracy([network.sources[study.dataset][split] for split in ("validation", "test")])
         rate = network.label_noise[study.dataset].noise_rate
         estimates.append(f"{percent(rate)} by the network on photos that it was not trained on ({percent(accuracy)})")
-    "metadata" if "metadata" in set(results.identities["scope"]) else "images"
     known = results.identities
     scope = "metadata" if "metadata" in set(known["scope"]) else "images"
     several = known[(known["scope"] == scope) & (known["images"] > 1)]

@@ -47,6 +47,11 @@ def measured(metrics: MetricsRecord, split: str, source: str | None = None) -> S
     return measures
 
 
+def pooled_accuracy(parts: Sequence[SplitMetrics]) -> float:
+    """Share of right answers, in [0, 1], over the images of several splits or sources together."""
+    return sum(part.accuracy * part.images for part in parts) / sum(part.images for part in parts)
+
+
 @guided(
     "Rows are the annotators’ labels, columns the model’s. A cell holds a number of images and its share of the "
     "row; the darker, the larger the share. A perfect model fills the diagonal alone.",

@@ -158,7 +158,7 @@ def training_history_reading(history: pd.DataFrame) -> str:
 
 
 def repeatable(record: TrainStep, run: str) -> str:
-    """Whether a run can be made again from raw data, in one sentence.
+    """Whether a run can be made again from raw data, and how.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def study(
     usable = manifest[dataset.usable]
     for label in LABELS:
         labelled = usable[usable["label"] == label]
-        if (people := min(len(labelled), person_names(labelled).nunique())) < MIN_FACES:
+        if (people := person_names(labelled).nunique()) < MIN_FACES:
             raise UserError(
                 f"{dataset.name!r} has usable images of {people} people labelled {label}: the average face of fewer "
                 f"than {MIN_FACES} could show a person, add images of others"

@@ -53,7 +53,7 @@ class Bodies:
         async def send_and_close(message: Message) -> None:
             nonlocal closing, start
             if message["type"] == "http.response.start":
-                start = message  # is sent with the first part of the body, as ASGI has it
+                start = message  # is sent with the first part of the body, under one limit of time
                 if unread:
                     closing = True
                     start = {**message, "headers": list(message.get("headers", []))}

@@ -25,5 +25,4 @@ class Busy(pn.custom.JSComponent):
         self.param.watch(self._answer, "asked")
 
     def _answer(self, event: param.parameterized.Event) -> None:
-        # As late as what follows from a page's state: see `_Shown._follow` in every_face.py.
-        pn.state.execute(partial(setattr, self, "done", event.new), schedule=bool(pn.state.curdoc and pn.state.loaded))
+        parts.in_turn(partial(setattr, self, "done", event.new))

@@ -373,10 +373,7 @@ class _Shown:
     # ---- what follows
 
     def _follow(self, *events: Any) -> None:
-        # Plots are Bokeh's own, which may be changed only while the document is locked; when Panel hears of a button,
-        # it often is not. Before the page is in the browser nobody else changes it, and it is to arrive as it is.
-        redraw = partial(self._redraw, {event.name for event in events})
-        pn.state.execute(redraw, schedule=bool(pn.state.curdoc and pn.state.loaded))
+        parts.in_turn(partial(self._redraw, {event.name for event in events}))
 
     def _redraw(self, changed: set[str]) -> None:
         """Draw what follows from the parameters that have changed; all of it if none is named."""

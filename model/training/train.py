@@ -228,6 +228,8 @@ def train(datasets: Sequence[Dataset], run: Run, training: Training, strategy: S
     storage.check_writable(run.folder / "model", _ROOM)
     if training.start and training.backbone:
         raise UserError("a training begins with runs or with a backbone: leave out `--start` or `--backbone`")
+    if training.backbone:
+        open_backbone(training.backbone)  # which says now, not after the splits are read, that it is not here
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     training = with_heads(training, train_split)

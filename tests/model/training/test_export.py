@@ -73,3 +73,29 @@ def test_8_bits_that_cost_accuracy_are_not_served(
     assert b"QuantizeLinear" not in (tmp_path / "model.onnx").read_bytes()
     wanted = network.predict(pictures.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(Predictor.load(tmp_path).window_logits(pictures), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"height": 48, "width": 40, "body": "mobilenet", "filters": (8,) * 14, "blocks": (), "enlarged": 1.5},
+        {"height": 40, "width": 40, "body": "dlib", "filters": (32, 64), "blocks": (3, 1), "enlarged": 1.95},
+        {"height": 40, "width": 40, "body": "dlib", "filters": (32, 64), "blocks": (3, 1), "mirrored": False},
+    ],
+    ids=["mobilenet", "dlib", "dlib-one-side"],
+)
+def test_files_of_networks_of_others_answer_as_the_network_does(tmp_path: Path, options: dict[str, Any]) -> None:
+    from model.training.architecture import Architecture, build, serving_network
+    from model.training.export import export
+
+    small = Architecture(**options)
+    faces = np.random.default_rng(3).integers(0, 256, (32, small.height, small.width, 3), np.uint8)
+    card = export(  # which compares the file with the network
+        serving_network(build(small), small),
+        tmp_path,
+        run="small",
+        calibration=faces,
+        validation=faces,
+        male=np.zeros(len(faces), dtype=bool),
+    )
+    assert (card.input.height, card.input.width) == (small.height, small.width)

@@ -65,23 +65,6 @@ def test_a_training_that_begins_with_it_can_be_served(folder: Path) -> None:
     np.testing.assert_allclose(served.predict(faces, verbose=0), (logits + mirrored) / 2, rtol=1e-3, atol=1e-3)
 
 
-def test_its_serving_file_answers_as_the_network_does(folder: Path, tmp_path: Path) -> None:
-    from model.training.architecture import Architecture, build, serving_network
-    from model.training.export import export
-
-    small = Architecture(height=48, width=40, body="mobilenet", filters=(8,) * len(WIDTHS), blocks=(), enlarged=1.5)
-    faces = np.random.default_rng(3).integers(0, 256, (32, 48, 40, 3), np.uint8)
-    card = export(  # which compares the file with the network
-        serving_network(build(small), small),
-        tmp_path,
-        run="small",
-        calibration=faces,
-        validation=faces,
-        male=np.zeros(len(faces), dtype=bool),
-    )
-    assert (card.input.height, card.input.width) == (48, 40)
-
-
 def test_another_architecture_does_not_take_it(folder: Path) -> None:
     from model.training.train import Training, compiled
 
