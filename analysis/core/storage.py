@@ -140,7 +140,7 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
             trial_file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it is opened apart to tell its errors
         except OSError as error:
             if error.errno in _REMEDIES:
-                raise
+                raise OSError(error.errno, error.strerror, str(folder)) from error  # not of the file for the trial
             raise UserError(f"{target} cannot be written ({error.strerror}): choose another place") from error
         with trial_file:
             _reserve(trial_file.fileno(), folder, size)

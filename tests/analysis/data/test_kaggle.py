@@ -48,6 +48,7 @@ class Kaggle(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.archive = archive_bytes()
         self.refuse: int | None = None  # status for every request of a data set
+        self.storage_refuses = False
         self.tables = True
         self.cut_after: int | None = None  # bytes of the archive after which the connection is cut, once
         self.stall_after: int | None = None  # bytes after which the connection hangs, once
@@ -95,6 +96,9 @@ class Handler(BaseHTTPRequestHandler):
         begin, found = 0, re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
         if found and self.headers["If-Range"] in (None, '"v1"'):
             begin = int(found[1])
+        if self.server.storage_refuses:
+            self.send_error(403)
+            return
         self.send_response(206 if begin else 200)
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Accept-Ranges", "bytes")
@@ -255,13 +259,76 @@ def test_a_token_alone_is_enough_and_a_wrong_one_is_refused(kaggle: Kaggle, monk
     assert kaggle.credentials[-1] == f"Bearer {SECRET}"
 
 
-@pytest.mark.parametrize(("content", "says"), [(None, "is a folder"), (" \n", "is empty")])
-def test_a_file_of_a_token_without_one_is_named(kaggle: Kaggle, tmp_path: Path, content: str | None, says: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "is a folder"),
+        (b" \n", "is empty"),
+        (b"\xef\xbb\xbf" + SECRET.encode(), "begins with a byte order mark"),
+        (SECRET.encode("utf-16"), "is UTF-16"),
+        (b"two\nlines", "holds something other than a token"),
+        (b'{"username": "someone"}', "holds what belongs in kaggle.json"),
+    ],
+)
+def test_a_file_of_a_token_without_one_is_named(
+    kaggle: Kaggle, tmp_path: Path, content: bytes | None, says: str
+) -> None:
     file = tmp_path / "person" / ".kaggle" / "access_token"
-    file.mkdir() if content is None else file.write_text(content)
+    file.mkdir() if content is None else file.write_bytes(content)
     with pytest.raises(UserError, match=f"access_token {says}"):
         fetch_kaggle("celeba")
     assert kaggle.credentials == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("KAGGLE_API_TOKEN", f"{SECRET}\n", "KAGGLE_API_TOKEN holds something other than a token"),
+        ("KAGGLE_API_TOKEN", "tök€n", "KAGGLE_API_TOKEN holds something other than a token"),
+        ("KAGGLE_API_TOKEN", "  ", "KAGGLE_API_TOKEN is blank"),
+        ("KAGGLE_API_TOKEN", "~/missing", "names ~/missing, and nothing is there"),
+        ("KAGGLE_API_TOKEN", "a" * 5000, "has 5,000 characters"),
+        ("KAGGLE_USERNAME", "some one", "KAGGLE_USERNAME holds a space"),
+        ("KAGGLE_USERNAME", "someone", "KAGGLE_USERNAME is set, but KAGGLE_KEY is not"),
+    ],
+)
+def test_a_variable_that_holds_no_credentials_is_named(
+    kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=says):
+        fetch_kaggle("celeba")
+    assert kaggle.credentials == []
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(kaggle: Kaggle, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "person" / ".kaggle" / "kaggle.json")
+    with pytest.raises(UserError, match=r"kaggle\.json is no file"):
+        fetch_kaggle("celeba")
+
+
+def test_a_refused_token_is_told_where_a_key_works(
+    kaggle: Kaggle, key: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "wrong")
+    fetch_kaggle("celeba")
+    assert [line for line in caplog.messages if "refuses the token in KAGGLE_API_TOKEN" in line]
+
+
+@pytest.mark.usefixtures("key")
+def test_a_damaged_archive_of_an_earlier_call_is_fetched_anew(kaggle: Kaggle) -> None:
+    raw = paths.data_folder("celeba") / "raw"
+    raw.mkdir(parents=True)
+    (raw / f"{KAGGLE_DATASET.split('/')[1]}.zip").write_bytes(kaggle.archive[:1000])
+    fetch_kaggle("celeba")
+    assert len(open_source("celeba").images) == 2
+
+
+@pytest.mark.usefixtures("key")
+def test_the_refusal_of_the_storage_is_not_kaggles(kaggle: Kaggle) -> None:
+    kaggle.storage_refuses = True
+    with pytest.raises(UserError, match="the storage that Kaggle names answered with status 403"):
+        fetch_kaggle("celeba")
 
 
 def test_the_key_file_is_enough(kaggle: Kaggle, tmp_path: Path) -> None:
@@ -309,6 +376,9 @@ def test_a_key_that_is_refused_is_named_by_its_place(
         ('"text"', "holds a single value"),
         ('{"username": "someone", "ke', "is damaged or cut short"),
         ("", "is empty"),
+        ("\ufeff{}", "begins with a byte order mark"),
+        ('{"username": "someone", "key": "k\\n"}', "holds something under key that is none"),
+        ("KGAT_0123", "holds a token alone"),
         ("{}", "lacks username and key"),
         ('{"username": "someone"}', "lacks key"),
     ],
@@ -359,7 +429,7 @@ def test_without_a_network_it_says_so(kaggle: Kaggle) -> None:
 @pytest.mark.usefixtures("key")
 def test_an_archive_that_is_no_zip_is_refused_and_thrown_away(kaggle: Kaggle) -> None:
     kaggle.archive = b"<html>maintenance</html>"
-    with pytest.raises(UserError, match="other than a zip"):
+    with pytest.raises(UserError, match="sent for .* is a web page"):
         fetch_kaggle("celeba")
     assert raw_files() == []
 
