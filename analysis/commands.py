@@ -12,7 +12,7 @@ import typer
 from analysis.command_options import DatasetName, ResultsFolder, RunArgument, RunName, Scheduler, Seed
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS
-from analysis.core.words import p_value
+from analysis.core.words import p_value, printable
 
 app = typer.Typer()
 
@@ -145,7 +145,7 @@ def ingest(
     manifest = Dataset.open(name).manifest
     refused = manifest[manifest["status"].isin(["broken", "no_face"])]
     for row in refused.head(20).itertuples():
-        typer.echo(f"  {row.source_path}: {row.reason}")
+        typer.echo(f"  {printable(row.source_path)}: {row.reason}")
     if len(refused) > 20:
         typer.echo(f"  ... and {len(refused) - 20:,} more; the manifest lists them all under `status` and `reason`")
     conflicts = facts.conflicts
@@ -184,7 +184,7 @@ def landmarks(name: DatasetName, scheduler: Scheduler = None) -> None:
     assert found is not None
     missed = found.table[~found.found & dataset.usable]
     for row in missed.head(20).itertuples():
-        typer.echo(f"  {row.image_id}: {row.reason}")
+        typer.echo(f"  {printable(row.image_id)}: {row.reason}")
     if len(missed) > 20:
         typer.echo(f"  ... and {len(missed) - 20:,} more; landmarks.parquet lists them all under `reason`")
 

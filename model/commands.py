@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from analysis.command_options import DatasetNames, RunArgument, RunName, Scheduler, Seed
-from analysis.core.words import percent
+from analysis.core.words import percent, printable
 
 app = typer.Typer()
 
@@ -404,7 +404,7 @@ def predict(
         if output:
             counts = predict_to(output, photos, predictor, **given)
             faces = f"{counts.faces:,} face{'' if counts.faces == 1 else 's'}"
-            typer.echo(f"{output}: {counts.scored:,} of {counts.photos:,} photos scored, {faces}")
+            typer.echo(f"{printable(output)}: {counts.scored:,} of {counts.photos:,} photos scored, {faces}")
         else:
             counts = predict_on(sys.stdout, photos, predictor, **given)
     if not counts.faces:

@@ -45,11 +45,13 @@ def parse_location(text: str | Path) -> Location:
     Raises
     ------
     UserError
-        If no package that is installed understands the URL, or it names nothing.
+        If no package that is installed understands the URL, or it, or the path, names nothing.
     """
     protocol, found, rest = str(text).partition("://")
+    if not str(text).strip():
+        raise UserError("a path is empty: give a path, or a URL such as s3://BUCKET/...")
     if not found:
-        return Path(text).expanduser().resolve()
+        return _expanded(Path(text)).resolve()
     if protocol.lower() in ("file", "local"):
         return _local(rest)
     if not rest.strip("/"):
@@ -84,8 +86,16 @@ def unescaped(name: str) -> str:
 def _local(path: str) -> Path:
     """What a file:// URL means; a percent sign may stand for itself, as fsspec takes it, or encode a character."""
     path = path.removeprefix("localhost") if path.startswith("localhost/") else path
-    plain, decoded = Path(path).expanduser(), Path(unquote(path)).expanduser()
+    plain, decoded = _expanded(Path(path)), _expanded(Path(unquote(path)))
     return (decoded if decoded.exists() and not plain.exists() else plain).resolve()
+
+
+def _expanded(path: Path) -> Path:
+    """A path with the home folder in place of ``~``; of a user whom nobody knows it is the name of a folder."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def is_remote(location: Location) -> bool:

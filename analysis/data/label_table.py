@@ -16,7 +16,8 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.data import texts
 
-PATTERN = r"(?i)(?:^|/)labels\.(?:csv|parquet)$"  # of RE2
+# Of RE2; with the names that a download, a copy or an export leaves: label.csv, labels (1).csv, labels.tsv.
+PATTERN = r"(?i)(?:^|/)labels?(?:[ _-]*\(\d+\))?\.(?:csv|tsv|txt|parquet)$"
 EXPECTED = "a labels.csv (or .parquet) with the columns file and label"
 KNOWN = ("file", "label", "split", "identity", "age", "race")
 LABELS = {
@@ -40,6 +41,7 @@ RESERVED = {
     *("aligned_by", "status", "reason", "logit", "p_male", "confidence", "decision", "age_band"),
 }
 _OLDEST = 120  # years
+_NO_NUMBER = ("nan", "na", "n/a", "none", "null", "<na>")  # as programs write what is missing
 _CODED = "; write codes out as words, since data sets disagree about which label is 0 and which is 1"
 
 
@@ -98,6 +100,8 @@ def read_label_table(path: str, content: bytes) -> LabelTable:
         )
     if taken := sorted(RESERVED & set(table.columns)):
         raise UserError(f"{path} has a column {taken[0]!r}, a name that meanface uses itself: rename the column")
+    if len(nameless := _text(table, "file").fillna("").loc[lambda names: names == ""]):
+        raise _refuse(path, "file", nameless, "the path of an image")
     folder = posixpath.dirname(path)
     # A backslash is Windows' slash, unless it is part of an escaped byte of a name that is not UTF-8.
     files = table["file"].str.strip().str.replace(r"\\(?!x[89a-f][0-9a-f])", "/", regex=True)
@@ -125,9 +129,10 @@ def _read(path: str, content: bytes) -> pd.DataFrame:
     """All columns as text, known names in lower case."""
     try:
         if path.lower().endswith(".parquet"):
-            table = pd.read_parquet(io.BytesIO(content)).astype("string").fillna("")
+            table = pd.read_parquet(io.BytesIO(content))
+            table = (table.reset_index() if any(table.index.names) else table).astype("string").fillna("")
         else:
-            text = texts.as_utf8(path, content)
+            text = texts.as_utf8(path, content).lstrip(b"\n")
             first, _, rest = text.partition(b"\n")
             if first.lower().startswith(b"sep="):  # which Excel writes
                 text, first = rest, rest.partition(b"\n")[0]
@@ -189,6 +194,7 @@ def _identities(table: pd.DataFrame) -> pd.Series:
 
 def _ages(path: str, table: pd.DataFrame) -> pd.Series:
     text = _text(table, "age")
+    text = text.mask(text.str.lower().isin(_NO_NUMBER))
     age = pd.to_numeric(text, errors="coerce").astype("Float64")
     bad = text[text.notna() & ~age.between(0, _OLDEST).fillna(False).astype(bool)]
     if len(bad):

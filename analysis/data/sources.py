@@ -304,8 +304,8 @@ def _check_name(name: str) -> None:
 
 
 def _label_tables(entries: pa.Table) -> list[str]:
-    """Tables of labels, the outermost first."""
-    return sorted(names_matching(entries, LABEL_TABLE), key=lambda name: (name.count("/"), name))
+    """Tables of labels, the outermost first, and of several copies the one with the plain name."""
+    return sorted(names_matching(entries, LABEL_TABLE), key=lambda name: (name.count("/"), len(name), name))
 
 
 def _label_table(store: Store, entries: pa.Table) -> tuple[LabelTable, bytes]:
@@ -326,7 +326,9 @@ def _kind_of(store: Store, entries: pa.Table, *, tables: bool) -> Kind:
     """Return the layout of the image files; a table of labels goes before names of files and folders."""
     images = entries.filter(entries["photo"])
     if not len(images):
-        raise UserError(f"{store.path} holds no images: {EXPECTED}")
+        others = entries["source_path"].to_pylist()
+        held = f" (it holds {quoted(min(others))})" if others else ""
+        raise UserError(f"{store.path} holds no images{held}: {EXPECTED}")
     label_tables = _label_tables(entries)
     if label_tables and has_labels(label_tables[0], store.read(label_tables[0])):
         return "table"

@@ -67,6 +67,8 @@ def open_images(path: Location, folder: Location) -> list[tuple[Store, pa.Table]
             if pc.any(entries["photo"]).as_py() or not (inner := names_matching(entries, ARCHIVE)):
                 break
             opened.append(_open_inner(store, inner, folder))
+        if not pc.any(opened[-1][1]["photo"]).as_py() and names_matching(opened[-1][1], ARCHIVE):
+            raise UserError(f"{path} holds archives in archives, more than {_DEPTH} deep: unpack it, give the folder")
     return opened
 
 
@@ -87,9 +89,12 @@ def _open_inner(store: Store, names: list[str], folder: Location) -> tuple[Store
     for name in packed:
         file = store.path / name if isinstance(store, Folder | RemoteFolder) else store.path
         inner = open_store(_unpacked(file, name, partial(store.open, name), folder))
-        images.append((name, inner, inner.entries()))
+        try:
+            images.append((name, inner, inner.entries()))
+        except UserError as error:  # it is unpacked for a moment only, so that its place there says nothing
+            raise UserError(str(error).replace(str(inner.path), f"{file}/{name}", 1)) from None
     if not images or not _holds_images(images[0][2]):
-        raise UserError(f"{store.path} holds no images: {EXPECTED}")
+        raise UserError(f"{store.path} holds no images (it holds {printable(names[0])}): {EXPECTED}")
     return images[0][1:]
 
 

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from analysis.core import storage
 from analysis.core.people import interval, resamples
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
@@ -119,8 +120,9 @@ def ablate(datasets: Sequence[Dataset], run: Run, *, epochs: int, faces: int, se
     Raises
     ------
     UserError
-        If a data set is not ingested, or the teacher run is not trained.
+        If a data set is not ingested, the teacher run is not trained, or the run cannot be written to.
     """
+    storage.check_writable(run.folder / "ablation" / artifacts.ABLATION_SCORES.name)
     facts, names = seen_data(datasets), [dataset.name for dataset in datasets]
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     trained = run.results.run.steps.train

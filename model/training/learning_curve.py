@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
 
+from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.people import accuracy_interval, interval, person_numbers, resamples
 from analysis.data.dataset import Dataset
@@ -64,10 +65,13 @@ def learning_curve(
     Raises
     ------
     UserError
-        If a data set is not ingested, or the training starts from other weights or learns from teachers.
+        If a data set is not ingested, the training starts from other weights or learns from teachers, or the run
+        cannot be written to.
     """
     if training.start or training.backbone or training.teachers:
         raise UserError("a learning curve begins with random weights: give no other run and no backbone")
+    folder = run.folder / "learning"
+    storage.check_writable(folder / artifacts.LEARNING_SCORES.name)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     every = len(train_split)
     budget = LearningBudget(
@@ -79,7 +83,6 @@ def learning_curve(
         data={name: fact.fingerprint for name, fact in seen_data(datasets).items()},
         all_faces=every,
     )
-    folder = run.folder / "learning"
     scores = _finished(folder, budget)
     done = {(score.faces, score.repeat) for score in scores}
     wanted = [(size, repeat) for repeat in range(repeats) for size in (*sorted(n for n in sizes if n < every), every)]

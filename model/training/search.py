@@ -3,8 +3,10 @@
 Defines the hyper-parameters and their ranges; ``model.training.train`` does the training.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from analysis.core.errors import UserError
+from analysis.core.storage import check_writable, writing
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.records import SearchRecord
@@ -35,6 +38,7 @@ SPACE: dict[str, tuple[BaseDistribution, tuple[Any, ...]]] = {
     "hide": (FloatDistribution(0.0, 0.6), (0.0, 0.3)),
 }
 SAMPLERS = ("tpe", "random", "grid")
+_STUDY = "study.db"
 _WATCHED = 1500  # faces of the validation split that trials are scored on
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -97,17 +101,43 @@ def search(
     Raises
     ------
     UserError
-        If a data set is not ingested, the sampler is unknown, or the study has other data or another budget.
+        If a data set is not ingested, the sampler is unknown, the study has other data or another budget, or it
+        cannot be written.
     """
+    folder = run.folder / "search"
+    check_writable(folder / artifacts.SEARCH.name)
+    try:
+        return _search(datasets, folder, trials, sampler, epochs=epochs, faces=faces, seed=seed)
+    except Exception as error:
+        if not (reason := _failure_of_the_file(error)):
+            raise
+        raise UserError(
+            f"{folder / _STUDY} cannot be written ({reason}): free some space, or check that you may write there; "
+            "finished trials are kept"
+        ) from None
+
+
+def _failure_of_the_file(error: BaseException | None) -> str | None:
+    """What SQLite says of its file, as in "database or disk is full", beneath the layers that Optuna puts on it."""
+    while error is not None:
+        if isinstance(said := getattr(error, "orig", None), sqlite3.OperationalError):
+            return str(said)
+        error = error.__cause__
+    return None
+
+
+def _search(
+    datasets: Sequence[Dataset], folder: Path, trials: int, sampler: str, *, epochs: int, faces: int, seed: int
+) -> pd.DataFrame:
     facts = seen_data(datasets)
     train_split, validation = load_split(datasets, "train"), load_split(datasets, "validation")
     short = Training(epochs=epochs, sizes=(0.6,), calm=1.0, average=0.0)
     part, watched = sample(train_split, faces), sample(validation, _WATCHED)
-    folder = run.folder / "search"
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(
-        f"sqlite:///{folder / 'study.db'}",
+        f"sqlite:///{folder / _STUDY}",
         engine_kwargs={"connect_args": {"timeout": 60}},
         heartbeat_interval=30,
         grace_period=120,

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -324,6 +325,14 @@ def test_no_cell_is_a_formula_to_a_spreadsheet(start: str) -> None:
     assert found["file"][0].startswith("'")
     assert found["file"][1] == "a=b.jpg" and found["file"].isna()[2]
     assert found["x"].tolist() == [-5, 3, 1] and found["p_male"][0] == -0.5
+
+
+@pytest.mark.parametrize("name", ["a;{}", "a\t {}", "a\n{}", " {}", "\xa0{}", "\ufeff{}", "a; b\t{}"])
+def test_no_part_of_a_cell_is_a_formula_where_white_space_or_another_separator_begins_one(name: str) -> None:
+    found = pd.read_csv(io.StringIO(as_csv(pd.DataFrame({"file": [name.format("=1+1.jpg")]}))))["file"][0]
+    cells = [cell.strip(" \xa0\ufeff") for cell in re.split(r"[;\t\n]", found)]
+    assert not [cell for cell in cells if cell.startswith("=")] and found.replace("'", "") == name.format("=1+1.jpg")
+    assert as_csv(pd.DataFrame({"file": ["a; b-c.jpg"]})) == "file\na; b-c.jpg\n"
 
 
 def test_excel_is_told_the_encoding_where_it_is_asked_for(predictor: Predictor, photos: Path, tmp_path: Path) -> None:

@@ -336,9 +336,32 @@ def test_a_bomb_of_nested_archives_ends(tmp_path: Path) -> None:
     data = write_zip(tmp_path / "0.zip", NAMES).read_bytes()
     for level in range(1, 6):
         data = write_zip(tmp_path / f"{level}.zip", [], **{"in.zip": data}).read_bytes()
-    with pytest.raises(UserError, match="holds no images"):
+    with pytest.raises(UserError, match="archives in archives, more than 3 deep"):
         register(tmp_path / "5.zip", "faces")
     assert not paths.data_folder("faces").exists()
+
+
+def test_an_archive_in_an_archive_that_cannot_be_read_is_named_by_where_it_is(tmp_path: Path) -> None:
+    data = write_zip(tmp_path / "x.zip", NAMES).read_bytes()
+    for content, name, says in (
+        (data[: len(data) // 2], "in.zip", r"out\.zip/in\.zip is not a whole zip archive"),
+        (b"Rar!\x1a\x07", "in.rar", r"out\.zip holds no images \(it holds 'in\.rar'\)"),
+    ):
+        with pytest.raises(UserError, match=says):
+            register(write_zip(tmp_path / "out.zip", [], **{name: content}), "faces")
+
+
+def test_a_zip_whose_names_are_not_in_the_encoding_that_it_says_is_told_so(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "x.zip", ["male/caf\u00e9.jpg", "female/b.jpg"])
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xff\xfe"))
+    with pytest.raises(UserError, match=r"names are UTF-8, which 'male/caf\\xff\\xfe\.jpg' is not: unpack it"):
+        register(path, "faces")
+
+
+def test_an_empty_path_and_a_home_that_nobody_has_are_told(tmp_path: Path) -> None:
+    for place, says in (("", "a path is empty"), (" ", "a path is empty"), ("~nobody-is-called-so/x", "nothing is at")):
+        with pytest.raises(UserError, match=says):
+            register(place, "faces")
 
 
 def test_a_stream_is_read_to_its_end_whatever_a_read_gives() -> None:

@@ -300,3 +300,13 @@ def test_facts_name_the_source_and_the_configuration(demo: Path) -> None:
     facts = json.loads((demo / "data/demo/ingest.json").read_text())
     assert facts["configuration"]["align"] == "detect"
     assert len(facts["fingerprint"]) == 64
+
+
+def test_the_command_lists_names_that_a_terminal_cannot_show_escaped(tmp_path: Path, home: Path) -> None:
+    from typer.testing import CliRunner
+
+    from analysis.commands import app
+
+    register(write_zip(tmp_path / "x.zip", {"male/\x1b[31m\n.jpg": b"no photo", "female/b.jpg": b""}), "odd")
+    said = CliRunner().invoke(app, ["ingest", "odd"]).output
+    assert "  male/\\x1b[31m\\n.jpg: not a photo" in said and "\x1b" not in said

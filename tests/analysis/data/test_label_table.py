@@ -84,6 +84,27 @@ def test_parquet() -> None:
     assert table.rows["age"].tolist() == [3, pd.NA]
 
 
+def test_parquet_with_the_files_as_its_index() -> None:
+    content = io.BytesIO()
+    pd.DataFrame({"file": ["1.jpg", "2.jpg"], "label": ["female", "male"]}).set_index("file").to_parquet(content)
+    assert read_label_table("labels.parquet", content.getvalue()).rows["source_path"].tolist() == ["1.jpg", "2.jpg"]
+
+
+def test_blank_lines_and_what_programs_write_for_a_missing_age_do_not_matter() -> None:
+    table = read_label_table("labels.csv", b"\n\nfile,label,age\n\n1.jpg,f,NaN\n\n2.jpg,m,30.0\n")
+    assert table.rows["age"].tolist() == [pd.NA, 30]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("name", ["label.csv", "labels (1).csv", "Labels.TSV", "labels.txt"])
+def test_the_name_that_a_download_or_an_export_gave_a_table_does_not_matter(tmp_path: Path, name: str) -> None:
+    register(faces(tmp_path / "faces.zip", **{f"set/{name}": ROWS}), "faces")
+    assert open_source("faces").kind == "table"
+    both = {f"set/{name}": ROWS, "set/labels.csv": ROWS.replace("press", "print")}
+    register(faces(tmp_path / "both.zip", **both), "both")
+    assert len(open_source("both").images) == 3
+
+
 def test_codes_in_a_parquet_table_are_refused_like_those_in_text() -> None:
     content = io.BytesIO()
     pd.DataFrame({"file": ["1.jpg", "2.jpg"], "label": [0, 1]}).to_parquet(content)
@@ -116,6 +137,7 @@ def test_codes_in_a_parquet_table_are_refused_like_those_in_text() -> None:
         ("file,label,hash\n1.jpg,f,00\n", "a name that meanface uses itself"),
         ("file,label,confidence\n1.jpg,f,1\n", "a column 'confidence', a name that meanface uses itself"),
         ("file,label,label\n1.jpg,f,m\n", "has the column 'label' twice"),
+        ("file,label\n ,f\n", "row 2: file is '', expected the path of an image"),
         ("", "is empty"),
     ],
 )

@@ -92,3 +92,37 @@ def test_a_real_trial_trains_and_scores(demo: Path) -> None:
     assert table.loc[0, "state"] == "complete"
     assert 0 < table.loc[0, "value"] < 5
     assert 0 <= table.loc[0, "accuracy"] <= 1
+
+
+def test_a_run_that_cannot_be_written_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.training.ablation import ablate
+    from model.training.learning_curve import learning_curve
+    from model.training.search import search
+    from model.training.train import Training
+
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    (tmp_path / "runs").write_text("a file in the way")
+    run, few = Run.open("run"), {"epochs": 1, "faces": 64}
+    for work in (
+        lambda: search([], run, trials=1, sampler="tpe", **few),
+        lambda: ablate([], run, **few),
+        lambda: learning_curve([], run, Training()),
+    ):
+        with pytest.raises(UserError, match="cannot be written"):
+            work()
+
+
+@pytest.mark.usefixtures("quick", "demo")
+def test_a_study_that_cannot_be_opened_says_so_and_goes_on_later() -> None:
+    run_search("small", 2)
+    study = paths.run_folder("small") / "search/study.db"
+    kept = study.read_bytes()
+    study.unlink()
+    study.mkdir()  # SQLite cannot open it
+    with pytest.raises(UserError, match=r"study\.db cannot be written \(unable to open"):
+        run_search("small", 3)
+    study.rmdir()
+    study.write_bytes(kept)
+    assert len(run_search("small", 3)) == 3
