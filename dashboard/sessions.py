@@ -37,6 +37,7 @@ _LEFT_SECONDS = 15  # that a browser has to come back, when its network failed
 _CROWDED_SECONDS = 15  # that a page has until it opens its session, when others want its room
 _CONNECTIONS = 4  # of one session: a browser may come back before its old one is given up
 _WAITING = 32  # pages that wait to be made
+_PARTS = 200  # of a query; Panel fails over a thousand, and a page has fewer than 50
 _LOGS = ("bokeh_fastapi.handler", "bokeh.server.protocol_handler")  # they log messages that they cannot handle
 _tidying: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()  # sessions that have left meanwhile
 
@@ -129,6 +130,10 @@ class Sessions:
         if context is None:
             await self._app(scope, receive, send)
             return
+        if scope.get("query_string", b"").count(b"&") >= _PARTS and scope["type"] == "http":
+            problem = Problem(414, f"the address has more than {_PARTS} parts: open the page without them")
+            await problem.response()(scope, receive, send)
+            return
         # Panel's addresses are relative to the page; it takes a prefix for a part of the page's own address.
         scope = {
             **scope,
@@ -159,7 +164,9 @@ class Sessions:
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make a page and its session."""
         if scope.get(HEAD):  # nobody will open a session
-            await HTMLResponse(headers=NO_STORE)(scope, receive, send)
+            head = HTMLResponse(headers=NO_STORE)
+            del head.headers["Content-Length"]  # that of the page is not known before it is made
+            await head(scope, receive, send)
             return
 
         async def send_uncached(message: Message) -> None:

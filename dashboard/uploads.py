@@ -149,7 +149,10 @@ class _Parts:
 
 
 def _encoded_name(disposition: bytes) -> bytes:
-    """Name in UTF-8 that a client gives as ``filename*=UTF-8''...`` (RFC 8187), which goes before ``filename=``."""
+    """Name that a client gives in parts or encoded, ``filename*=UTF-8''...`` (RFC 8187, RFC 2231); else ``b""``.
+
+    It goes before ``filename=``.
+    """
     if b"*" not in disposition:
         return b""
     header = Message()
@@ -163,6 +166,8 @@ def _encoded_name(disposition: bytes) -> bytes:
                     .decode(charset or "utf-8", "surrogateescape")
                     .encode("utf-8", "surrogateescape")
                 )
+            if key == "filename" and b"*0=" in disposition:
+                return value.encode("latin-1")
     return b""
 
 

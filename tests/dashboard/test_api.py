@@ -130,6 +130,8 @@ def test_a_compressed_body_is_refused_as_one(client):
         ("filename*=UTF-8''%FF.png", "\\xff.png"),
         ("filename*=nonsense''a; filename=plain.png", "plain.png"),
         ("filename*0*=UTF-8''a%C3; filename*1*=%A9.png", "aé.png"),
+        ('filename*0="lo"; filename*1="ng.png"', "long.png"),
+        ('filename="a*0=b.png"', "a*0=b.png"),
         ('filename="a*b.png"', "a*b.png"),
         ('filename="é.png"', "é.png"),
         ('filename="C:\\\\photos\\\\me.png"', "me.png"),

@@ -197,9 +197,14 @@ def test_head_opens_no_session(client):
     contexts = client.app.state.explorer._applications
     before = [len(context._sessions) for context in contexts.values()]
     for path in PAGES:
-        client.head(path)
+        assert "content-length" not in client.head(path).headers  # of a page that was not made
     assert [len(context._sessions) for context in contexts.values()] == before
     assert client.head(PREDICT).status_code == 405
+
+
+def test_a_page_is_not_made_for_an_address_of_too_many_parts(client):
+    answer = client.get(f"{PAGES[0]}?{'a=1&' * 1500}")
+    assert answer.status_code == 414 and "more than 200 parts" in answer.json()["detail"]
 
 
 def test_no_answer_names_the_server_or_its_version(live):
