@@ -24,6 +24,7 @@ OWN_PATHS = frozenset(  # first parts of the server's own addresses, which no pr
     ("api", "components", "explore", "healthz", "livez", "metrics", "predict", "readyz", "site", "static")
 )
 KEY_NAME = r"[A-Za-z0-9._-]+"
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?|\*")
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
     @classmethod
     def _prefix(cls, path: str) -> str:
         path = path.rstrip("/")
-        if path and not PATH_PREFIX.fullmatch(path):
+        if path and (not PATH_PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/"))):
             raise ValueError("a path such as /meanface is needed")
         if path.split("/")[1:2] and path.split("/")[1] in OWN_PATHS:
             raise ValueError("it begins like an address of the server itself")
@@ -150,6 +151,15 @@ class Settings(BaseSettings):
             if proxy != "*":
                 ipaddress.ip_network(proxy)  # says what is wrong with it
         return proxies
+
+    @field_validator("allow_host", "allow_origin")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        # An origin as browsers write it has a scheme, which does not matter here.
+        hosts = tuple(re.sub(r"(?i)^https?://([^/]+)/?$", r"\1", host) for host in hosts)
+        if wrong := [host for host in hosts if not _HOST.fullmatch(host)]:
+            raise ValueError(f"{wrong[0]} is no name of a host, such as example.org, localhost:8000 or *")
+        return hosts
 
     @field_validator("cors_origin")
     @classmethod
@@ -170,8 +180,8 @@ class Settings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _rates(cls, limits: str) -> str:
-        if limits:
-            parse_many(limits)  # says what is wrong with it
+        if limits and not all(limit.amount > 0 and limit.multiples > 0 for limit in parse_many(limits)):
+            raise ValueError("a number above 0 is needed")
         return limits
 
     @property
@@ -209,7 +219,8 @@ class Settings(BaseSettings):
             wrong = error.errors()[0]
             name = next(name for name in cls.model_fields if wrong["loc"][0] in (name, *environment_names(name)))
             why = wrong["msg"].removeprefix("Value error, ")
-            shown = "" if name == "api_key" else f" {wrong['input']!r}"
+            given_as = wrong["input"]
+            shown = "" if name == "api_key" else f" {' '.join(given_as) if isinstance(given_as, tuple) else given_as!r}"
             variables = environment_names(name)
             variable = next((each for each in variables if os.environ.get(each)), variables[-1])
             raise UserError(f"{name}{shown} is not valid ({why}): set {variable} or {option(name)}") from None

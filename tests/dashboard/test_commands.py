@@ -58,6 +58,7 @@ def test_settings_come_from_options_then_the_environment_then_defaults(monkeypat
     monkeypatch.setenv("ALLOW_ORIGIN", "a.example b.example:8443")
     assert Settings.read() == Settings(host="127.0.0.1", port=8000, allow_origin=("a.example", "b.example:8443"))
     assert Settings.read(port=9000, allow_origin=["*"]).port == 9000
+    assert Settings.read(allow_origin=["https://a.example/", "b.example:8443"]) == Settings.read()
     monkeypatch.setenv("MEANFACE_HOST", "::1")  # before HOST, which shells set, too
     monkeypatch.setenv("MEANFACE_QUEUE", "7")
     assert (Settings.read().host, Settings.read().queue) == ("::1", 7)
@@ -70,7 +71,11 @@ def test_settings_come_from_options_then_the_environment_then_defaults(monkeypat
         ("root_path", "/a b"),
         ("root_path", '/"><script>'),
         ("root_path", "/explore/more"),
+        ("root_path", "/../up"),
+        ("allow_host", "http://example.org/path"),
+        ("allow_host", "*."),
         ("rate_limit", "many"),
+        ("rate_limit", "0/minute"),
         ("cors_origin", "example.org"),
         ("cors_origin", "https://example.org/path"),
         ("api_key", "secret"),
