@@ -55,6 +55,21 @@ def source_name(name: str) -> str:
     return re.sub(r"(?<=, ages )(\d+)-(\d+)$", r"\1–\2", name)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Write a number of things: "1 image", "2,000 images".
+
+    Parameters
+    ----------
+    count
+        How many.
+    one
+        What a single one is called.
+    many
+        What several are called; empty for ``one`` with an "s".
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Write names as a list: "a", "a and b", "a, b and c"; nothing if there are none."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -20,7 +20,7 @@ from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
 from analysis.core.schema import CELEBA_ATTRIBUTES, SPLITS
-from analysis.core.words import printable, quoted
+from analysis.core.words import counted, printable, quoted
 from analysis.data import texts
 from analysis.data.archives import Store, Tar, Zip, names_matching, open_store
 from analysis.data.label_table import SPLITS as SPLIT_NAMES
@@ -325,6 +325,7 @@ def join_tables(
         return None, images, notes
     row = _lookup(contents["attributes"][0], pa.array(metadata["image_id"]), images["image_id"])
     known = row >= 0
+    unknown = int((~known).sum())
     official = np.where(known, metadata["label"].to_numpy(dtype=object)[row], None)
     if kind == "celeba":
         if not known.any():
@@ -332,15 +333,17 @@ def join_tables(
                 f"the attribute file in {contents['attributes'][0]} has no row for any of the images (it has "
                 f"{quoted(metadata['image_id'].iloc[0])}, they are {quoted(images['image_id'].iloc[0])} and the like)"
             )
-        if not known.all():
-            notes.append(f"{int((~known).sum())} images kept out: the attribute file has no row for them")
+        if unknown:
+            row = "no row for " + ("it" if unknown == 1 else "them")
+            notes.append(f"{counted(unknown, 'image')} kept out: the attribute file has {row}")
         images["label"] = pd.Series(official, dtype="str")
     else:
         against = int((known & (official != images["label"].to_numpy(dtype=object))).sum())
         if against:
-            notes.append(f"{against} images lie in a folder that contradicts the attribute file: the folder wins")
-        if not known.all():
-            notes.append(f"{int((~known).sum())} images have no row in the attribute file")
+            lie = counted(against, "image lies", "images lie")
+            notes.append(f"{lie} in a folder that contradicts the attribute file: the folder wins")
+        if unknown:
+            notes.append(f"{counted(unknown, 'image has', 'images have')} no row in the attribute file")
     names = [name for name in CELEBA_ATTRIBUTES if name in metadata]
     attributes = {name: pd.arrays.BooleanArray(_bools(metadata[name])[row], ~known) for name in names}
     place = images.columns.get_loc("source_path")

@@ -34,7 +34,7 @@ from pyarrow import compute as pc
 from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.core.paths import Location
-from analysis.core.words import quoted
+from analysis.core.words import counted, quoted
 from analysis.data.archives import Store, names_matching, open_store
 from analysis.data.celeba_tables import (
     celeba_columns,
@@ -355,7 +355,10 @@ def _build(name: str, kind: Kind, store: Store, entries: pa.Table, tables: Seque
         images, kept_out = columns(files, kind, str(store.path))
         if kept_out:
             example = quoted(kept_out[0])
-            notes.append(f"{len(kept_out)} images kept out: their paths do not follow the layout (such as {example})")
+            paths = "its path does" if len(kept_out) == 1 else "their paths do"
+            notes.append(
+                f"{counted(len(kept_out), 'image')} kept out: {paths} not follow the layout (such as {example})"
+            )
     if kind in ("kaggle", "celeba"):
         metadata, images, more = join_tables(images, kind, store, known)
         notes += more
@@ -406,10 +409,12 @@ def _join_labels(
     notes = []
     if lost := len(table.rows) - len(images):
         gone = table.rows.loc[~table.rows["source_path"].isin(files["source_path"]), "source_path"].iloc[0]
-        notes.append(f"{lost} rows of the table of labels have no image (such as {gone!r})")
+        rows = counted(lost, "row of the table of labels has", "rows of the table of labels have")
+        notes.append(f"{rows} no image (such as {gone!r})")
     if unknown := len(files) - len(images):
         other = files.loc[~files["source_path"].isin(table.rows["source_path"]), "source_path"].iloc[0]
-        notes.append(f"{unknown} images kept out: the table of labels has no row for them (such as {other!r})")
+        row = "no row for " + ("it" if unknown == 1 else "them")
+        notes.append(f"{counted(unknown, 'image')} kept out: the table of labels has {row} (such as {other!r})")
     images.insert(0, "image_id", images["source_path"].str.replace(r"^.*/", "", regex=True).astype("str"))
     ids = celeba_ids(images, table.further)
     if ids is not None:

@@ -387,11 +387,11 @@ FACES = Table(
         _flag("landmarks", "whether the face has landmarks", optional=True),
         _number(
             "yaw",
-            "turn of the head to the right of the picture; this and what follows need landmarks",
+            "turn of the head to the left of the picture; this and what follows need landmarks",
             "degrees",
             optional=True,
         ),
-        _number("pitch", "turn of the head up or down, 0 on average", "degrees", optional=True),
+        _number("pitch", "turn of the head down, 0 on average", "degrees", optional=True),
         _number("roll", "tilt of the head", "degrees", optional=True),
         _number("mouth_corners", "height of the corners of the mouth above its middle", _PUPILS, optional=True),
         _number("mouth_open", "gap between the lips", _PUPILS, optional=True),

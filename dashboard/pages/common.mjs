@@ -22,3 +22,6 @@ export function draw(tag, attributes = {}, text = null) {
 // Numbers that `as_text` of dashboard/pages/pixels.py wrote.
 export const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 export const floats = (text) => new Float32Array(bytes(text).buffer);
+
+// A share as a percentage, as `percent` of analysis/core/words.py writes it; a dash where it is not known.
+export const percent = (share, digits = 1) => (share == null ? "–" : `${(100 * share).toFixed(digits).replace("-", "−")} %`);

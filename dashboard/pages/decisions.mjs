@@ -2,7 +2,7 @@
 // right, and the points on the ROC and the precision-recall curve. All of it is counted here, from scores sent once.
 // "male" is the positive answer.
 
-import { make, draw } from "./common.mjs";
+import { make, draw, percent } from "./common.mjs";
 
 const BINS = 50, WIDTH = 640, HEIGHT = 220, LEFT = 44, RIGHT = 12, TOP = 12, BOTTOM = 42;
 const SIDE = 260, PAD = 40; // of the two curves
@@ -50,7 +50,6 @@ function wilson(part, whole) {
   return [middle - half, middle + half];
 }
 
-const percent = (share, digits = 1) => (share === null ? "–" : `${(100 * share).toFixed(digits)} %`);
 const whole = (number) => number.toLocaleString("en-US");
 const interval = (part, of) => {
   const ends = wilson(part, of);

@@ -7,7 +7,7 @@ follows from them; nothing is handed from plot to plot.
 from collections.abc import Collection
 from functools import partial
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import panel as pn
@@ -15,10 +15,13 @@ import panel_material_ui as pmui
 import param
 from bokeh.events import Event, SelectionGeometry
 from bokeh.models import (
+    BasicTicker,
     BoxSelectTool,
     ColumnDataSource,
+    CustomJSTickFormatter,
     DataRange1d,
     Range1d,
+    SingleIntervalTicker,
 )
 from bokeh.models.annotations.geometry import BoxAnnotation
 from bokeh.plotting import figure
@@ -29,9 +32,10 @@ from analysis.core.words import percent, share
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
 from dashboard.pages.busy import Busy
-from dashboard.pages.everyone import MEASURES, SCORED, VERDICTS, Everyone, Measure, everyone, inside_area
+from dashboard.pages.everyone import SCORED, VERDICTS, Everyone, everyone, inside_area
 from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
 from dashboard.pages.gallery import Gallery
+from dashboard.pages.measures import SCALES, Measure
 from dashboard.pages.portraits import ORDERS, Portraits, portraits
 from dashboard.pages.selected_faces import KINDS, faces
 
@@ -85,7 +89,7 @@ class EveryFacePage(chrome.ExplorerPage):
         "Each point is one image. Draw a box or a lasso on the map, brush a histogram or press a chip: everything on "
         "this page follows, and so does the average face of what is selected."
     )
-    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", "average", *MEASURES, "size", "order", "one")
+    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", "average", *SCALES, "size", "order", "one")
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
@@ -141,7 +145,7 @@ class EveryFacePage(chrome.ExplorerPage):
 
     def _measures(self, found: Everyone) -> dict[str, Measure]:
         """Parameter -> the measure that it selects by."""
-        own = {name: found.measures[name] for name in MEASURES if name in found.measures}
+        own = {name: found.measures[name] for name in SCALES if name in found.measures}
         return own | ({"size": found.measures[self.distance]} if self.distance else {})
 
     def anything(self) -> bool:
@@ -162,6 +166,18 @@ class EveryFacePage(chrome.ExplorerPage):
             return [parts.notice(str(error), severity="warning")]
         shown = _Shown(self, found)
         return [shown.chips, shown.above, shown.middle, shown.gallery, shown.histograms, shown.below]
+
+
+class _Histogram(NamedTuple):
+    """A histogram of all faces and of the selected ones, with a range that selects."""
+
+    all: ColumnDataSource
+    own: ColumnDataSource
+    range: BoxAnnotation
+    plot: Any
+    slider: pmui.RangeSlider
+    head: pn.pane.HTML
+    known: pn.pane.HTML
 
 
 class _Shown:
@@ -191,7 +207,7 @@ class _Shown:
             margin=0,
             align_items="start",
         )
-        self._bars: dict[str, tuple[ColumnDataSource, ColumnDataSource, BoxAnnotation, Any, pn.pane.HTML]] = {}
+        self._bars: dict[str, _Histogram] = {}
         self.histograms = parts.section(
             "Histograms",
             pn.Column(parts.later(self._histograms), min_height=220, sizing_mode="stretch_width", margin=0),
@@ -267,7 +283,7 @@ class _Shown:
     # ---- the histograms
 
     def _histograms(self) -> pn.viewable.Viewable:
-        cells = [self._histogram(name) for name in MEASURES if name in self.found.measures]
+        cells = [self._histogram(name) for name in SCALES if name in self.found.measures]
         if self.found.distances:
             cells.append(self._histogram("size"))
         self._follow_histograms(self.page.selected())
@@ -301,21 +317,21 @@ class _Shown:
         plot.toolbar.active_drag = tool
         plot.on_event(SelectionGeometry, partial(self._brushed, name))
         slider = pmui.RangeSlider(
-            label=measure.name,
+            label=measure.scale.name,
             start=0.0,
             end=1.0,
             value=(0.0, 1.0),
             step=0.1,
-            format="0.[00]",
             margin=0,
             size="small",
             sizing_mode="stretch_width",
+            sx={"& .MuiFormLabel-root": {"display": "none"}},  # the head says it; what reads aloud is told it
         )
         slider.param.watch(partial(self._slid, name), "value_throttled")
-        known = parts.html("", "everyone")
-        self._bars[name] = (all_, own, range_, (plot, slider), known)
+        head, known = parts.html("", "everyone"), parts.html("", "everyone")
+        self._bars[name] = _Histogram(all_, own, range_, plot, slider, head, known)
         self._scale(name)
-        head = (
+        choice = (
             [
                 pmui.Select.from_param(
                     self.page.param.distance,
@@ -330,7 +346,8 @@ class _Shown:
             else []
         )
         return pn.Column(
-            *head,
+            *choice,
+            head,
             pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0),
             slider,
             known,
@@ -340,13 +357,15 @@ class _Shown:
 
     def _scale(self, name: str) -> None:
         """Fit a histogram to its measure."""
-        measure = self._measure(name)
-        all_, _, _, (plot, slider), _ = self._bars[name]
+        measure, bars = self._measure(name), self._bars[name]
         left, right = measure.edges[:-1], measure.edges[1:]
-        all_.data = {"left": left, "right": right, "top": measure.counts()}
-        plot.x_range.update(start=float(left[0]), end=float(right[-1]))
-        slider.param.update(
-            label=measure.name,
+        bars.all.data = {"left": left, "right": right, "top": measure.counts()}
+        bars.plot.x_range.update(start=float(left[0]), end=float(right[-1]))
+        bars.plot.xaxis.formatter = CustomJSTickFormatter(code=measure.scale.script)
+        bars.plot.xaxis.ticker = SingleIntervalTicker(interval=1) if measure.scale.powers else BasicTicker()
+        bars.slider.param.update(
+            label=measure.scale.name,
+            format=CustomJSTickFormatter(code=measure.scale.script),
             start=float(left[0]),
             end=float(right[-1]),
             step=float(right[0] - left[0]) / 2,
@@ -381,8 +400,10 @@ class _Shown:
             if self.page.size is not None and "size" not in changed:
                 self.page.size = None  # a range of another distance means nothing; this comes back here
             self._scale("size")
+        if changed == {"one"}:
+            return  # the gallery shows it by itself
         chosen = self.page.selected()
-        every = not changed or not changed <= set(_VIEWS)  # others select; the gallery shows `one` by itself
+        every = not changed or not changed <= set(_VIEWS)  # others select
         if every:
             self._again.disabled = not self.page.anything()
             self._summary.object = _summary(self.found, chosen)
@@ -397,13 +418,14 @@ class _Shown:
             self._portraits.choose(chosen, self.page.order)
 
     def _follow_histograms(self, chosen: np.ndarray) -> None:
-        for name, (_, own, range_, (_, slider), known) in self._bars.items():
-            measure = self._measure(name)
-            own.data = {"left": measure.edges[:-1], "right": measure.edges[1:], "top": measure.counts(chosen)}
-            ends = getattr(self.page, name)
-            range_.update(visible=ends is not None, left=ends and ends[0], right=ends and ends[1])
-            slider.value = ends or (float(measure.edges[0]), float(measure.edges[-1]))
-            known.object = _known(measure, chosen)
+        for name, bars in self._bars.items():
+            measure, ends = self._measure(name), getattr(self.page, name)
+            bars.own.data = {"left": measure.edges[:-1], "right": measure.edges[1:], "top": measure.counts(chosen)}
+            bars.range.update(visible=ends is not None, left=ends and ends[0], right=ends and ends[1])
+            bars.slider.value = ends or (float(measure.edges[0]), float(measure.edges[-1]))
+            bars.head.object = f"<p><b>{escape(measure.scale.name)}</b> {escape(measure.range(ends))}</p>"
+            about = f"{measure.scale.about[:1].upper()}{measure.scale.about[1:]}."
+            bars.known.object = f"<small>{escape(about)} {_known(measure, chosen)}</small>"
 
     def _follow_map(self, chosen: np.ndarray) -> None:
         names, colours = _colours(self.found, self.page.colour)
@@ -490,7 +512,7 @@ def _known(measure: Measure, chosen: np.ndarray) -> str:
     count, known = int(chosen.sum()), int(np.isfinite(measure.values[chosen]).sum())
     if known == count:
         return ""
-    return f"<small>Known of {f'{known:,}' if known else 'none'} of the {count:,} selected faces.</small>"
+    return f"Known of {f'{known:,}' if known else 'none'} of the {count:,} selected faces."
 
 
 def _attributes(found: Everyone, chosen: np.ndarray) -> str:

@@ -22,78 +22,10 @@ from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.effect import hedges_g
 from analysis.results import Results, artifacts
+from dashboard.pages.measures import SCALES, Measure, distance_scale
 
-BINS = 40  # of a histogram, at most
-_ROUNDED = 1000  # values of a measure, below which it is taken to be rounded
 SCORED = ("female", "uncertain", "male")
 VERDICTS = ("right", "uncertain", "wrong")
-MEASURES = {  # column -> name and unit
-    "p_male": "Probability of male",
-    "age": "Age, years",
-    "brightness": "Brightness, 0 to 1",
-    "contrast": "Contrast, 0 to 1",
-    "sharpness": "Sharpness, log10",
-    "yaw": "Turn of the head, °",
-    "pitch": "Nod of the head, °",
-}
-"""Measures with a histogram, as far as a run has them; distances of the face come on top."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A measure of the faces.
-
-    Attributes
-    ----------
-    name
-        Its name and unit.
-    values
-        float32 (face,); NaN where it is not known.
-    edges
-        float64 (bin + 1,): edges of the bins, 40 at most.
-    bins
-        uint8 (face,): bin of each face; one more than the last where it is not known.
-    """
-
-    name: str
-    values: np.ndarray
-    edges: np.ndarray
-    bins: np.ndarray
-
-    @classmethod
-    def of(cls, name: str, values: np.ndarray) -> "Measure":
-        """Bin values between their extremes, or their outermost thousandths where these are far closer together.
-
-        Stored values are rounded: each bin holds as many of their steps as the next, so that no comb appears.
-        """
-        known = np.unique(values[np.isfinite(values)])
-        low, high = (float(end) for end in np.nanquantile(values, [0.001, 0.999]))
-        if high - low > 0.5 * (known[-1] - known[0]):
-            low, high = float(known[0]), float(known[-1])
-        step = float(np.diff(known).min()) if 1 < len(known) < _ROUNDED else 0.0
-        width = max((high - low) / BINS, 1e-3)
-        if step:
-            width = step * np.ceil(width / step - 1e-6)
-            low, high = low - step / 2, high + step / 2
-        edges = low + width * np.arange(int(np.ceil((high - low) / width - 1e-6)) + 1)
-        if len(edges) < 2:
-            edges = np.array([low, low + width])
-        bins = np.clip(np.digitize(values, edges) - 1, 0, len(edges) - 2)
-        bins = np.where(np.isfinite(values), bins, len(edges) - 1).astype(np.uint8)
-        return cls(name, values.astype(np.float32), edges, bins)
-
-    def counts(self, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Share of the faces that are in each bin, of those whose value is known, in %."""
-        bins = len(self.edges) - 1
-        count = np.bincount(self.bins if chosen is None else self.bins[chosen], minlength=bins + 1)[:bins]
-        return 100 * count / max(1, count.sum())
-
-    def inside(self, low: float, high: float) -> np.ndarray:
-        """Whether each face lies between two values; the outermost bins hold what lies beyond them, too."""
-        step = (self.edges[1] - self.edges[0]) / 2
-        above = self.values >= (low if low > self.edges[0] + step * 1e-6 else -np.inf)
-        below = self.values <= (high if high < self.edges[-1] - step * 1e-6 else np.inf)
-        return above & below
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,12 +221,12 @@ def everyone(results: Results) -> Everyone:
     distances = [name for name in rows if name not in {column.name for column in artifacts.FACES.columns}]
     distances = [name for name in distances if name not in ("p_male", "decision", "verdict")]
     measures = {}
-    for column in (*MEASURES, *distances):
+    for column in (*SCALES, *distances):
         if column in rows and rows[column].notna().any():
             values = rows[column].astype("Float64").to_numpy(float, na_value=np.nan)
             if column == "sharpness":
                 values = np.log10(np.maximum(values, 1))
-            measures[column] = Measure.of(MEASURES.get(column, column.capitalize()), values)
+            measures[column] = Measure.of(SCALES.get(column) or distance_scale(column), values)
     attributes = [name for name in CELEBA_ATTRIBUTES if name in rows and rows[name].notna().any()]
     known = np.stack(
         [rows[name].astype("Float32").to_numpy(np.float32, na_value=np.nan) for name in attributes]

@@ -1,10 +1,8 @@
 // A gallery that asks the server for pictures as they come into sight; one of them is open beside it. See gallery.py.
 
-import { make } from "./common.mjs";
+import { make, percent } from "./common.mjs";
 
 const CELL = { width: 84, height: 118 }, STEP = 48; // pixels of a cell; pictures asked for at a time
-
-const percent = (share) => `${Math.round(100 * share)} %`;
 
 export function render({ model, el }) {
   // Of all pictures one can be tabbed to, `cursor`; arrows move it, and with it the focus once its picture is there.
@@ -96,8 +94,8 @@ export function render({ model, el }) {
         const bar = make("span", { class: "share" });
         bar.style.setProperty("--own", `${100 * own}%`);
         bar.style.setProperty("--all", `${100 * all}%`);
-        return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own)),
-          make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all)}`)));
+        return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own, 0)),
+          make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all, 0)}`)));
       })))] : []),
       make("p", {}, nearness), neighbours);
   }

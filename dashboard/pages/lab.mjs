@@ -1,9 +1,7 @@
 // Two average faces: blended with a slider, side by side, and their difference pixel by pixel. The server computes the
 // averages (see lab.py); what is done with them is done here.
 
-import { make, bytes, floats } from "./common.mjs";
-
-const percent = (share) => `${Math.round(100 * share)} %`;
+import { make, bytes, floats, percent } from "./common.mjs";
 
 export function render({ model, el }) {
   const { width, height, regions, colours } = model.frame;
@@ -152,7 +150,7 @@ export function render({ model, el }) {
     return image;
   }
 
-  const part = (share) => (share < 0 ? `${percent(share)}: beyond the women’s` : share > 1 ? `${percent(share)}: beyond the men’s` : `${percent(share)} men’s, ${percent(1 - share)} women’s`);
+  const part = (share) => (share < 0 ? `${percent(share, 0)}: beyond the women’s` : share > 1 ? `${percent(share, 0)}: beyond the men’s` : `${percent(share, 0)} men’s, ${percent(1 - share, 0)} women’s`);
   const MAGNIFIED = 3;
 
   function drawApart() {
@@ -278,7 +276,7 @@ export function render({ model, el }) {
     scale.replaceChildren(make("div", { class: "bar", style: `background: linear-gradient(to right, ${colours.filter((_, at) => at % 16 === 0).join(",")})` }),
       make("div", { class: "ends" }, make("small", {}, `second lighter, −${limit.toFixed(1)}`), make("small", {}, unit), make("small", {}, `first lighter, +${limit.toFixed(1)}`)));
     const of = `${name(model.first)} and ${name(model.second)}`;
-    const said = share > 1 || share < 0 ? `${percent(share)}: beyond the ${share > 1 ? "first" : "second"}, an exaggeration` : `${percent(share)} first, ${percent(1 - share)} second`;
+    const said = share > 1 || share < 0 ? `${percent(share, 0)}: beyond the ${share > 1 ? "first" : "second"}, an exaggeration` : `${percent(share, 0)} first, ${percent(1 - share, 0)} second`;
     told.textContent = said;
     canvas.setAttribute("aria-label", { blend: `Blend of ${of}: ${said}`, beside: `Averages of ${of}`, difference: `Difference of ${of}`, effect: `Effect between ${of}` }[model.view]);
     if (!values) pointed.textContent = "";

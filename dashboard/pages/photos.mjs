@@ -2,13 +2,12 @@
 // The photos that are shown are those in the browser: the server sends no photo back.
 // See PhotoBox in photos.py, which sends and receives the messages.
 
-import { make, bytes, floats } from "./common.mjs";
+import { make, bytes, floats, percent } from "./common.mjs";
 
 const PIECE = 4 * 2 ** 20; // bytes of a message; the server refuses those over 8 MB
 
 const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
 const ending = (name) => (name.includes(".") ? name.split(".").pop().toLowerCase() : "");
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 // Why a file is not sent, in a sentence; null if it is. What only its content can tell, the server says.
 function refusal(file, model) {

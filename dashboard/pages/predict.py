@@ -7,10 +7,11 @@ the browser's own.
 import io
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -45,8 +46,6 @@ those in your browser.
 """
 _SAMPLES = 8  # on the page
 _LARGEST_FACE = 100_000  # bytes of a face as the model sees it
-
-_PLAIN: dict[str, Any] = {"variant": "outlined", "margin": 0}
 
 
 class PredictPage(chrome.ExplorerPage):
@@ -188,25 +187,27 @@ class PredictPage(chrome.ExplorerPage):
             ("Report as CSV", "predictions.csv", lambda: io.StringIO(as_csv(self.report()))),
             ("Parquet", "predictions.parquet", self._parquet),
         )
-        downloads = [
-            pmui.FileDownload(callback=write, filename=filename, label=label, visible=answered, **_PLAIN)
-            for label, filename, write in reports
-        ]
+        downloads = [_download(label, filename, write, visible=answered) for label, filename, write in reports]
         if composites:
-            pack = pmui.FileDownload(
-                callback=lambda: io.BytesIO(sample_pack()),
-                filename="meanface-samples.zip",
-                label=f"Sample pack ({len(composites)} composites)",
-                **_PLAIN,
-            )
-            downloads.append(pack)
-        return [*downloads, pmui.Button(label="Clear", icon="delete", on_click=clear, visible=answered, **_PLAIN)]
+            pack = f"Sample pack ({len(composites)} composites)"
+            downloads.append(_download(pack, "meanface-samples.zip", lambda: io.BytesIO(sample_pack())))
+        again = pmui.Button(
+            label="Clear", icon="delete", on_click=clear, visible=answered, variant="outlined", margin=0
+        )
+        return [*downloads, again]
 
     def _parquet(self) -> io.BytesIO:
         written = io.BytesIO()
         self.report().to_parquet(written, index=False)
         written.seek(0)
         return written
+
+
+def _download(label: str, filename: str, write: Callable[[], IO[Any]], **options: Any) -> pmui.FileDownload:
+    """Make a button that downloads what a function writes."""
+    button = pmui.FileDownload(label=label, filename=filename, callback=write, margin=0, **options)
+    button.variant = "outlined"  # Panel warns of a name that it adds itself where this is given at once
+    return button
 
 
 @cache

@@ -164,7 +164,8 @@ def test_the_address_holds_the_selection(page):
 
 def test_a_few_faces_are_not_none_of_all_and_what_is_not_known_of_them_is_said(page):
     from dashboard.pages.every_face import _known, _summary
-    from dashboard.pages.everyone import Measure, everyone
+    from dashboard.pages.everyone import everyone
+    from dashboard.pages.measures import SCALES, Measure
 
     rows = everyone(page.results).rows.copy()
     rows.loc[rows.index[0], "verdict"] = None
@@ -172,7 +173,7 @@ def test_a_few_faces_are_not_none_of_all_and_what_is_not_known_of_them_is_said(p
     text = _summary(replace(everyone(page.results), rows=rows), np.arange(len(rows)) == 0)
     assert "1 of 3,999 faces</b> (less than 0.1 %)" in text
     assert "1 has no score" in text
-    age = Measure.of("Age", np.array([20.0, 30.0, np.nan, np.nan]))
+    age = Measure.of(SCALES["age"], np.array([20.0, 30.0, np.nan, np.nan]))
     assert _known(age, np.array([True, True, False, False])) == ""
     assert "Known of 1 of the 3 selected" in _known(age, np.array([False, True, True, True]))
     assert "Known of none of the 2 selected" in _known(age, np.array([False, False, True, True]))
@@ -197,9 +198,9 @@ def test_places_are_inside_a_polygon_by_the_even_odd_rule(rng):
 
 
 def test_rounded_values_fill_their_bins_evenly(rng):
-    from dashboard.pages.everyone import Measure
+    from dashboard.pages.measures import SCALES, Measure
 
-    measure = Measure.of("Age", rng.integers(0, 100, 20_000).astype(float))
+    measure = Measure.of(SCALES["age"], rng.integers(0, 100, 20_000).astype(float))
     assert np.allclose(np.diff(measure.edges), 3)
     assert measure.counts()[:-1].std() < 0.1 * measure.counts()[:-1].mean()
     assert measure.counts().sum() == pytest.approx(100)
@@ -207,11 +208,31 @@ def test_rounded_values_fill_their_bins_evenly(rng):
 
 
 def test_a_measure_of_one_value_or_with_gaps_has_bins():
-    from dashboard.pages.everyone import Measure
+    from dashboard.pages.measures import SCALES, Measure
 
-    assert Measure.of("Turn", np.array([5.0, 5.0, np.nan])).counts().sum() == pytest.approx(100)
-    far = Measure.of("Turn", np.concatenate([np.linspace(0, 1, 5000), [1e6]]))
+    assert Measure.of(SCALES["yaw"], np.array([5.0, 5.0, np.nan])).counts().sum() == pytest.approx(100)
+    far = Measure.of(SCALES["yaw"], np.concatenate([np.linspace(0, 1, 5000), [1e6]]))
     assert far.edges[-1] < 2 and far.inside(0.5, far.edges[-1])[-1]  # beyond the last bin counts as within it
+
+
+def test_ranges_are_written_with_their_units_and_every_measure_says_what_it_means(page):
+    from dashboard.pages.everyone import everyone
+    from dashboard.pages.measures import SCALES, Measure, distance_scale
+
+    assert SCALES["p_male"].range(-0.01, 1.02) == "0 % to 100 %"
+    assert SCALES["age"].range(0.5, 116.4) == "0 to 116 years"
+    assert SCALES["sharpness"].range(0.5, 3.53) == "3 to 3,400"  # stored as a logarithm, read as it was measured
+    assert SCALES["yaw"].range(-30, 12) == "−30° to 12°"
+    assert distance_scale("jaw angle").range(130, 140) == "130° to 140°"
+    assert distance_scale("chin width").range(0.6, 0.7) == "0.60 to 0.70"
+    assert "between the pupils" in distance_scale("chin width").about
+    assert Measure.of(SCALES["age"], np.array([1.0, 5.0, np.nan])).range() == "1 to 5 years"
+    for name, measure in everyone(page.results).measures.items():
+        assert measure.scale.about, name
+    page.param.update(p_male=(0.25, 0.5), age=None)
+    shown = page.content()
+    text = text_of(shown[4])
+    assert "25 % to 50 %" in text and "log10" not in text and ".." not in text
 
 
 def test_a_group_of_the_gallery_is_described_beside_those_that_look_like_it(page, results):

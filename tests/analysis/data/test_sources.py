@@ -128,7 +128,7 @@ def test_aligned_celeba_takes_label_and_split_from_the_tables(tmp_path: Path) ->
     assert (source.kind, source.aligned) == ("celeba", True)
     assert list(source.images["label"]) == ["female", "male", "female"]
     assert list(source.images["split"]) == ["test", "validation", "train"]
-    assert source.notes == ("1 images kept out: the attribute file has no row for them",)
+    assert source.notes == ("1 image kept out: the attribute file has no row for it",)
 
 
 def test_aligned_celeba_without_its_attribute_file_is_refused(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_folder_that_contradicts_the_attribute_file_wins_and_is_reported(
     register(path, "faces")
     source = open_source("faces")
     assert source.images.set_index("image_id")["label"]["000001.jpg"] == "male"
-    assert "1 images lie in a folder that contradicts the attribute file" in source.notes[0]
+    assert "1 image lies in a folder that contradicts the attribute file" in source.notes[0]
     assert "contradicts" in caplog.text
 
 
@@ -190,7 +190,7 @@ def test_images_without_a_row_have_unknown_attributes(tmp_path: Path) -> None:
     row = source.images.set_index("image_id").loc["000005.jpg"]
     assert row["label"] == "male"
     assert row[["Smiling", "identity"]].isna().all()
-    assert source.notes == ("1 images have no row in the attribute file",)
+    assert source.notes == ("1 image has no row in the attribute file",)
 
 
 def test_hidden_files_and_other_endings_are_passed_over(tmp_path: Path) -> None:

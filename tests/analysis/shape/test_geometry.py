@@ -54,6 +54,11 @@ def test_pose_is_found_and_taken_out_of_the_distances(measured: tuple[np.ndarray
     assert np.abs(found.pose["yaw"]).round(1).tolist() == [0, 20, 0, 0]
     assert np.abs(found.pose["pitch"]).round(1).tolist() == [0, 0, 12, 0]
     assert found.pose["roll"].abs().max() < 1e-3
+    ahead = (
+        meshes[:3, 4] - (meshes[:3, 234] + meshes[:3, 454]) / 2
+    )  # from between the cheekbones to the tip of the nose
+    assert np.sign(ahead[1, 0] - ahead[0, 0]) == -np.sign(found.pose["yaw"][1])  # to the left of the picture
+    assert np.sign(ahead[2, 1] - ahead[0, 1]) == np.sign(found.pose["pitch"][2])  # down
     measured_distances = geometry.distances(found.points)
     np.testing.assert_allclose(measured_distances, measured_distances.iloc[[0] * 4], rtol=1e-4)
 
