@@ -72,7 +72,7 @@ CONTENT_WIDTH = 1120  # pixels; theme.css has it, too
 
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Ccircle cx='12' cy='16' "
-    "r='11' fill='%23CC6677'/%3E%3Ccircle cx='20' cy='16' r='11' fill='%23332288' fill-opacity='.75'/%3E%3C/svg%3E"
+    "r='11' fill='%23C48400'/%3E%3Ccircle cx='20' cy='16' r='11' fill='%23107277' fill-opacity='.75'/%3E%3C/svg%3E"
 )
 
 

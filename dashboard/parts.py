@@ -46,6 +46,7 @@ _CHOICE = {
     "flexWrap": "wrap",
     "& button": {"whiteSpace": "nowrap", "width": "auto"},
 }  # on several lines where the window is narrow
+_PLACEHOLDER = ":host(.pn-loading) { min-height: 240px; }"  # what follows does not jump far once a figure is there
 _PAUSE = 0.01  # seconds before a figure is drawn, in which the server answers other requests
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # one figure at a time
 
@@ -283,12 +284,20 @@ def deferred(make: Callable[[], Any], parameters: Iterable[param.Parameter]) -> 
     Figures are drawn one at a time, and between two of them the server answers others.
     """
 
-    async def in_turn(*values: Any) -> Any:
-        async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            await asyncio.sleep(_PAUSE)
-            return make()
+    # Panel's own indicator ends when the function is called, which only begins to wait for its turn.
+    place = pn.Column(loading=True, sizing_mode="stretch_width", margin=0, stylesheets=[_PLACEHOLDER])
 
-    return pn.panel(pn.bind(in_turn, *parameters), defer_load=True, loading_indicator=True, sizing_mode="stretch_width")
+    async def in_turn(*values: Any) -> Any:
+        place.loading = True
+        try:
+            async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                await asyncio.sleep(_PAUSE)
+                return make()
+        finally:
+            place.loading = False
+
+    place.append(pn.panel(pn.bind(in_turn, *parameters), defer_load=True, sizing_mode="stretch_width"))
+    return place
 
 
 @dataclass(frozen=True)

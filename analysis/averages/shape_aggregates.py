@@ -39,14 +39,6 @@ class ShapeFreeAverage:
     texture: np.ndarray
     faces: int
 
-    def exaggerated(self, other: "ShapeFreeAverage", times: float) -> "ShapeFreeAverage":
-        """Go ``times`` the way from another average to this one, in shape and in texture; above 1 a caricature."""
-        return ShapeFreeAverage(
-            other.points + times * (self.points - other.points),
-            other.texture + times * (self.texture - other.texture),
-            self.faces,
-        )
-
 
 class ShapeAggregates:
     """Shape and texture of any selection of faces, from published files alone.
@@ -62,6 +54,8 @@ class ShapeAggregates:
     ----------
     pool
         int (image,): the group that its shape and texture are taken from.
+    common
+        float32 (468, 2): the shape that textures lie in, in pixels of the frame.
     """
 
     def __init__(self, arrays: xr.Dataset, rows: pd.DataFrame) -> None:
@@ -77,7 +71,7 @@ class ShapeAggregates:
         self._known = has_landmarks(rows) & np.isfinite(self._shape[:, 0]) & np.isfinite(self._texture[:, 0])
         self._male = (rows["label"] == LABELS[1]).to_numpy()
         self._detail = arrays["detail"].to_numpy().astype(np.float32)
-        self._common = arrays["common"].to_numpy().astype(np.float32)
+        self.common = arrays["common"].to_numpy().astype(np.float32)
 
     def known(self, chosen: np.ndarray) -> np.ndarray:
         """Which faces of a selection, bool (image,), have landmarks: bool (image,)."""
@@ -124,7 +118,7 @@ class ShapeAggregates:
 
     def picture(self, average: ShapeFreeAverage) -> np.ndarray:
         """Draw an average in its own shape: uint8 (327, 267, 3), RGB."""
-        warped = Warp(average.points, SCALE)(average.texture, self._common)
+        warped = Warp(average.points, SCALE)(average.texture, self.common)
         return warped.round().clip(0, 255).astype(np.uint8)
 
     def _rows(self, chosen: np.ndarray) -> np.ndarray:

@@ -334,8 +334,8 @@ def join_tables(
                 f"{quoted(metadata['image_id'].iloc[0])}, they are {quoted(images['image_id'].iloc[0])} and the like)"
             )
         if unknown:
-            row = "no row for " + ("it" if unknown == 1 else "them")
-            notes.append(f"{counted(unknown, 'image')} kept out: the attribute file has {row}")
+            whom = "it" if unknown == 1 else "them"
+            notes.append(f"{counted(unknown, 'image')} kept out: the attribute file has no row for {whom}")
         images["label"] = pd.Series(official, dtype="str")
     else:
         against = int((known & (official != images["label"].to_numpy(dtype=object))).sum())

@@ -42,7 +42,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
         hv.HeatMap(cells, ["second", "first"], ["phi", "both"])
         .redim.values(first=order[::-1], second=order)
         .opts(
-            cmap=theme.DIVERGING,
+            cmap=theme.OPPOSED,
             clim=(-1, 1),
             tools=["hover"],
             hover_tooltips=[
@@ -56,7 +56,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
                 "Which attributes correlate?",
                 height=200 + 15 * len(order),
                 max_width=900,
-                xlabel="The same, in the same order",
+                xlabel="Columns: the attributes of the rows, in the same order",
                 ylabel="",
                 backend_opts={
                     "xaxis.major_label_text_alpha": 0,  # the same names as at the left

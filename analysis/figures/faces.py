@@ -120,7 +120,9 @@ def _luma_difference(faces: xr.Dataset) -> xr.DataArray:
     return luma.sel(label="male") - luma.sel(label="female")
 
 
-def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: float) -> hv.Image:
+def signed_map(
+    values: np.ndarray, title: str, name: str, unit: str, limit: float, colours: list[str] = theme.OPPOSED
+) -> hv.Image:
     """Map of values (y, x) on a diverging scale from minus the limit to the limit; NaN is grey."""
     height, width = values.shape
     image = hv.Image(values, bounds=(0, 0, width, height), vdims=[hv.Dimension("value", label=name)])
@@ -131,7 +133,7 @@ def signed_map(values: np.ndarray, title: str, name: str, unit: str, limit: floa
             max_width=440,
             xaxis=None,
             yaxis=None,
-            cmap=theme.DIVERGING,
+            cmap=colours,
             clim=(-limit, limit),
             clipping_colors={"NaN": "#8A889447"},
             tools=["hover"],
@@ -160,7 +162,9 @@ def difference_map(faces: xr.Dataset) -> hv.Image:
     """
     values = _luma_difference(faces).to_numpy()
     limit = float(max(1.0, np.abs(values).max()))
-    return signed_map(values, "Which parts are lighter?", "Luma, male − female", "grey levels (0 to 255)", limit)
+    return signed_map(
+        values, "Which parts are lighter?", "Luma, male − female", "grey levels (0 to 255)", limit, theme.DIVERGING
+    )
 
 
 def difference_map_reading(faces: xr.Dataset) -> str:

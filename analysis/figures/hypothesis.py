@@ -17,7 +17,7 @@ from analysis.figures import theme
 from analysis.figures.datasheets import called
 from analysis.figures.guide import guided
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
-from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
+from analysis.figures.theme import CATEGORIES, COLOUR_NAMES, LABEL_COLOURS
 from analysis.hypothesis.regions import AROUND, FACE, REGIONS, region_map
 from analysis.hypothesis.verdict import CONTROLS
 from analysis.results.records import AverageAccuracies, Effect, HypothesisRecord, MetricsRecord
@@ -146,9 +146,9 @@ def effect_maps_reading(hypothesis: HypothesisRecord) -> str:
     if (face.region, face.channel) != (whole.region, whole.channel):
         opening += f"; in the whole picture it is {signed(whole.g)}, {_where(whole)}"
     return (
-        f"{opening}. Indigo is lighter, redder or yellower where labelled male, red where labelled female. Of the "
-        f"picture, {areas} are significant: |g| is above {hypothesis.critical_abs_g:.2f}, which 5 % of the "
-        "permutations exceed anywhere (family-wise error rate 5 %)."
+        f"{opening}. {COLOUR_NAMES['male'].capitalize()} is lighter, redder or yellower where labelled male, "
+        f"{COLOUR_NAMES['female']} where labelled female. Of the picture, {areas} are significant: |g| is above "
+        f"{hypothesis.critical_abs_g:.2f}, which 5 % of the permutations exceed anywhere (family-wise error rate 5 %)."
     )
 
 
@@ -277,7 +277,7 @@ def region_chart_reading(regions: pd.DataFrame, channel: str = "all") -> str:
         f"{number(first['low'])} to {number(first['high'])}), {apart} the {second['region']} "
         f"({number(second['mean_abs_g'])}), and smallest in the {last['region']} ({number(last['mean_abs_g'])}). "
         "Noise inflates a mean of absolute values; its bootstrap estimate is subtracted. "
-        f"Permuted labels give about {chosen['by_chance'].mean():.2f} (orange); {above} above that with "
+        f"Permuted labels give about {chosen['by_chance'].mean():.2f} (dashes); {above} above that with "
         "the whole interval."
     )
 
@@ -312,14 +312,14 @@ def null_distribution(hypothesis: HypothesisRecord) -> hv.Overlay:
             text_font_size="13px", text_align="left" if critical < right / 2 else "right", xoffset=0.01 * right
         ),
         hv.Labels([(observed, top * 0.94, f"in the face: {observed:.2f}")]).opts(
-            text_color=LABEL_COLOURS["male"],
+            text_color=CATEGORIES[0],
             text_font_size="13px",
             text_font_style="bold",
             text_align=side,
             xoffset=(-0.01 if side == "right" else 0.01) * right,
         ),
     ]
-    lines = [hv.VLine(critical), hv.VLine(observed).opts(color=LABEL_COLOURS["male"], line_dash="solid", line_width=3)]
+    lines = [hv.VLine(critical), hv.VLine(observed).opts(color=CATEGORIES[0], line_dash="solid", line_width=3)]
     return hv.Overlay([chance, *lines, *texts]).opts(
         **theme.chart(
             "Could it be chance?",

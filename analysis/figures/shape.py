@@ -15,7 +15,7 @@ from analysis.figures.grid import picture_grid
 from analysis.figures.guide import guided
 from analysis.figures.html import PageHtml
 from analysis.figures.rows import intervals, row_chart, two_lines
-from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
+from analysis.figures.theme import CATEGORIES, COLOUR_NAMES, LABEL_COLOURS
 from analysis.hypothesis.verdict import SMALLEST_EFFECT
 from analysis.results.records import ShapeComparison, ShapeRecord
 from analysis.shape.geometry import BROWS, DISTANCES, EYES, FACE_OVAL, LIPS, NOSE
@@ -128,10 +128,11 @@ def displacement_reading(maps: xr.Dataset) -> str:
     farthest = max(parts, key=lambda name: float(length[list(parts[name])].mean()))
     moved = percent(float(length[list(parts[farthest])].mean()))
     return (
-        f"Each line is the way of a point from the average shape labelled female (red) to the one labelled male "
-        f"(indigo), {_MAGNIFIED} times as long; {percent(float(maps['beyond_chance'].mean()), 0)} of {len(length)} "
-        f"points differ by more than exchanged labels give anywhere (lines are drawn for these). Points of the "
-        f"{farthest} move most, by {moved} of the distance between the pupils."
+        f"Each line is the way of a point from the average shape labelled female ({COLOUR_NAMES['female']}) to the one "
+        f"labelled male ({COLOUR_NAMES['male']}), {_MAGNIFIED} times as long; "
+        f"{percent(float(maps['beyond_chance'].mean()), 0)} of {len(length)} points differ by more than exchanged "
+        f"labels give anywhere (lines are drawn for these). Points of the {farthest} move most, by {moved} of the "
+        "distance between the pupils."
     )
 
 

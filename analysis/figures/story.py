@@ -291,8 +291,8 @@ def map_html(effects: xr.Dataset, critical: float) -> str:
     height, width = values.shape
     return (
         f'<img src="{_source(np.ascontiguousarray(pixels))}" width="{_SCALE * width}" height="{_SCALE * height}" '
-        'alt="Map of the difference in lightness: indigo is lighter where labelled male, red where labelled female, '
-        'grey may be chance">'
+        f'alt="Map of the difference in lightness: {theme.COLOUR_NAMES["male"]} is lighter where labelled male, '
+        f'{theme.COLOUR_NAMES["female"]} where labelled female, grey may be chance">'
     )
 
 

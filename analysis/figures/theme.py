@@ -17,10 +17,12 @@ from bokeh.themes import Theme
 
 __all__ = [
     "CATEGORIES",
+    "COLOUR_NAMES",
     "DIVERGING",
     "FONT",
     "INK",
     "LABEL_COLOURS",
+    "OPPOSED",
     "QUIET",
     "SEQUENTIAL",
     "THEME",
@@ -36,16 +38,21 @@ __all__ = [
 
 hv.Store.set_current_backend("bokeh")
 
-# They differ in hue and in lightness, also with any colour blindness, and are visible on white and on near black.
-LABEL_COLOURS = {"female": "#CC6677", "male": "#5651C4", "uncertain": "#8A8894"}
-CATEGORIES = ("#5651C4", "#C06A00", "#00866E", "#A8397E")  # data sets and runs side by side; the first is the main one
+# Amber and teal stand for the labels and for nothing else; neither is a colour that is given to girls or boys by habit.
+# They differ in hue and in lightness, also with any colour blindness and in grey print, and are visible on white and on
+# near black.
+LABEL_COLOURS = {"female": "#C48400", "male": "#107277", "uncertain": "#8A8894"}
+COLOUR_NAMES = {"female": "amber", "male": "teal"}
+CATEGORIES = ("#5651C4", "#A8397E", "#3D8EC9", "#8A5A2B")  # data sets and runs side by side; the first is the main one
 INK = "#3B3946"  # titles and axes on a light page; the explorer changes them in its dark theme
 QUIET = "#7C7A86"  # reference lines and text within a chart; legible on light and dark pages
 FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', sans-serif"
 
 # From "higher where labelled female" to "higher where labelled male", nearly white in the middle.
-_STOPS = ("#7A2136", "#CC6677", "#EFC4C8", "#F6F4F2", "#C6C4EE", "#5651C4", "#211C73")
+_STOPS = ("#5A3A00", "#C48400", "#EFD9A6", "#F6F4F2", "#B3D6D6", "#107277", "#00363B")
 DIVERGING = list(interp_palette(_STOPS, 255))
+# The same where the two ends are no labels: from "less" or "second" to "more" or "first".
+OPPOSED = list(interp_palette(("#561741", "#A8397E", "#E7C3DA", "#F6F4F2", "#C6C4EE", "#5651C4", "#211C73"), 255))
 SEQUENTIAL = list(interp_palette(("#EFEEF9", "#A9A6E4", "#5651C4"), 128))
 
 THEME = Theme(

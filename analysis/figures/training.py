@@ -58,7 +58,7 @@ SETTINGS = {
     "augmentation.mix": "Augmentation: share of faces blended with another one",
 }
 
-_SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.LABEL_COLOURS["male"], "solid")}
+_SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.CATEGORIES[0], "solid")}
 
 
 def _panel(

@@ -191,6 +191,12 @@ export function render({ model, el }) {
 
   // ---- tables
 
+  const key = (name, words) => {
+    const mark = make("i", {});
+    mark.style.background = colours[name];
+    return make("span", {}, mark, words);
+  };
+  const legend = make("div", { class: "keys" }, key("female", "labelled female"), key("male", "labelled male"), key("uncertain", "answered “uncertain”"));
   const thresholdsLine = make("p", { class: "thresholds" });
   const matrix = make("div", { class: "matrix" });
   const numbers = make("dl", {});
@@ -248,7 +254,7 @@ export function render({ model, el }) {
   }
 
   el.append(make("div", { class: "halves" },
-    make("div", {}, chart, thresholdsLine, ways), make("div", {}, make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Confusion matrix" }, matrix), numbers)),
+    make("div", {}, chart, legend, thresholdsLine, ways), make("div", {}, make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Confusion matrix" }, matrix), numbers)),
   make("div", { class: "halves" },
     make("div", { class: "pair" }, roc.figure, pr.figure),
     make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Every source and label at these thresholds" }, slices)));

@@ -31,6 +31,7 @@ from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent, share
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
+from dashboard.pages.between import Between
 from dashboard.pages.busy import Busy
 from dashboard.pages.everyone import SCORED, VERDICTS, Everyone, everyone, inside_area
 from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
@@ -39,7 +40,7 @@ from dashboard.pages.measures import SCALES, Measure
 from dashboard.pages.portraits import ORDERS, Portraits, portraits
 from dashboard.pages.selected_faces import KINDS, faces
 
-_VERDICT_COLOURS = {"right": "#5F9EA0", "uncertain": QUIET, "wrong": "#C06A00"}
+_VERDICT_COLOURS = {"right": CATEGORIES[2], "uncertain": QUIET, "wrong": CATEGORIES[1]}
 _MOST_CORNERS = 120  # of an area in an address
 _SHOWN = 12  # attributes in the table
 _CHIPS = {  # parameter -> column, what it says
@@ -50,7 +51,7 @@ _CHIPS = {  # parameter -> column, what it says
     "verdict": ("verdict", "The answer is"),
     "race": ("race", "Race, as annotated"),
 }
-_VIEWS = ("colour", "average", "distance", "order", "one")  # parameters that select nothing
+_VIEWS = ("colour", "average", "distance", "order", "one", "blend")  # parameters that select nothing
 _COLOURED = {"label": "label", "answer": "decision", "verdict": "verdict", "source": "dataset"}
 
 
@@ -72,6 +73,9 @@ class EveryFacePage(chrome.ExplorerPage):
         doc="What the colour of a point says.",
     )
     average = param.Selector(objects=KINDS, doc="How faces are brought together before they are averaged.")
+    blend = param.Integer(
+        default=200, bounds=(0, 200), doc="How far the drawn face is from that of the rest to that of the selection, %."
+    )
     p_male = param.Range(default=None, allow_None=True, doc="Probability of male.")
     age = param.Range(default=None, allow_None=True, doc="Age in years.")
     brightness = param.Range(default=None, allow_None=True, doc="Brightness.")
@@ -89,7 +93,20 @@ class EveryFacePage(chrome.ExplorerPage):
         "Each point is one image. Draw a box or a lasso on the map, brush a histogram or press a chip: everything on "
         "this page follows, and so does the average face of what is selected."
     )
-    in_url = (*_CHIPS, "having", "lacking", "area", "distance", "colour", "average", *SCALES, "size", "order", "one")
+    in_url = (
+        *_CHIPS,
+        "having",
+        "lacking",
+        "area",
+        "distance",
+        "colour",
+        "average",
+        *SCALES,
+        "size",
+        "order",
+        "one",
+        "blend",
+    )
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
@@ -190,7 +207,9 @@ class _Shown:
         again = pmui.Button(label="Select everything", variant="outlined", margin=0, on_click=page.clear)
         self._again = again
         self.above = parts.controls(self._summary, again, Busy())
-        self._faces = parts.html("", "everyone")
+        self._faces, self._how = parts.html("", "everyone"), parts.html("", "everyone")
+        self._between = Between(found.shapes, share=page.blend)
+        self._between.link(page, share="blend", bidirectional=True)
         self._legend = parts.html("", "everyone")
         self._table = parts.html("", "everyone")
         self.middle = pn.FlexBox(
@@ -198,6 +217,8 @@ class _Shown:
             pn.Column(
                 *([parts.choice(page.param.average)] if found.shapes is not None else []),
                 self._faces,
+                self._between,
+                self._how,
                 sizing_mode="stretch_width",
                 margin=0,
                 styles={"flex": "1 1 330px", "min-width": "0", "gap": "8px"},
@@ -211,7 +232,7 @@ class _Shown:
         self.histograms = parts.section(
             "Histograms",
             pn.Column(parts.later(self._histograms), min_height=220, sizing_mode="stretch_width", margin=0),
-            about="Share of the faces in each bin, of all (grey) and of those selected (green). Drag across one to "
+            about="Share of the faces in each bin, of all (grey) and of those selected (violet). Drag across one to "
             "select a range, or move the handles under it.",
         )
         self.gallery = self._gallery()
@@ -400,8 +421,8 @@ class _Shown:
             if self.page.size is not None and "size" not in changed:
                 self.page.size = None  # a range of another distance means nothing; this comes back here
             self._scale("size")
-        if changed == {"one"}:
-            return  # the gallery shows it by itself
+        if changed and changed <= {"one", "blend"}:
+            return  # the browser shows these by itself
         chosen = self.page.selected()
         every = not changed or not changed <= set(_VIEWS)  # others select
         if every:
@@ -413,7 +434,8 @@ class _Shown:
         if self.found.places is not None and (every or "colour" in changed):
             self._follow_map(chosen)
         if every or "average" in changed:
-            self._faces.object = faces(self.found, chosen, self.page.source, self.page.average)
+            drawn = faces(self.found, chosen, self.page.source, self.page.average)
+            self._faces.object, self._between.pair, self._how.object = drawn
         if every or "order" in changed:
             self._portraits.choose(chosen, self.page.order)
 
@@ -531,6 +553,6 @@ def _attributes(found: Everyone, chosen: np.ndarray) -> str:
     return (
         '<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">Attribute</th>'
         '<th scope="col" class="number">Selected</th><th scope="col" class="number">All</th>'
-        f'<th scope="col">Green: selected; line: all</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col">Violet: selected; line: all</th></tr></thead><tbody>{rows}</tbody></table></div>'
         "<p>Attributes whose share differs most, among the faces of which they are known.</p>"
     )

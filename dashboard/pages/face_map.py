@@ -25,7 +25,7 @@ from bokeh.plotting import figure
 from analysis.figures.theme import QUIET
 from dashboard import parts
 
-SELECTED = "#00866E"  # of what is selected, on the map and in the histograms
+SELECTED = "#7A74E0"  # of what is selected, on the map and in the histograms
 FEW = 3000  # points in sight that the browser draws
 _SIZE = 1040, 1180  # height and width of a picture, twice that of the map on a wide page
 _CORNERS = 60  # of a lasso, which the address holds

@@ -1,7 +1,7 @@
 // Two average faces: blended with a slider, side by side, and their difference pixel by pixel. The server computes the
 // averages (see lab.py); what is done with them is done here.
 
-import { make, bytes, floats, percent } from "./common.mjs";
+import { make, along, bytes, floats, percent, pixels, placed, pointing, warped } from "./common.mjs";
 
 export function render({ model, el }) {
   const { width, height, regions, colours } = model.frame;
@@ -54,7 +54,7 @@ export function render({ model, el }) {
   const note = make("p", { class: "fine" });
   const bars = make("div", { class: "scroll distances", tabindex: 0, role: "group", "aria-label": "Distances of the face" });
   const scale = make("div", { class: "legend" });
-  const pointed = make("p", { class: "pointed" });
+  const pointed = make("p", { class: "pointed", "aria-live": "polite" });
   const asPicture = make("button", { type: "button", class: "act", onclick: savePicture }, "Picture as PNG");
   const asTable = make("button", { type: "button", class: "act", onclick: saveTable }, "Pixels as CSV");
   const acts = make("div", { class: "acts" }, asPicture, asTable,
@@ -103,52 +103,15 @@ export function render({ model, el }) {
   let textures = null, mesh = null;
 
   async function loadPrototypes() {
-    textures = await Promise.all(known.textures.map(async (src) => {
-      const image = new Image();
-      image.src = src;
-      await image.decode();
-      const drawn = make("canvas", { width: known.width, height: known.height });
-      const context = drawn.getContext("2d");
-      context.drawImage(image, 0, 0, known.width, known.height);
-      return context.getImageData(0, 0, known.width, known.height).data;
-    }));
-    // Points in pixels of the picture: the middle of a small pixel, in pixels of the frame, is (at + 0.5) / scale - 0.5.
-    const points = known.points.map((text) => floats(text).map((at) => (at + 0.5) * known.scale - 0.5));
-    mesh = { points, mean: points[0].map((at, place) => (at + points[1][place]) / 2), triangles: new Uint16Array(bytes(known.triangles).buffer) };
+    textures = (await Promise.all(known.textures.map(pixels))).map(({ data }) => data);
+    const points = known.points.map((text) => placed(floats(text), known.scale));
+    mesh = { points, mean: along(points[0], points[1], 0.5), triangles: new Uint16Array(bytes(known.triangles).buffer) };
     drawApart();
   }
 
-  const between = (share) => mesh.points[0].map((at, place) => at + share * (mesh.points[1][place] - at));
-
-  // Every pixel of a triangle is read from the same place of that triangle in the mean shape.
-  function warped(shape, texture) {
-    const { width: wide, height: tall } = known, image = new ImageData(wide, tall), to = between(shape), from = mesh.mean;
-    const mixed = new Float32Array(4 * wide * tall);
-    for (let at = 0; at < mixed.length; at++) mixed[at] = textures[0][at] + texture * (textures[1][at] - textures[0][at]);
-    for (let corner = 0; corner < mesh.triangles.length; corner += 3) {
-      const [a, b, c] = [0, 1, 2].map((each) => 2 * mesh.triangles[corner + each]);
-      const [ax, ay, bx, by, cx, cy] = [to[a], to[a + 1], to[b], to[b + 1], to[c], to[c + 1]];
-      const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
-      if (!area) continue;
-      const top = Math.max(0, Math.floor(Math.min(ay, by, cy))), bottom = Math.min(tall - 1, Math.ceil(Math.max(ay, by, cy)));
-      const left = Math.max(0, Math.floor(Math.min(ax, bx, cx))), right = Math.min(wide - 1, Math.ceil(Math.max(ax, bx, cx)));
-      for (let y = top; y <= bottom; y++) {
-        for (let x = left; x <= right; x++) {
-          const u = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area, v = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area;
-          if (u < -1e-3 || v < -1e-3 || u + v > 1.001) continue;
-          const sx = Math.min(wide - 1.001, Math.max(0, from[a] + u * (from[b] - from[a]) + v * (from[c] - from[a])));
-          const sy = Math.min(tall - 1.001, Math.max(0, from[a + 1] + u * (from[b + 1] - from[a + 1]) + v * (from[c + 1] - from[a + 1])));
-          const px = Math.floor(sx), py = Math.floor(sy), fx = sx - px, fy = sy - py, at = 4 * (py * wide + px), put = 4 * (y * wide + x);
-          for (let channel = 0; channel < 3; channel++) {
-            image.data[put + channel] = (1 - fy) * ((1 - fx) * mixed[at + channel] + fx * mixed[at + 4 + channel]) +
-              fy * ((1 - fx) * mixed[at + 4 * wide + channel] + fx * mixed[at + 4 * wide + 4 + channel]);
-          }
-          image.data[put + 3] = 255;
-        }
-      }
-    }
-    return image;
-  }
+  const between = (share) => along(mesh.points[0], mesh.points[1], share);
+  const together = (shape, texture) =>
+    warped(along(textures[0], textures[1], texture), known.width, known.height, mesh.mean, between(shape), mesh.triangles);
 
   const part = (share) => (share < 0 ? `${percent(share, 0)}: beyond the women’s` : share > 1 ? `${percent(share, 0)}: beyond the men’s` : `${percent(share, 0)} men’s, ${percent(1 - share, 0)} women’s`);
   const MAGNIFIED = 3;
@@ -162,7 +125,7 @@ export function render({ model, el }) {
     const large = crossed ? 1 : 2;
     canvas.width = large * known.width;
     canvas.height = large * known.height;
-    const image = crossed ? warped(shares.shape, shares.texture) : warped(0, 0);
+    const image = crossed ? together(shares.shape, shares.texture) : together(0, 0);
     if (crossed) {
       context.putImageData(image, 0, 0);
       for (const which of ["shape", "texture"]) apart[which].said.textContent = part(shares[which]);
@@ -225,6 +188,7 @@ export function render({ model, el }) {
   };
 
   function draw() {
+    canvas.tabIndex = isMap() || model.view === "displacement" ? 0 : -1; // else there is nothing to point at
     note.textContent = NOTES[model.view] ? NOTES[model.view]() : "";
     if (!faces) { canvas.hidden = true; return; }
     canvas.hidden = model.view === "distances";
@@ -282,25 +246,23 @@ export function render({ model, el }) {
     if (!values) pointed.textContent = "";
   }
 
-  canvas.addEventListener("pointermove", (event) => {
+  pointing(canvas, width, height, (at) => {
+    if (!at) { pointed.textContent = ""; return; }
     if (model.view === "displacement" && mesh) {
-      const box = canvas.getBoundingClientRect(), women = between(0), men = between(1);
-      const x = (event.clientX - box.left) / box.width * known.width, y = (event.clientY - box.top) / box.height * known.height;
+      const women = between(0), men = between(1);
+      const x = (at.x + 0.5) / width * known.width, y = (at.y + 0.5) / height * known.height;
       let near = 0;
-      for (let at = 0; at < women.length; at += 2) {
-        if (Math.hypot(women[at] - x, women[at + 1] - y) < Math.hypot(women[near] - x, women[near + 1] - y)) near = at;
+      for (let point = 0; point < women.length; point += 2) {
+        if (Math.hypot(women[point] - x, women[point + 1] - y) < Math.hypot(women[near] - x, women[near + 1] - y)) near = point;
       }
       const moved = Math.hypot(men[near] - women[near], men[near + 1] - women[near + 1]) / known.scale / known.pupils;
       const row = Math.min(height - 1, Math.floor(women[near + 1] / known.scale)), column = Math.min(width - 1, Math.floor(women[near] / known.scale));
-      pointed.textContent = `${regions[region[row * width + column]]}: moves by ${(100 * moved).toFixed(1)} % of the distance between the pupils`;
+      pointed.textContent = `${regions[region[row * width + column]]}: moves by ${percent(moved)} of the distance between the pupils`;
       return;
     }
     if (!faces || !isMap()) return;
-    const box = canvas.getBoundingClientRect();
-    const x = Math.min(width - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * width)));
-    const y = Math.min(height - 1, Math.max(0, Math.floor((event.clientY - box.top) / box.height * height)));
-    const at = y * width + x;
-    pointed.textContent = `${regions[region[at]]}: ${faces.difference[at] > 0 ? "+" : ""}${faces.difference[at].toFixed(1)} of 255, g = ${faces.effect[at].toFixed(2)}`;
+    const pixel = at.y * width + at.x;
+    pointed.textContent = `${regions[region[pixel]]}: ${faces.difference[pixel] > 0 ? "+" : ""}${faces.difference[pixel].toFixed(1)} of 255, g = ${faces.effect[pixel].toFixed(2)}`.replaceAll("-", "−");
   });
 
   // ---- to take away

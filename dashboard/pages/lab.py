@@ -11,7 +11,7 @@ from PIL import Image
 
 from analysis.averages.base import Average, Difference
 from analysis.figures import subsets
-from analysis.figures.theme import DIVERGING
+from analysis.figures.theme import OPPOSED
 from analysis.hypothesis.regions import REGIONS, region_map
 from dashboard import parts
 from dashboard.pages.pixels import as_text, fitted
@@ -75,7 +75,7 @@ class Lab(pn.custom.JSComponent):
                 "height": means.shape[1],
                 "regions": list(REGIONS),
                 "region": as_text(fitted(region_map(), means.shape[1:3]).astype(np.uint8)),
-                "colours": DIVERGING,
+                "colours": OPPOSED,
             },
             stylesheets=[parts.theme_css()],
             css_classes=["lab"],

@@ -1,7 +1,7 @@
 // Maps of one effect, one for each channel: the pointer on one is shown on all, a slider hides what is small, and a switch
 // shows the maps with styling held equal.
 
-import { make, bytes, floats } from "./common.mjs";
+import { make, bytes, floats, pointing } from "./common.mjs";
 
 const signed = (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
@@ -22,7 +22,7 @@ export function render({ model, el }) {
   const significant = make("button", { type: "button", class: "act", onclick: () => { model.least = critical; } }, "Only significant");
   const everything = make("button", { type: "button", class: "act", onclick: () => { model.least = 0; } }, "All");
   const canvases = Object.fromEntries(channels.map(({ key, name }) => [key, make("canvas", { width, height, role: "img", "aria-label": `Effect on ${name}` })]));
-  const pointed = make("p", { class: "pointed" }, "Point at a map: the same place is shown on all of them.");
+  const pointed = make("p", { class: "pointed", "aria-live": "polite" }, "Point at a map, or choose it with the Tab key and move with the arrow keys: the same place is shown on all of them.");
   el.append(
     make("div", { class: "acts" }, ...Object.values(kinds), make("label", { for: "least" }, "Show |g| above"), slider, least, significant, everything),
     make("div", { class: "maps" }, ...channels.map(({ key, name }) => make("figure", {}, canvases[key], make("figcaption", {}, name)))),
@@ -51,8 +51,14 @@ export function render({ model, el }) {
     least.textContent = hide.toFixed(2);
     if (at) {
       const pixel = at.y * width + at.x;
-      pointed.textContent = `${regions[region[pixel]]}: ${channels.map(({ key, name }) => `${name} ${signed(shown[key][pixel], 2)}${model.held ? "" : ` (${chance(shown[key][pixel])})`}`).join(", ")}`;
+      pointed.textContent = `${regions[region[pixel]]}: ${channels.map(({ key, name }) => `${name} ${told(shown[key][pixel])}`).join("; ")}.`;
     }
+  }
+
+  // As the photos are, with its interval, which holds for all places at once, and its p value; held equal, both are unknown.
+  function told(g) {
+    if (model.held) return signed(g, 2);
+    return `${signed(g, 2)} (${signed(g - critical, 2)} to ${signed(g + critical, 2)}, ${chance(g)})`;
   }
 
   // How often exchanged labels give as much anywhere in the picture: known for the photos as they are.
@@ -64,17 +70,7 @@ export function render({ model, el }) {
     return p < 0.001 ? "p < 0.001" : `p ≈ ${p.toFixed(p < 0.1 ? 3 : 2)}`;
   }
 
-  for (const canvas of Object.values(canvases)) {
-    canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      at = {
-        x: Math.min(width - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * width))),
-        y: Math.min(height - 1, Math.max(0, Math.floor((event.clientY - box.top) / box.height * height))),
-      };
-      draw();
-    });
-    canvas.addEventListener("pointerleave", () => { at = null; draw(); });
-  }
+  for (const canvas of Object.values(canvases)) pointing(canvas, width, height, (place) => { at = place; draw(); });
 
   function show() {
     slider.value = model.least;

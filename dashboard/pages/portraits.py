@@ -145,8 +145,8 @@ class Groups(Portraits):
             answers = table["verdict"].value_counts()
             said = ", ".join(f"{answers[each]} {each}" for each in ("right", "uncertain", "wrong") if each in answers)
             lines.append(
-                f"Probability of male: {scored.mean():.3f} on average, {scored.min():.3f} to {scored.max():.3f}; "
-                f"answers: {said}."
+                f"Probability of “male”: {percent(scored.mean())} on average, {percent(scored.min())} to "
+                f"{percent(scored.max())}; answers: {said}."
             )
         if "age" in table and table["age"].notna().any():
             lines.append(f"Ages {table['age'].min():.0f} to {table['age'].max():.0f}.")
@@ -202,14 +202,15 @@ class Photos(Portraits):
         """Score, or the label where there is none."""
         row = self.found.rows.iloc[number]
         score = row.get("p_male")
-        return str(row["label"]) if score is None or pd.isna(score) else f"p {score:.3f}"
+        return str(row["label"]) if score is None or pd.isna(score) else f"{percent(score, 0)} male"
 
     def one(self, number: int, chosen: np.ndarray) -> dict[str, Any]:
         """Tell of a face: label, score, what is annotated, and its neighbours on the map."""
         row = self.found.rows.iloc[number]
         lines = [f"Labelled {row['label']}; {row['split']} split of {row['dataset']}."]
         if not pd.isna(row.get("p_male")):
-            lines.append(f"Probability of male {row['p_male']:.3f}: {row['decision']}, which is {row['verdict']}.")
+            verdict = "" if row["verdict"] == "uncertain" else f", which is {row['verdict']}"
+            lines.append(f"Probability of “male” {percent(row['p_male'])}: {row['decision']}{verdict}.")
         known = [
             f"{name} {row[column]:.0f}" if column == "age" else f"{name} {row[column]}"
             for column, name in (("age", "age"), ("race", "race"))

@@ -1,23 +1,41 @@
 """The average face of a selection beside that of the rest: aligned, or warped to one shape and so crisp."""
 
 from html import escape
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from bokeh.palettes import interp_palette
 
 from analysis.averages.accuracy import POINTS_SELDOM, SHADE_SELDOM
 from analysis.core.errors import UserError
 from analysis.core.schema import MIN_FACES
+from analysis.figures.theme import OPPOSED
 from dashboard import parts
+from dashboard.pages import between
 from dashboard.pages.everyone import Everyone
 
 KINDS = {"Warped to one shape": "crisp", "Aligned by the eyes": "aligned"}
-_DIFFERENCE = list(interp_palette(("#5A3A00", "#C06A00", "#F0D5B5", "#F6F4F2", "#B5DDD5", "#00866E", "#003F34"), 255))
-_BEYOND = 2.0  # times the way from the rest to the selection
 
 
-def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) -> str:
+class Faces(NamedTuple):
+    """What is shown of a selection's average face.
+
+    Attributes
+    ----------
+    pictures
+        The averages, as HTML.
+    pair
+        That of the rest and that of the selection, for `between.Between`; empty where there is no rest.
+    how
+        How they were averaged, as HTML.
+    """
+
+    pictures: str
+    pair: dict[str, Any]
+    how: str = ""
+
+
+def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) -> Faces:
     """Draw the average of a selection, that of the rest of the same data sets, and what sets them apart.
 
     Parameters
@@ -30,17 +48,12 @@ def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) ->
         Data sets that are chosen; empty for those that the selection has faces of.
     kind
         One of the values of `KINDS`; without landmarks, averages are aligned.
-
-    Returns
-    -------
-    str
-        HTML.
     """
     count = int(chosen.sum())
     if count < MIN_FACES:
-        return (
-            f"<p>{'No face is' if not count else 'One face is' if count == 1 else f'{count} faces are'} selected: an "
-            f"average of fewer than {MIN_FACES} could show a person. Select more.</p>"
+        some = "No face is" if not count else "One face is" if count == 1 else f"{count} faces are"
+        return Faces(
+            f"<p>{some} selected: an average of fewer than {MIN_FACES} could show a person. Select more.</p>", {}
         )
     of_same = found.rows["dataset"].isin(sources or found.rows.loc[chosen, "dataset"].unique()).to_numpy(dtype=bool)
     rest = of_same & ~chosen
@@ -51,10 +64,11 @@ def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) ->
         except UserError:
             note = f"<p>Fewer than {MIN_FACES} of these faces have landmarks: the average is of the aligned faces.</p>"
     try:
-        return note + _aligned(found, chosen, rest)
+        drawn = _aligned(found, chosen, rest)
     except UserError as error:
         reason = str(error)
-        return f"<p>{escape(reason[0].upper() + reason[1:])}.</p>"
+        return Faces(f"<p>{escape(reason[0].upper() + reason[1:])}.</p>", {})
+    return drawn._replace(pictures=note + drawn.pictures)
 
 
 def _rest(found: Everyone, rest: np.ndarray) -> str:
@@ -64,7 +78,7 @@ def _rest(found: Everyone, rest: np.ndarray) -> str:
     return f"<b>The rest</b>{of}"
 
 
-def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
+def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:
     engine = found.shapes
     assert engine is not None and found.points_error is not None and found.texture_error is not None
     own = engine.average(chosen)
@@ -75,7 +89,7 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
             f"<b>Selected</b><br>{own.faces:,} faces",
         )
     ]
-    remark = ""
+    remark, pair = "", {}
     if engine.known(rest).sum() >= MIN_FACES:
         other = engine.average(rest)
         pictures += [
@@ -84,12 +98,8 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
                 "Average face of the rest, crisp",
                 f"{_rest(found, rest)}<br>{other.faces:,} faces",
             ),
-            (
-                parts.jpeg_url(engine.picture(own.exaggerated(other, _BEYOND))),
-                "Average face of the selection, with all that sets it apart doubled",
-                "<b>Exaggerated</b><br>the difference, twice",
-            ),
         ]
+        pair = between.crisp(other, own)
         moved = np.sqrt(np.square(own.points - other.points).sum(axis=1).mean())
         remark = f" The two shapes are {moved:.2f} pixels apart on average, in pictures that are 89 pixels wide."
     how = (
@@ -103,26 +113,27 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
             f"in shade from the exact ones, and seldom more than {POINTS_SELDOM * points:.2f} and "
             f"{SHADE_SELDOM * shade:.1f}"
         )
-    return f"{_figures(pictures)}<p>{how}.{remark}</p>"
+    return Faces(_figures(pictures), pair, f"<p>{how}.{remark}</p>")
 
 
-def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
+def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:
     own, exact = found.average(chosen)
     pictures = [(_png(own), "Average face of the selection", f"<b>Selected</b><br>{int(chosen.sum()):,} faces")]
-    remark = ""
+    remark, pair = "", {}
     if rest.sum() >= MIN_FACES:
         other, other_exact = found.average(rest) if not exact else (found.average(rest)[0], True)
         exact = exact and other_exact
+        pair = between.aligned(other, own)
         pictures.append((_png(other), "Average face of the rest", f"{_rest(found, rest)}<br>{int(rest.sum()):,} faces"))
         luma = 255 * (own - other) @ np.array([0.299, 0.587, 0.114], np.float32)
         limit = max(4.0, float(np.abs(luma).max()))
-        coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in _DIFFERENCE])[
-            np.rint((luma / limit + 1) / 2 * (len(_DIFFERENCE) - 1)).astype(int).clip(0, len(_DIFFERENCE) - 1)
+        coloured = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in OPPOSED])[
+            np.rint((luma / limit + 1) / 2 * (len(OPPOSED) - 1)).astype(int).clip(0, len(OPPOSED) - 1)
         ]
         pictures.append(
             (_png(coloured / 255), "Selected minus the rest, in lightness", "<b>Selected − rest</b><br>lightness")
         )
-        stops = ",".join(_DIFFERENCE[::32])
+        stops = ",".join(OPPOSED[::32])
         remark = (
             f'<div class="bar" style="background:linear-gradient(to right,{stops})"></div><div class="ends">'
             f"<small>selected is darker, −{limit:.0f}</small><small>lighter, +{limit:.0f} of 255</small></div>"
@@ -138,7 +149,7 @@ def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> str:
                 f"more than {SHADE_SELDOM * error:.1f}"
             )
         how += "."
-    return f"{_figures(pictures)}{remark}<p>{how}</p>"
+    return Faces(f"{_figures(pictures)}{remark}", pair, f"<p>{how}</p>")
 
 
 def _figures(pictures: list[tuple[str, str, str]]) -> str:

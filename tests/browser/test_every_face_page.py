@@ -77,6 +77,30 @@ def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaint
     assert complaints == []
 
 
+def middle_of_the_way(page):
+    return page.locator(".way canvas").evaluate(
+        "c => [...c.getContext('2d').getImageData(c.width / 2, c.height / 3, 1, 1).data]"
+    )
+
+
+@pytest.mark.parametrize("average", ["crisp", "aligned"])
+def test_the_way_from_the_rest_to_the_selection_is_drawn_in_the_browser(page, server, complaints, average):
+    open_explorer(page, f"{server}{PAGE}?label=male&average={average}")
+    page.get_by_text("200 % of the way: an exaggeration").wait_for()
+    twice = middle_of_the_way(page)
+    slider = page.get_by_role("slider", name="From the rest to the selection")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.get_by_text("0 % of the way", exact=True).wait_for()
+    assert middle_of_the_way(page) != twice
+    page.wait_for_url(re.compile("blend=0"))
+    open_explorer(page, page.url)
+    page.get_by_text("0 % of the way", exact=True).wait_for()
+    page.get_by_role("button", name="male", exact=True).first.click()  # there is no rest to everybody
+    page.locator(".way").wait_for(state="hidden")
+    assert complaints == []
+
+
 def test_a_picture_of_the_gallery_is_opened_and_its_address_opens_it_again(page, server, complaints):
     open_explorer(page, server + PAGE + "?label=male")
     title = page.locator(".one h3")

@@ -314,6 +314,18 @@ def test_the_argument_is_walked_step_by_step_and_a_place_is_shown_on_all_maps(pa
     assert box["width"] > 150
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.57)
     page.get_by_text(re.compile("^nose: lightness")).wait_for()
+    page.mouse.move(0, 0)
+    page.get_by_role("button", name="All", exact=True).focus()
+    page.keyboard.press("Tab")  # on to the first map, whose middle is pointed at
+    pointed = page.locator(".pointed")
+    middle = pointed.text_content()
+    page.keyboard.press("Shift+ArrowUp")
+    page.wait_for_function(
+        "old => { const all = (w) => [...w.querySelectorAll('*')].flatMap((e) => "
+        "[e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]); return all(document).some((e) => "
+        "e.matches('.pointed') && e.textContent !== old); }",
+        arg=middle,
+    )
     slider = page.get_by_role("slider", name="Show |g| above")
     slider.focus()
     page.keyboard.press("End")

@@ -58,12 +58,15 @@ def test_what_is_selected_is_shown_beside_the_rest(page):
     page.param.update(source=["synthetic"], label=["male"])
     text = text_of(shown)
     assert "400 of 2,000 faces" in text and "600 faces" in text  # the rest of the same data set
-    assert "the difference, twice" in text and "for a selection like this" in text
+    assert "for a selection like this" in text
+    (between,) = parts_of(shown, "Between")
+    assert set(between.pair) == {"pictures", "points"} and between.share == 200
     assert "typically 0.04 pixels in shape and 1.5 of 255 steps" in text and "seldom more than 0.10 and 2.2" in text
     assert "Smiling" in text
     page.average = "aligned"
     text = text_of(shown)
     assert "Selected minus the rest" in text and "typically 1.4 of 255 steps" in text
+    assert set(between.pair) == {"pictures"}
     page.param.update(having=["Smiling"], lacking=["Eyeglasses"], brightness=(0.5, 0.6))
     more = re.search(
         r"typically (\d+\.\d) of 255 steps from the exact average, and seldom more than (\d+\.\d)", text_of(shown)
@@ -84,6 +87,7 @@ def test_the_average_of_few_faces_is_not_shown(page, results):
     page.area = f"{x - 0.02},{y - 0.02} {x + 0.02},{y - 0.02} {x + 0.02},{y + 0.02} {x - 0.02},{y + 0.02}"
     assert 0 < page.selected().sum() < 16
     assert "average of fewer than 16 could show a person" in said(page)
+    assert parts_of(page, "Between")[0].pair == {}
     page.area = "900,900 901,900 901,901"
     assert "No face is selected" in said(page)
 
@@ -216,6 +220,7 @@ def test_a_measure_of_one_value_or_with_gaps_has_bins():
 
 
 def test_ranges_are_written_with_their_units_and_every_measure_says_what_it_means(page):
+    from dashboard.pages.every_face import _Shown
     from dashboard.pages.everyone import everyone
     from dashboard.pages.measures import SCALES, Measure, distance_scale
 
@@ -229,10 +234,9 @@ def test_ranges_are_written_with_their_units_and_every_measure_says_what_it_mean
     assert Measure.of(SCALES["age"], np.array([1.0, 5.0, np.nan])).range() == "1 to 5 years"
     for name, measure in everyone(page.results).measures.items():
         assert measure.scale.about, name
-    page.param.update(p_male=(0.25, 0.5), age=None)
-    shown = page.content()
-    text = text_of(shown[4])
-    assert "25 % to 50 %" in text and "log10" not in text and ".." not in text
+    page.p_male = (0.25, 0.5)
+    text = text_of(_Shown(page, everyone(page.results))._histograms())
+    assert "<b>Probability of “male”</b> 25 % to 50 %" in text and "surely female" in text and "log10" not in text
 
 
 def test_a_group_of_the_gallery_is_described_beside_those_that_look_like_it(page, results):

@@ -37,7 +37,7 @@ def test_a_table_names_labels_and_whatever_else_it_knows(tmp_path: Path) -> None
     assert images["identity"].tolist() == [0, 1, pd.NA]  # in the order of the alphabet
     assert images["source"].tolist() == ["web", "web", "press"]
     assert images["score"].dtype == "Float64"
-    assert any("no row for them (such as 'set/b/4.jpg')" in note for note in source.notes)
+    assert any("no row for it (such as 'set/b/4.jpg')" in note for note in source.notes)
 
 
 @pytest.mark.usefixtures("home")

@@ -129,7 +129,7 @@ def test_regions_are_ranked_and_the_reading_names_the_first(results: Results) ->
     assert plot.y_range.factors[::-1] == list(REGIONS)
     reading = figures.hypothesis.region_chart_reading(results.regions)
     assert f"largest in the {REGIONS[0]}" in reading and f"smallest in the {REGIONS[-1]}" in reading
-    assert "about 0.04 (orange)" in reading
+    assert "about 0.04 (dashes)" in reading
 
 
 def test_reading_of_what_is_left_says_share_interval_and_people(results: Results) -> None:
