@@ -46,7 +46,11 @@ _CHOICE = {
     "flexWrap": "wrap",
     "& button": {"whiteSpace": "nowrap", "width": "auto"},
 }  # on several lines where the window is narrow
-_PLACEHOLDER = ":host(.pn-loading) { min-height: 240px; }"  # what follows does not jump far once a figure is there
+# What follows does not jump far once a figure is there; Panel would cover its place with white, in the dark, too.
+_PLACEHOLDER = """
+:host(.pn-loading) { min-height: 240px; }
+:host(.pn-loading)::after { background-color: rgb(124 122 134 / 12%) !important; border-radius: 10px; }
+"""
 _PAUSE = 0.01  # seconds before a figure is drawn, in which the server answers other requests
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # one figure at a time
 

@@ -56,7 +56,7 @@ def cooccurrence_matrix(cooccurrence: pd.DataFrame, scope: str = "images") -> hv
                 "Which attributes correlate?",
                 height=200 + 15 * len(order),
                 max_width=900,
-                xlabel="Columns: the attributes of the rows, in the same order",
+                xlabel="In the order of the rows",
                 ylabel="",
                 backend_opts={
                     "xaxis.major_label_text_alpha": 0,  # the same names as at the left
