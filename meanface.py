@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,6 +61,11 @@ def _buffer_stdout() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends in one clear line on stderr and exit code 2."""
     codecs.register_error("meanface.escape", _escape)
+    if sys.stderr is None:  # the shell has closed it: 2>&-
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    if sys.stdout is None:
+        sys.stderr.write("meanface: stdout is closed: send it to a file, or to /dev/null\n")
+        sys.exit(2)
     _buffer_stdout()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="meanface.escape")  # type: ignore[union-attr]

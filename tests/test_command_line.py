@@ -105,3 +105,17 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line_with_code_2(photos: 
     code, _, said = meanface(*command, home=home)
     assert code == 2
     assert b"cannot be written" in said and said.count(b"\n") == 1
+
+
+def test_a_closed_stdout_is_told_before_the_work(tmp_path: Path) -> None:
+    command = 'exec "$0" -c "from meanface import main; main()" config'
+    environment = {**os.environ, "MEANFACE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    for closed, said in ((">&-", "meanface: stdout is closed"), (">&- 2>&-", "")):
+        done = subprocess.run(
+            ["sh", "-c", f"{command} {closed}", sys.executable],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2 and done.stderr.startswith(said) and "Traceback" not in done.stderr

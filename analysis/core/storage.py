@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _REMEDIES = {
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
     errno.ENOTDIR: "a file is in the way of a folder: choose another place",
+    errno.EEXIST: "a file is in the way of a folder: choose another place",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EBUSY: "it is a mount point: choose a folder within it, or mount one around it",
     errno.EXDEV: "it is part of a container's image: choose another folder, or mount one around it",
@@ -62,16 +63,52 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        If the disk is full or read-only, a quota is used up, or the place may not be written to.
+        If the disk is full or read-only, a quota is used up, the place may not be written to, or it is a device or a
+        pipe.
     """
-    if os.path.islink(target):  # noqa: PTH114 - Path's own raises where a name is too long
-        target = target.resolve()
+    target = _place_of(target)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with switch.scratch(target) as scratch:
             new = scratch / target.name
             yield new
             switch.put(new, target)
+
+
+def _place_of(target: Path) -> Path:
+    """Where a file or folder lies, beyond links; not in the place of a device or a pipe, which a file would replace."""
+    place = target
+    if os.path.islink(target):  # noqa: PTH114 - Path's own raises where a name is too long
+        try:
+            place = target.resolve()
+        except RuntimeError:
+            raise UserError(f"{target} is a link that leads to itself: choose another place") from None
+    with writing(target):
+        if place.exists() and not place.is_file() and not place.is_dir():
+            raise UserError(f"{target} is a device, a pipe or a socket: name a file or a folder")
+    return place
+
+
+def check_replaceable(folder: Path, parts: Iterable[str]) -> None:
+    """Refuse a place for a whole folder where something else is, which would be lost.
+
+    Parameters
+    ----------
+    folder
+        Folder that will be replaced.
+    parts
+        Files of which one, at least, is in each folder of its kind.
+
+    Raises
+    ------
+    UserError
+        If it is a file, or a folder that holds something, but none of those files.
+    """
+    with writing(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file: name a folder")
+        if folder.is_dir() and any(folder.iterdir()) and not any((folder / part).exists() for part in parts):
+            raise UserError(f"{folder} holds other files, which would be lost: name a new or an empty folder")
 
 
 @contextlib.contextmanager
@@ -132,8 +169,9 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
             trial.write_bytes(b"")
             trial.unlink()
         return
-    folder = next(parent for parent in target.absolute().parents if parent.exists())
     with writing(target):
+        place = _place_of(target)
+        folder = next(parent for parent in place.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
         try:

@@ -33,6 +33,7 @@ from analysis.core.errors import UserError
 from analysis.report import citations, crossref, freeze
 from analysis.results import Results
 
+_INDEX = "llms.txt"  # also of a site that has lost its stamp
 _STAMP = "rendered.json"  # file of the site with the fingerprint of what it was rendered from
 _TIMEOUT = 300  # seconds per cell
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -62,14 +63,16 @@ def render(results: Path, output: Path, *, renderer: Literal["auto", "quarto", "
     Raises
     ------
     UserError
-        If there is no run, Quarto is requested but not installed, nothing can be written to ``output``, or a page
-        fails; the message names the page and has the last line of its error.
+        If there is no run, Quarto is requested but not installed, nothing can be written to ``output``, it holds
+        something other than a site, or a page fails; the message names the page and has the last line of its error.
     """
     if not (results / "run.json").exists():
         raise UserError(f"no published run in {results}: make one with `meanface publish RUN`")
     quarto = shutil.which("quarto")
     if renderer == "quarto" and not quarto:
         raise UserError("Quarto is not installed: get it from quarto.org, or leave out `--renderer quarto`")
+    if output != paths.site_folder():
+        storage.check_replaceable(output, (_STAMP, _INDEX))
     storage.check_writable(output.resolve() / "index.html")
     fingerprint = freeze.fingerprint(results)
     with tempfile.TemporaryDirectory(prefix="meanface-report-") as scratch:

@@ -114,7 +114,7 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
     ------
     UserError
         If there is no such run, a part of it is missing or damaged, its parts come from different data, it has no
-        recipe, or the target cannot be written.
+        recipe, or the target cannot be written or holds something other than a published run.
     """
     source = run.folder
     if not source.is_dir():
@@ -127,6 +127,8 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
         raise UserError(
             f"run {run.name!r} is not complete, {missing[0].path} is missing: run {', then '.join(commands)}"
         )
+    if target != paths.home() / "results":
+        storage.check_replaceable(target, (artifact.path for artifact in ARTIFACTS))
     storage.check_writable(target, sum((source / artifact.path).stat().st_size for artifact in kept))
     for artifact in kept:
         artifact.read(source)

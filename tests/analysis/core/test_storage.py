@@ -310,3 +310,32 @@ def test_a_reader_does_not_wait_where_nothing_is_on_its_way(tmp_path: Path) -> N
     began = time.monotonic()
     assert switch.settled(tmp_path / "none") == tmp_path / "none"
     assert time.monotonic() - began < 0.5
+
+
+def test_no_device_or_pipe_is_replaced_not_even_through_a_link(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("pipe.csv")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    for name, says in (
+        ("pipe.csv", "is a device, a pipe or a socket"),
+        ("link.csv", "is a device, a pipe or a socket"),
+        ("loop.csv", "a link that leads to itself"),
+    ):
+        for write in (storage.check_writable, lambda place: storage.write_whole(place, b"x")):
+            with pytest.raises(UserError, match=says):
+                write(tmp_path / name)
+    assert (tmp_path / "pipe.csv").is_fifo()
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    storage.check_replaceable(folder, ["run.json"])
+    folder.mkdir()
+    storage.check_replaceable(folder, ["run.json"])
+    (folder / "thesis.txt").write_text("")
+    with pytest.raises(UserError, match="holds other files, which would be lost"):
+        storage.check_replaceable(folder, ["run.json"])
+    with pytest.raises(UserError, match=r"thesis\.txt is a file: name a folder"):
+        storage.check_replaceable(folder / "thesis.txt", ["run.json"])
+    (folder / "run.json").write_text("")
+    storage.check_replaceable(folder, ["run.json"])

@@ -129,7 +129,16 @@ def break_page(project: Path, code: str) -> None:
 def a_site(folder: Path) -> Path:
     folder.mkdir()
     (folder / "index.html").write_text("the old one", encoding="utf-8")
+    (folder / render._STAMP).write_text("{}", encoding="utf-8")
     return folder
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(results: Results, tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "thesis.txt").write_text("")
+    with pytest.raises(UserError, match="documents holds other files, which would be lost"):
+        render.render(results.folder, tmp_path / "documents")
+    assert (tmp_path / "documents" / "thesis.txt").exists()
 
 
 def test_every_page_of_the_project_is_tested() -> None:

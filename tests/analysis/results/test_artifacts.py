@@ -96,6 +96,15 @@ def test_publishing_a_run_that_does_not_exist_names_those_that_do(run: Path, hom
     assert not (tmp_path / "results").exists()
 
 
+def test_a_run_is_not_published_over_other_files(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("")
+    with pytest.raises(UserError, match="documents holds other files, which would be lost"):
+        publish(Run.open("synthetic"), folder)
+    assert (folder / "thesis.txt").exists()
+
+
 def test_publishing_an_incomplete_run_names_the_commands_that_complete_it(run: Path, tmp_path: Path) -> None:
     for path in ("model/model.onnx", "model/metrics.json", "model/curves.parquet"):
         (run / path).unlink()
