@@ -25,6 +25,7 @@ _SHRINK = 0.5  # at most: faces of 30 pixels and more stay well in range, and ha
 _BORDER = 0.25  # of each side, for tight crops whose face fills the picture
 _SCORE = 0.6
 _LEAST = 4.0  # pixels of a side
+_NARROWEST = 64  # pixels of a side of what the detector gets
 _OVERLAP = 0.3  # intersection over union above which two candidates are one face
 
 # Photos that are searched at less than half their size are searched again at larger sizes, tile by tile: a face of 40
@@ -100,7 +101,14 @@ def detect_faces(image: np.ndarray) -> list[Face]:
     way = _way(faces) if faces else _standing(photo)
     if way:  # the photo is on its side or upside down: faces that YuNet missed are found now
         faces = max(_find(photo, way, 0.0) or _find(photo, way, _BORDER), faces, key=len)
-    return sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
+    seen = [face for face in faces if _in_view(face, image)]
+    return sorted(seen, key=lambda face: face.box[2] * face.box[3], reverse=True)
+
+
+def _in_view(face: Face, image: np.ndarray) -> bool:
+    """Whether more of a face's landmarks lie in the photo than beyond its edges."""
+    inside = (face.landmarks >= -0.5) & (face.landmarks < np.array(image.shape[1::-1]) - 0.5)
+    return int(inside.all(axis=1).sum()) > len(face.landmarks) / 2
 
 
 class _Photo:
@@ -255,6 +263,10 @@ def _candidates(image: np.ndarray, score: float, kind: str = "photo") -> np.ndar
 
     Detectors of a ``kind`` of picture are kept, as a new one, or another size, costs milliseconds.
     """
+    # Of strips of a few pixels it reads more than there is, and finds faces in what lay there before.
+    down, across = (max(0, _NARROWEST - side) for side in image.shape[:2])
+    if down or across:
+        image = cv2.copyMakeBorder(image, 0, down, 0, across, cv2.BORDER_REPLICATE)
     size = (image.shape[1], image.shape[0])
     detectors = _local.__dict__
     if kind not in detectors:
@@ -268,7 +280,7 @@ def _candidates(image: np.ndarray, score: float, kind: str = "photo") -> np.ndar
     _, rows = detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if rows is None:
         return np.empty((0, 15), np.float32)
-    # On strips of a few pixels it returns faces without a width, or NaN.
+    # It returns faces without a width, too, or NaN.
     possible = np.isfinite(rows).all(axis=1) & (rows[:, 2:4].min(axis=1) >= _LEAST)
     return rows[possible & (np.ptp(rows[:, 4:14:2], axis=1) >= 1) & (np.ptp(rows[:, 5:14:2], axis=1) >= 1)]
 

@@ -3,7 +3,7 @@
 //
 // An image is { width, height, data }, data being RGB, 8 bits. A row is a candidate: box (4), landmarks (10) and score.
 
-const LONG_SIDE = 640, SHORT_SIDE = 128, SHRINK = 0.5, BORDER = 0.25, SCORE = 0.6, LEAST = 4, OVERLAP = 0.3;
+const LONG_SIDE = 640, SHORT_SIDE = 128, SHRINK = 0.5, BORDER = 0.25, SCORE = 0.6, LEAST = 4, NARROWEST = 64, OVERLAP = 0.3;
 const FINEST = 0.6, STEP = 4, TILE = 640, SHARED = 96, ALONE = 0.8, SMALL_SCORE = 0.45, SMALL_CONFIRMED = 0.8, FLAT = 2;
 const INSIDE = 0.7, CANVAS = 64, CANVAS_EYES = 24, CANVAS_SCORE = 0.5, SURE = 0.9, CLEARER = 0.02, AROUND = 1.6;
 const TURNED_SCORE = 0.75, SAME = 0.999, MOST = 5000, STRIDES = [8, 16, 32];
@@ -226,6 +226,12 @@ function decoded(outputs, width, height, least) {
     && spread(pairs(row).map(([x]) => x)) >= 1 && spread(pairs(row).map(([, y]) => y)) >= 1);
 }
 
+// Whether more of a face's landmarks lie in the photo than beyond its edges.
+function inView({ landmarks }, { width, height }) {
+  const inside = landmarks.filter(([x, y]) => x >= -0.5 && x < width - 0.5 && y >= -0.5 && y < height - 0.5);
+  return inside.length > landmarks.length / 2;
+}
+
 /** Detector: `run(planes, width, height)` gives YuNet's outputs for float32 planes in the order blue, green, red. */
 export class Detector {
   constructor(run, frameLandmarks) {
@@ -234,11 +240,12 @@ export class Detector {
   }
 
   async candidates(image, least) {
-    const width = Math.ceil(image.width / 32) * 32, height = Math.ceil(image.height / 32) * 32, size = width * height;
+    const columns = Math.max(image.width, NARROWEST), rows = Math.max(image.height, NARROWEST);
+    const width = Math.ceil(columns / 32) * 32, height = Math.ceil(rows / 32) * 32, size = width * height;
     const planes = new Float32Array(3 * size);
-    for (let y = 0; y < image.height; y++) {
-      for (let x = 0; x < image.width; x++) {
-        const from = (y * image.width + x) * 3, to = y * width + x;
+    for (let y = 0; y < rows; y++) {
+      for (let x = 0; x < columns; x++) {
+        const from = (Math.min(y, image.height - 1) * image.width + Math.min(x, image.width - 1)) * 3, to = y * width + x;
         for (let channel = 0; channel < 3; channel++) planes[channel * size + to] = image.data[from + 2 - channel];
       }
     }
@@ -256,7 +263,7 @@ export class Detector {
       if (!again.length) again = await this.find(photo, way, BORDER);
       if (again.length >= faces.length) faces = again;
     }
-    return faces.sort((one, other) => area(other.box) - area(one.box));
+    return faces.filter((face) => inView(face, image)).sort((one, other) => area(other.box) - area(one.box));
   }
 
   async standing(photo) {

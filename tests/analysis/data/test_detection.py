@@ -69,6 +69,22 @@ def test_no_face_gives_an_empty_list(rng: np.random.Generator) -> None:
     assert detect_faces(np.full((16, 3000, 3), 200, np.uint8)) == []
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(30, 2000), (20, 1000), (60, 4000), (4000, 60), (1, 5000)])
+def test_a_strip_has_no_face(rows: int, columns: int) -> None:
+    for shade in (0, 9, 120, 255):
+        assert detect_faces(np.full((rows, columns, 3), shade, np.uint8)) == []
+    noise = np.random.default_rng(0).integers(0, 255, (rows, columns, 3)).astype(np.uint8)
+    assert detect_faces(noise) == []
+
+
+def test_a_face_at_the_edge_of_a_photo_is_found_and_one_beyond_it_is_not(portrait: np.ndarray) -> None:
+    (x, _, width, _), height = detect_faces(portrait)[0].box, len(portrait)
+    half = np.ascontiguousarray(portrait[:, x + width // 3 :])  # an eye and a corner of the mouth are left out
+    assert len(detect_faces(half)) == 1
+    beyond = Face((0, 0, 20, height), np.array([[-9, 5], [-1, 5], [-5, 9], [-9, 15], [3, 15]], np.float32), 0.9)
+    assert not detection._in_view(beyond, portrait)
+
+
 @pytest.mark.slow
 def test_faces_of_many_sizes_are_each_found_once_in_a_photo_of_12_megapixels(portraits: list[np.ndarray]) -> None:
     rng = np.random.default_rng(0)
