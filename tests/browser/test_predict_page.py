@@ -49,7 +49,10 @@ def photos() -> dict[str, bytes]:
     made |= {f"turned by {angle}": encoded(faces[1].rotate(angle, expand=True)) for angle in (90, 180, 270)}
     made |= {"tilted": encoded(faces[2].rotate(20, fillcolor=(120, 110, 100)))}
     made |= {"clear": encoded(clear), "group": encoded(group), "large": encoded(large, "JPEG")}
-    made |= {"strip": encoded(Image.new("RGB", (2000, 30), "grey")), "upright strip": encoded(clear.crop((0, 0, 9, 400)))}
+    made |= {
+        "strip": encoded(Image.new("RGB", (2000, 30), "grey")),
+        "upright strip": encoded(clear.crop((0, 0, 9, 400))),
+    }
     return made | {"group turned": encoded(group.rotate(90, expand=True))}
 
 
