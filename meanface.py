@@ -6,7 +6,7 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,8 +17,9 @@ from analysis.core.words import printable
 from dashboard.commands import app as dashboard_app
 from model.commands import app as model_app
 
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]  # Typer exports only what is derived from it
+
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="meanface: the average faces of women and men, a study of their difference and a live predictor.",
@@ -70,9 +71,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="meanface.escape")  # type: ignore[union-attr]
     try:
-        app()
+        # Not standalone, Typer returns the exit code, and its errors are ours to print.
+        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="meanface", standalone_mode=False))
     except UserError as error:
         _fail(str(error))
+    except _UsageError as error:
+        _fail(_misuse(error))
+    except typer.Abort:
+        _fail("stopped", code=1)
     except OSError as error:
         remedy = storage.remedy(error)
         if remedy is None:
@@ -80,13 +86,20 @@ def main() -> None:
         _fail(remedy)
 
 
-def _fail(message: str) -> None:
+def _misuse(error: Any) -> str:
+    """What Typer says of missing and unknown arguments, options and commands, as one line."""
+    said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else "meanface"
+    return f"{said[:1].lower()}{said[1:]} (see `{command} --help`)"
+
+
+def _fail(message: str, code: int = 2) -> NoReturn:
     sys.stderr.write(f"meanface: {printable(message)}\n")
     try:
         sys.stdout.flush()
     except OSError:  # that has been told; what is left is not written again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -119,3 +119,32 @@ def test_a_closed_stdout_is_told_before_the_work(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 2 and done.stderr.startswith(said) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("recipe",), "missing argument 'RUN' (see `meanface recipe --help`)"),
+        (("compose", "celeba"), "missing option '--output' (see `meanface compose --help`)"),
+        (("serach",), "no such command 'serach'"),
+        (("predict", "--crpo", "none", "x.jpg"), "no such option: --crpo"),
+        (("predict", "--crop", "all", "x.jpg"), "invalid value for '--crop': 'all' is not one of 'detect', 'none'"),
+        (("publish", "a", "b"), "got unexpected extra argument"),
+    ],
+    ids=lambda given: given[0] if isinstance(given, tuple) else "",
+)
+def test_missing_and_unknown_arguments_are_told_in_one_line_with_code_2(
+    command: tuple[str, ...],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from meanface import main
+
+    monkeypatch.setattr(sys, "argv", ["meanface", *command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capfd.readouterr()
+    assert said.err.startswith(f"meanface: {says}") and said.err.count("\n") == 1
+    assert not said.out
