@@ -1,3 +1,8 @@
-# of portrait.jpg, or of another photo: bash predict.sh PHOTO
-curl --silent --show-error --fail-with-body \
-  --form "file=@${1:-portrait.jpg}" "${MEANFACE_URL:-http://localhost:5006}/api/v1/predict"
+# bash predict.sh portrait.jpg
+if [ $# -eq 1 ]; then
+  curl --silent --show-error --fail-with-body \
+    --form "file=@$1" "${MEANFACE_URL:-http://localhost:5006}/api/v1/predict"
+else
+  echo "usage: bash predict.sh PHOTO" >&2
+  (exit 2)
+fi

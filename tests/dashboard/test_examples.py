@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,11 @@ NEEDS = {".sh": ("bash", "curl"), ".py": (), ".mjs": ("node",)}
 EVERY = sorted(EXAMPLES.iterdir())
 
 
-def run(example, photo, **environment):
+def run(example, *photos, **environment):
     if missing := [tool for tool in NEEDS[example.suffix] if not shutil.which(tool)]:
         pytest.skip(f"{', '.join(missing)} is not installed")
     return subprocess.run(
-        [*RUN_BY[example.suffix], str(example), str(photo)],
+        [*RUN_BY[example.suffix], str(example), *map(str, photos)],
         env={**os.environ, "NO_PROXY": "*", "no_proxy": "*", **environment},
         capture_output=True,
         text=True,
@@ -66,3 +67,18 @@ def test_an_example_fails_with_the_reason_where_no_face_is_found(example, live, 
     assert done.returncode != 0
     # curl gives the problem document where the answer would be
     assert "no face found" in (json.loads(done.stdout)["detail"] if example.suffix == ".sh" else done.stderr)
+
+
+@pytest.mark.parametrize("photos", [(), ("one.jpg", "two.jpg")], ids=["none", "two"])
+@pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
+def test_an_example_without_exactly_one_photo_says_how_it_is_called(example, photos):
+    done = run(example, *photos)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"usage: \w+ {example.name} PHOTO\n", done.stderr)
+
+
+@pytest.mark.parametrize("example", EVERY, ids=lambda example: example.name)
+def test_an_example_given_a_photo_that_is_not_there_says_so_in_one_line(example, tmp_path):
+    done = run(example, tmp_path / "nothing.jpg", MEANFACE_URL="http://127.0.0.1:9")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
