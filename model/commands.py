@@ -120,24 +120,32 @@ def train(
     from dataclasses import replace
 
     from analysis.core.errors import UserError
-    from analysis.data.backbones import open_backbone
     from analysis.data.dataset import Dataset
     from analysis.results import Run
+    from model.training.inputs import check_inputs
+    from model.training.recipe import check_recipe, read_recipe
 
-    with _training_installed():
-        from model.training.augment import Augmentation
-        from model.training.recipe import read_recipe, train_recipe
-        from model.training.strategies import open_strategy
-        from model.training.train import BACKBONES, Training
-        from model.training.train import train as fit
     if recipe:
         if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
             raise UserError(f"a recipe holds all options: leave out {other[0]}, or train without `--recipe`")
-        made = train_recipe(read_recipe(recipe), run, open_strategy(strategy.value))
+        _check_keras()
+        told = read_recipe(recipe)
+        check_recipe(told)
+        with _training_installed():
+            from model.training.stages import train_recipe
+            from model.training.strategies import open_strategy
+        made = train_recipe(told, run, open_strategy(strategy.value))
         typer.echo(f"{made.name}: trained as the recipe says. Next: meanface evaluate {made.name}")
         return
     if not names:
         raise UserError("name the data sets to train on, or give `--recipe`")
+    _check_keras()
+    check_inputs(names, [backbone or ""])
+    with _training_installed():
+        from model.training.augment import Augmentation
+        from model.training.strategies import open_strategy
+        from model.training.train import BACKBONES, Training
+        from model.training.train import train as fit
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given |= {"balance": balance, "precision": precision.value}
     given |= {"seed": seed, "teachers": tuple(teacher or ()), "start": tuple(start or ())}
@@ -151,7 +159,6 @@ def train(
     if full_size:
         given["sizes"] = (1.0,)
     if backbone:
-        open_backbone(backbone)  # of an unknown name there is no architecture below
         given |= {"backbone": backbone, "architecture": BACKBONES[backbone], "sizes": (1.0,)}
     training = Training(**{key: value for key, value in given.items() if value is not None})
     written = Run.open(run or names[0])
@@ -169,17 +176,9 @@ def recipe(run: RunArgument) -> None:
 
     Example: `meanface recipe celeba > celeba.yaml`.
     """
-    from analysis.core.errors import UserError
-    from analysis.results import Run
-    from analysis.results.publish import no_such_run
+    from model.training.recipe import as_yaml, open_run, recipe_of
 
-    if not (opened := Run.open(run)).folder.is_dir():
-        opened = Run.published()  # which a fresh checkout has without its folder in runs
-        if opened.name != run:
-            raise UserError(no_such_run(Run.open(run)))
-    with _training_installed():
-        from model.training.recipe import as_yaml, recipe_of
-    typer.echo(as_yaml(recipe_of(opened)), nl=False)
+    typer.echo(as_yaml(recipe_of(open_run(run))), nl=False)
 
 
 def _given(context: typer.Context) -> set[str]:
@@ -188,18 +187,60 @@ def _given(context: typer.Context) -> set[str]:
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
-@contextlib.contextmanager
-def _training_installed() -> Iterator[None]:
-    """Say what to install if TensorFlow, or another package that training needs, is missing."""
-    import os
+def _check_keras() -> None:
+    """Say that training is not installed before anything that it needs is asked for; this imports nothing of it."""
+    import importlib.util
 
+    if importlib.util.find_spec("keras") is None:
+        raise _not_installed("keras")
+
+
+def _not_installed(package: str | None) -> Exception:
     from analysis.core.errors import UserError
 
+    return UserError(f'training needs {package}: run `pip install "meanface[train]"` or `make setup`')
+
+
+@contextlib.contextmanager
+def _training_installed() -> Iterator[None]:
+    """Import what trains, without TensorFlow's lines on its start; say what to install if a package is missing.
+
+    TensorFlow writes these lines below Python, before it has set its logging up: `TF_CPP_MIN_LOG_LEVEL` alone does not
+    keep them away. Who sets the variable sees them.
+    """
+    import os
+
+    wanted = "TF_CPP_MIN_LOG_LEVEL" in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        yield
+        with contextlib.nullcontext() if wanted else _quiet():
+            yield
     except ModuleNotFoundError as error:
-        raise UserError(f'training needs {error.name}: run `pip install "meanface[train]"` or `make setup`') from error
+        raise _not_installed(error.name) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; all of it is shown after an error other than a missing module."""
+    import os
+    import sys
+    import tempfile
+
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, ModuleNotFoundError):
+                held.seek(0)
+                os.write(shown, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 @app.command(rich_help_panel="Model")
@@ -219,7 +260,10 @@ def search(
     """
     from analysis.data.dataset import Dataset
     from analysis.results import Run
+    from model.training.inputs import check_inputs
 
+    _check_keras()
+    check_inputs(names)
     with _training_installed():
         from model.training.search import search as look
     written = Run.open(run or names[0])
@@ -248,7 +292,10 @@ def ablate(
     """
     from analysis.data.dataset import Dataset
     from analysis.results import Run
+    from model.training.inputs import check_inputs
 
+    _check_keras()
+    check_inputs(names)
     with _training_installed():
         from model.training.ablation import ablate as compare
     datasets = [Dataset.open(name) for name in names]
@@ -284,7 +331,10 @@ def curve(
     """
     from analysis.data.dataset import Dataset
     from analysis.results import Run
+    from model.training.inputs import check_inputs
 
+    _check_keras()
+    check_inputs(names)
     with _training_installed():
         from model.training.learning_curve import SIZES, learning_curve
         from model.training.train import Training

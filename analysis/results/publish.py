@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.core import paths, storage, switch
@@ -154,14 +154,13 @@ def publish(run: Run, target: Path, *, without_recipe: bool = False) -> list[str
     return [*(artifact.path for artifact in kept), README]
 
 
-def no_such_run(run: Run) -> str:
-    """Name the runs that there are, or else the command that starts one."""
+def no_such_run(run: Run, *, started_by: str = "study", also: Sequence[str] = ()) -> str:
+    """Name the runs that there are, those of ``also`` among them, or else the command that starts one."""
     folder = run.folder.parent
     children = folder.iterdir() if folder.is_dir() else ()
-    others = sorted(path.name for path in children if path.is_dir() and not path.name.startswith("."))
-    remedy = (
-        f"choose one of {', '.join(others)}" if others else f"start one with `meanface study NAME --run {run.name}`"
-    )
+    others = sorted({path.name for path in children if path.is_dir() and not path.name.startswith(".")} | {*also})
+    start = f"start one with `meanface {started_by} NAME --run {run.name}`"
+    remedy = f"choose one of {', '.join(others)}" if others else start
     return f"there is no run {run.name!r} in {folder}: {remedy}"
 
 

@@ -1,4 +1,4 @@
-from . import architecture, augment, export, head, quantise, recipe, sampler, search, strategies, style, train
+from . import architecture, augment, export, head, quantise, recipe, sampler, search, stages, strategies, style, train
 from .ablation import Variant, ablate, variants
 from .architecture import Architecture
 from .augment import Augmentation
@@ -23,6 +23,7 @@ __all__ = [
     "sampler",
     "search",
     "source_names",
+    "stages",
     "strategies",
     "style",
     "train",

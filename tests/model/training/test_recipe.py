@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import model
 from analysis.core.errors import UserError
@@ -57,8 +56,9 @@ def weights(run: Run) -> np.ndarray:
 def test_a_run_is_made_again_from_its_printed_recipe(
     chain: Run, small, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.training import recipe as recipes
-    from model.training.recipe import as_yaml, read_recipe, recipe_of, train_recipe, training_of
+    from model.training import stages
+    from model.training.recipe import as_yaml, read_recipe, recipe_of
+    from model.training.stages import train_recipe, training_of
 
     text = as_yaml(recipe_of(chain))
     assert [stage["run"] for stage in yaml.safe_load(text)["stages"]] == ["base", "last"]
@@ -69,8 +69,8 @@ def test_a_run_is_made_again_from_its_printed_recipe(
     read = read_recipe(str(file))
     assert training_of(read.stages[0]) == small
     trained = []
-    real = recipes.train
-    monkeypatch.setattr(recipes, "train", lambda *given: trained.append(given[1].name) or real(*given))
+    real = stages.train
+    monkeypatch.setattr(stages, "train", lambda *given: trained.append(given[1].name) or real(*given))
     again = train_recipe(read, "again")
     assert trained == ["again"]
     assert "base: trained already" in capsys.readouterr().out
@@ -99,9 +99,6 @@ def test_a_run_whose_ancestor_has_no_recipe_has_none(chain: Run, small) -> None:
     [
         ("stages: []", "at least 1 item"),
         ("stages: [{run: a}]", "datasets"),
-        ("stages: [{run: a, datasets: [x], training: {epoch: 3}}]", "'epoch' is not an option"),
-        ("stages: [{run: a, datasets: [x], training: {augmentation: {gray: 1}}}]", "'gray' is not an option"),
-        ("stages: [{run: a, datasets: [x], training: {epochs: many}}]", "valid integer"),
         ("stages: [{run: a, datasets: [x], training: {start: [b]}}]", "needs 'b'"),
         ("just text", "is not a recipe"),
         ("a: [", "is not a recipe"),
@@ -114,6 +111,28 @@ def test_what_is_wrong_with_a_recipe_is_said_in_one_line(tmp_path: Path, text: s
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=said) as refused:
         read_recipe(str(file))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"epoch": 3}, "'epoch' is not an option"),
+        ({"augmentation": {"gray": 1}}, "'gray' is not an option"),
+        ({"augmentation": "strong"}, "stage 'b': augmentation: "),
+        ({"epochs": "many"}, "stage 'b': epochs: .* valid integer"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_said_before_anything_is_trained(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, training: dict, said: str
+) -> None:
+    from analysis.results.records import Recipe, Stage
+    from model.training.stages import train_recipe
+
+    monkeypatch.setattr("model.training.stages.train", lambda *given: pytest.fail("trained"))
+    chain = [Stage(run="a", datasets=["demo"]), Stage(run="b", datasets=["demo"], training=training)]
+    with pytest.raises(UserError, match=said) as refused:
+        train_recipe(Recipe(stages=chain))
     assert "\n" not in str(refused.value)
 
 
@@ -133,7 +152,8 @@ def test_recipes_of_the_project_can_be_read(name: str) -> None:
 
 def test_the_published_run_was_made_by_the_published_recipe() -> None:
     from analysis.results import published
-    from model.training.recipe import read_recipe, training_of
+    from model.training.recipe import read_recipe
+    from model.training.stages import training_of
 
     train = published().run.steps.train
     assert train is not None and train.recipe is not None
@@ -141,20 +161,3 @@ def test_the_published_run_was_made_by_the_published_recipe() -> None:
     assert [stage.run for stage in given.stages] == [stage.run for stage in train.recipe.stages]
     for own, made in zip(given.stages, train.recipe.stages, strict=True):
         assert (own.datasets, training_of(own)) == (made.datasets, training_of(made))
-
-
-def test_the_published_run_tells_its_recipe_where_there_are_no_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from analysis.core.paths import PROJECT
-    from meanface import app
-    from model.training.recipe import read_recipe, training_of
-
-    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
-    (tmp_path / "results").symlink_to(PROJECT / "results")
-    last = read_recipe("published").stages[-1]
-    done = CliRunner().invoke(app, ["recipe", last.run])
-    assert done.exit_code == 0, done.output
-    (tmp_path / "printed.yaml").write_text(done.output)
-    assert training_of(read_recipe(str(tmp_path / "printed.yaml")).stages[-1]) == training_of(last)
-    assert "there is no run 'nothing'" in str(CliRunner().invoke(app, ["recipe", "nothing"]).exception)
