@@ -30,7 +30,8 @@ Predicts **perceived gender** from photos: what CelebA's annotators would have s
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
 {SMALLEST} pixels and up is found ({2 * SMALLEST} in photos of more than {FULL_PIXELS // 1_000_000} megapixels), in
-photos on their side or upside down, too. Errors are RFC 9457 problem details.
+photos on their side or upside down, too. Errors are RFC 9457 problem details: an unknown or repeated query parameter, and
+a form field without a photo, are errors (422) and never ignored.
 """
 
 _OF_A_PHOTO = (413, 422)  # statuses that concern one photo, the one that came closest to being scored last
@@ -171,7 +172,12 @@ def _form(many: bool) -> dict[str, Any]:
     if many:
         photo = {"type": "array", "items": photo, "minItems": 1, "maxItems": MAX_FILES}
         description = f"one photo, or up to {MAX_FILES}"
-    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: {**photo, "description": description}}}
+    schema = {
+        "type": "object",
+        "required": [FIELD],
+        "properties": {FIELD: {**photo, "description": description}},
+        "additionalProperties": False,
+    }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
@@ -193,7 +199,8 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
 
         The status is 200 if at least one photo was scored; a photo that could not be has its `error`. Otherwise it is
         400 (no photo, more than 32, or no complete form), 413 (too large), 415 (no multipart form) or 422 (not a photo
-        that can be read, or no face found); with the reason for each file under `results` if photos were read.
+        that can be read, or no face found); with the reason for each file under `results` if photos were read. A query
+        parameter that is unknown, repeated or has another value, and a form field without a file, are 422, too.
         """
         crop = _crop(request)
         model = ModelSummary.model_validate(_predictor_card(scorer))
@@ -232,6 +239,7 @@ def router(scorer: Scorer, admission: Admission) -> APIRouter:
 
         The more probable label is given even where `/api/v1/predict` would say `uncertain`: prefer that one.
         """
+        _check_query(request)
         _predictor_card(scorer)
         answers = [
             await admission.photo(partial(_score, scorer, upload, "detect"), first=True)
@@ -268,7 +276,19 @@ def endpoints(routes: APIRouter) -> dict[str, Endpoint]:
     }
 
 
+def _check_query(request: Request, known: tuple[str, ...] = ()) -> None:
+    """Raise a `Problem`, 422, that names a query parameter that is not among the known ones, or is given twice."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known:
+            taken = f"known is {', '.join(known)}" if known else f"{request.url.path} takes none"
+            raise Problem(422, f"query.{name}: is no parameter; {taken}")
+        if names.count(name) > 1:
+            raise Problem(422, f"query.{name}: is given {names.count(name)} times: give it once")
+
+
 def _crop(request: Request) -> Crop:
+    _check_query(request, ("crop",))
     crop = request.query_params.get("crop", "detect")
     if crop not in get_args(Crop):
         raise Problem(422, f"query.crop: should be {' or '.join(map(repr, get_args(Crop)))}")

@@ -21,6 +21,7 @@ MAX_FILES = 32
 MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 2**20  # a megabyte for what surrounds the files
 MAX_HELD_BYTES = 100 * 2**20  # of all requests together, while their files arrive and are scored
 FIELD = "file"
+_SHOWN = 60  # characters of a field's name in a message
 _NO_CODING = {"Accept-Encoding": "identity"}
 
 
@@ -91,11 +92,14 @@ _held = _Held()
 
 
 class _Parts:
-    """Collects the parser's callbacks; ``complete`` holds the uploads that ended since it was last emptied."""
+    """Collects the parser's callbacks: ``complete`` holds the uploads that ended since it was last emptied, ``other``
+    the name of the first field that is neither called ``file`` nor has a file's name.
+    """
 
     def __init__(self) -> None:
         self.complete: list[Upload] = []
         self.ended = False
+        self.other: str | None = None
         self.upload: Upload | None = None
         self._header = b""
         self._value = b""
@@ -134,6 +138,8 @@ class _Parts:
         if sent_as == FIELD or name:
             # Bytes that are no UTF-8 become \xe9, and so after folders have been cut off.
             self.upload = Upload(re.split(rb"[/\\]", name)[-1].decode("utf-8", "backslashreplace"), sent_as)
+        elif self.other is None:
+            self.other = sent_as
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self.upload:
@@ -189,7 +195,8 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
     ------
     Problem
         400 if the body is not a complete multipart form, has no file or too many; 413 if it is longer than
-        `MAX_BODY_BYTES`; 415 if it has another media type or is compressed; 503 if the server holds too many.
+        `MAX_BODY_BYTES`; 415 if it has another media type or is compressed; 422 if a field holds no file, such as an
+        option; 503 if the server holds too many.
     """
     boundary = _boundary(request)
     declared = request.headers.get("content-length", "")
@@ -206,6 +213,8 @@ async def read_uploads(request: Request) -> AsyncIterator[Upload]:
                 parser.write(chunk)
             except FormParserError as error:
                 raise Problem(400, "the body is not a valid multipart form") from error
+            if parts.other is not None:
+                raise _no_photo_in(parts.other)
             while parts.complete:
                 upload = parts.complete[0]
                 fields.append(upload.sent_as)
@@ -240,6 +249,14 @@ def _parser(boundary: bytes, parts: _Parts) -> MultipartParser:
         return MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
     except FormParserError as error:
         raise Problem(400, "the Content-Type's boundary is too long: let the HTTP client set it") from error
+
+
+def _no_photo_in(field: str) -> Problem:
+    return Problem(
+        422,
+        f"form.{field[:_SHOWN]}: is no photo; a form has photos only, each in a field named `{FIELD}`, and options are "
+        "query parameters",
+    )
 
 
 def _body_too_large() -> Problem:

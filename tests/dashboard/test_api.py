@@ -25,6 +25,7 @@ from analysis.data.photo import MIN_SIDE
 from analysis.data.sources import demo_source
 from analysis.results import published
 from analysis.results.records import Card
+from dashboard import uploads
 from dashboard.uploads import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES, Upload
 
 PREDICT = "/api/v1/predict"
@@ -250,6 +251,27 @@ def test_crop_must_be_one_of_the_two(client):
     assert_problem(client.post(PREDICT, params={"crop": "all"}, files=files(FEMALE)), 422, "crop")
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "says"),
+    [
+        (PREDICT, "corp=none", "query.corp: is no parameter; known is crop"),
+        (PREDICT, "crop=none&crop=detect", "query.crop: is given 2 times"),
+        (PREDICT, "crop=none&threshold=", "query.threshold"),
+        ("/predict", "crop=none", "query.crop: is no parameter; /predict takes none"),
+    ],
+)
+def test_a_query_parameter_that_is_unknown_or_repeated_is_refused(client, path, query, says):
+    assert_problem(client.post(f"{path}?{query}", files=files(FEMALE)), 422, says)
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/predict"])
+@pytest.mark.parametrize("order", [1, -1], ids=["after", "before"])
+def test_an_option_in_the_form_is_refused_wherever_it_stands(client, path, order):
+    form = [*files(FEMALE), ("crop", (None, "none"))][::order]
+    assert_problem(client.post(path, files=form), 422, "form.crop: is no photo")
+    assert uploads._held.bytes == 0
+
+
 def test_legacy_clients_get_the_more_probable_of_two_answers(client):
     assert client.post("/predict", files=files(FEMALE)).json() == {"gender": "female"}
     assert client.post("/predict", files=files(MALE)).json() == {"gender": "male"}
@@ -313,6 +335,7 @@ def test_openapi_describes_the_form_and_the_problems(client):
     predict = document["paths"][PREDICT]["post"]
     form = predict["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"]["file"]["items"]["format"] == "binary"
+    assert form["additionalProperties"] is False
     assert (form["properties"]["file"]["minItems"], form["properties"]["file"]["maxItems"]) == (1, MAX_FILES)
     for status in ("400", "401", "408", "413", "415", "422", "429", "503"):
         assert PROBLEM in predict["responses"][status]["content"]
@@ -468,7 +491,7 @@ def test_a_photo_decoded_in_a_process_is_scored_like_one_decoded_here(real, port
 
 
 def test_a_file_in_another_field_is_named(client):
-    sent = [("file", ("a.png", FEMALE, "image/png")), ("photo", ("b.png", MALE, "image/png")), ("note", (None, "text"))]
+    sent = [("file", ("a.png", FEMALE, "image/png")), ("photo", ("b.png", MALE, "image/png"))]
     first, second = client.post(PREDICT, files=sent).json()["results"]
     assert first["faces"] and second["file"] == "b.png"
     assert second["error"] == "left out: send photos in a field named `file`, not `photo`"
