@@ -56,7 +56,7 @@ def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaint
     x, y, width, height = plot(page)
     drag(page, [(x + 0.1 * width, y + 0.2 * height), (x + 0.5 * width, y + 0.8 * height)])
     page.wait_for_url(re.compile("area="))
-    page.get_by_text("The rest").wait_for()
+    page.get_by_text("The rest", exact=True).wait_for()
     some = count(page)
     assert 0 < some < 2000
     assert page.locator("img[alt='Average face of the selection, crisp']").count() == 1
@@ -172,7 +172,7 @@ def test_a_lasso_selects_and_its_address_opens_the_same(page, server, complaints
     ring = [(0.2, 0.3), (0.6, 0.25), (0.7, 0.7), (0.3, 0.75), (0.2, 0.3)]
     drag(page, [(x + a * width, y + b * height) for a, b in ring])
     page.wait_for_url(re.compile("area="))
-    page.get_by_text("The rest").wait_for()
+    page.get_by_text("The rest", exact=True).wait_for()
     some = count(page)
     assert 0 < some < 2000
     address = page.url
@@ -191,7 +191,7 @@ def test_brush_and_handles_of_a_histogram_select_a_range(page, server, complaint
     page.get_by_text("2,000 of 2,000 faces").wait_for(state="detached")
     some = count(page)
     assert 0 < some < 2000
-    handle = page.get_by_role("slider").first
+    handle = page.locator("[role=slider]").first  # a histogram's: that of the way between two faces is an input
     handle.focus()
     page.keyboard.press("Home")
     page.wait_for_url(re.compile("p_male=0%2C|p_male=0,|p_male=0.00"))

@@ -51,7 +51,7 @@ def photos() -> dict[str, bytes]:
     made |= {"clear": encoded(clear), "group": encoded(group), "large": encoded(large, "JPEG")}
     made |= {
         "strip": encoded(Image.new("RGB", (2000, 30), "grey")),
-        "upright strip": encoded(clear.crop((0, 0, 9, 400))),
+        "upright strip": encoded(Image.new("RGB", (20, 1000), "grey")),
     }
     return made | {"group turned": encoded(group.rotate(90, expand=True))}
 
@@ -68,9 +68,15 @@ def predictor(page, server):
 
 @pytest.mark.parametrize("page", [1280], indirect=True)
 def test_browser_and_server_see_the_same_faces_and_say_the_same(predictor, server, complaints):
+    from playwright.sync_api import Error
+
     for name, photo in photos().items():
         answer = httpx.post(f"{server}/api/v1/predict", files={"file": (name, photo)}, timeout=60).json()
-        expected = answer["results"][0]["faces"]  # none in a strip
+        expected = answer["results"][0]["faces"]
+        if not expected:
+            with pytest.raises(Error, match="no face found"):
+                predictor.evaluate(PREDICT, base64.b64encode(photo).decode())
+            continue
         found = predictor.evaluate(PREDICT, base64.b64encode(photo).decode())
         assert len(found) == len(expected), name
         for ours, theirs in zip(found, expected, strict=True):

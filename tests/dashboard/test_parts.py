@@ -129,7 +129,7 @@ def test_panel_itself_follows_a_part_or_notice(how):
 def test_a_lambda_depends_on_the_parameters_named_with_it():
     page = Page()
     shown = dashboard.parts.later(lambda: [page.made()], page.param.a)
-    assert dashboard.parts.dependencies(shown.object) == [page.param.a]
+    assert dashboard.parts.dependencies(shown[0].object) == [page.param.a]
 
 
 def test_a_method_without_dependencies_is_made_once():
@@ -144,7 +144,7 @@ def test_a_missing_result_is_a_notice_in_place_of_the_part():
 
 async def value_of(shown):
     """What a part shown later makes, as a browser's session would have it."""
-    return await shown.object()
+    return await shown[0].object()
 
 
 def curve(numbers, factor):
@@ -185,9 +185,9 @@ def test_what_was_drawn_with_the_same_state_is_not_drawn_again_and_each_session_
 def test_a_view_depends_on_the_parameters_that_its_arguments_depend_on():
     page = Page()
     of_both = dashboard.parts.View("", curve, str, "numbers doubled", "a").later(page)
-    assert {parameter.name for parameter in dashboard.parts.dependencies(of_both.object)} == {"a", "b"}
+    assert {parameter.name for parameter in dashboard.parts.dependencies(of_both[0].object)} == {"a", "b"}
     of_results = dashboard.parts.View("", curve, None, "numbers missing").later(page)
-    assert dashboard.parts.dependencies(of_results.object) == []
+    assert dashboard.parts.dependencies(of_results[0].object) == []
 
 
 def test_views_without_a_title_stand_in_the_section_before(monkeypatch):

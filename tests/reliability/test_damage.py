@@ -135,8 +135,9 @@ def test_a_damaged_model_is_named_by_the_api_and_by_the_explorer(model: Path, tm
     served = shutil.copytree(whole_run, tmp_path / "served")
     shutil.rmtree(served / "model")
     shutil.copytree(model, served / "model")
-    client = TestClient(create_app(served, tmp_path / "site", None))
-    with client:
+    app = create_app(served, tmp_path / "site", None)
+    with TestClient(app) as client:
+        app.state.loading.result(timeout=60)
         for path in ("/healthz", "/api/v1/model"):
             answer = client.get(path)
             assert answer.status_code == 503
