@@ -17,7 +17,7 @@ from analysis.results.records import TrainStep
 SETTINGS = {
     "datasets": "Data sets",
     "start": "Runs whose weights it started from",
-    "backbone": "Network of others that it started from",
+    "backbone": "Network of others that its weights go back to",
     "teachers": "Runs whose probabilities it learned from",
     "teaching": "Weight of the teachers’ probabilities in the target",
     "epochs": "Epochs",
@@ -30,7 +30,7 @@ SETTINGS = {
     "label_smoothing": "Label smoothing",
     "auxiliary": "Weight of each auxiliary loss (attributes, age, race)",
     "balance": "Balance of groups (0: every face alike, 1: every group alike)",
-    "precision": "Number format of the layers in training",
+    "precision": "Number format in training",
     "seed": "Random seed",
     "architecture.height": "Height of the network’s input, pixels",
     "architecture.width": "Width of the network’s input, pixels",
@@ -56,6 +56,21 @@ SETTINGS = {
     "augmentation.light": "Augmentation: strength of changes of light and colour",
     "augmentation.noise": "Augmentation: largest standard deviation of noise, grey levels (0 to 255)",
     "augmentation.mix": "Augmentation: share of faces blended with another one",
+}
+
+# Values that are words of Keras or of the code, in the reader's.
+_WORDS = {
+    "precision": {
+        "float32": "32-bit floating point",
+        "mixed_bfloat16": "16-bit floating point (bfloat16) in the layers, 32-bit for the weights",
+        "mixed_float16": "16-bit floating point in the layers, 32-bit for the weights",
+    },
+    "architecture.body": {
+        "residual": "residual network",
+        "dlib": "dlib’s residual network",
+        "mobilenet": "MobileNet",
+        "mobilefacenet": "MobileFaceNet",
+    },
 }
 
 _SPLITS = {"train": ("", theme.QUIET, "dashed"), "validation": ("val_", theme.CATEGORIES[0], "solid")}
@@ -217,16 +232,41 @@ def settings_table(record: TrainStep) -> pd.DataFrame:
     values: dict[str, Any] = {}
     for key, value in record.as_json().items():
         unused = key == "teaching" and not record.teachers
-        if key not in ("data", "code", "recipe", "face_temperatures") and not unused:
-            values |= (
-                {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
-            )
+        if key not in _ELSEWHERE and not unused:
+            values |= _flat(key, value)
+    values["backbone"] = _begun_with(record)
     order = [*(key for key in SETTINGS if key in values), *(key for key in values if key not in SETTINGS)]
     names = [SETTINGS.get(key, key.replace("_", " ").replace(".", ": ").capitalize()) for key in order]
-    return pd.DataFrame({"Value": [_setting(values[key]) for key in order]}, index=pd.Index(names, name="Setting"))
+    shown = [_setting(_WORDS.get(key, {}).get(str(values[key]), values[key])) for key in order]
+    return pd.DataFrame({"Value": shown}, index=pd.Index(names, name="Setting"))
+
+
+# What is no setting, or stands in another row.
+_ELSEWHERE = ("data", "code", "recipe", "face_temperatures", "backbones")
+
+
+def _begun_with(record: TrainStep) -> str:
+    """Packages of the networks of others, and whether this training took its weights from them or an earlier one did."""
+    if not record.backbones:
+        return "none"
+    named = listed([f"{other.package} {other.version}".strip() for other in record.backbones])
+    return f"{named}, with which an earlier run began" if record.start else named
+
+
+def _flat(key: str, value: Any) -> dict[str, Any]:
+    """Options within options, each under the names that lead to it."""
+    if not isinstance(value, dict):
+        return {key: value}
+    return {name: found for part, item in value.items() for name, found in _flat(f"{key}.{part}", item).items()}
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(_setting, value)) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{name.replace('_', ' ')}: {_setting(item)}" for name, item in value.items())
+    if value is None or value == "":
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,7 +19,7 @@ from analysis.core.errors import UserError
 from analysis.core.schema import LARGE_GROUP
 from analysis.core.words import percent, source_name
 from analysis.results import Results
-from analysis.results.records import Band, Code, Recipe, Stage, TrainStep
+from analysis.results.records import Backbone, Band, Code, Recipe, Stage, TrainStep
 
 
 @pytest.fixture(scope="module")
@@ -374,7 +374,33 @@ def test_settings_of_a_training_are_named_in_words(results: Results) -> None:
     assert table["Learning rate at its peak"] == "0.0003"
     assert table["Augmentation: share of faces with JPEG artefacts"] == "0.2"
     assert table["Runs whose weights it started from"] == "none"
-    assert table["New option"] == "True" and table.index[-1] == "New option"
+    assert table["New option"] == "yes" and table.index[-1] == "New option"
+    assert table["Network of others that its weights go back to"] == "none"
+
+
+def test_no_setting_is_shown_as_code_has_it() -> None:
+    step = TrainStep(
+        data={},
+        code=Code(version="1", commit=None),
+        datasets=["a"],
+        epochs=3,
+        start=["before"],
+        backbones=[Backbone(package="nets", version="1.2", licence="X", trained_on="photos", sha256="ab")],
+        architecture={"mirrored": False, "body": "dlib"},
+        precision="mixed_bfloat16",
+        backbone="",
+        of_another_version={"inner": {"deep": None}, "steps": [{"at_most": 3}]},
+    )
+    table = figures.training.settings_table(step)["Value"]
+    assert [name for name in table.index if "etwork" in name and "others" in name] == [
+        "Network of others that its weights go back to"
+    ]
+    assert table["Network of others that its weights go back to"] == "nets 1.2, with which an earlier run began"
+    assert table["Averages a face and its mirror image"] == "no"
+    assert table["Number format in training"].startswith("16-bit floating point (bfloat16)")
+    assert table["Of another version: inner: deep"] == "none"
+    assert table["Of another version: steps"] == "at most: 3"
+    assert not table.str.contains(r"[{}\[\]_]|True|False|None").any()
 
 
 def test_metrics_are_those_of_the_source_that_is_asked_for(results: Results) -> None:
