@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.core.schema import MEANING
 from analysis.data.detection import SMALLEST
 from analysis.data.kinds import names
 from analysis.data.photo import FULL_PIXELS, MAX_PIXELS
@@ -24,8 +25,8 @@ from model.faces import Crop, PhotoError
 from model.predict import FacePrediction
 
 DESCRIPTION = f"""\
-Predicts **perceived gender** from photos: what CelebA's annotators would have said of a face, not who somebody is.
-`uncertain` is an answer, and no answer overrides what people say of themselves.
+From photos. {MEANING} `uncertain` is an answer, and no answer
+overrides what people say of themselves.
 
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
@@ -70,7 +71,7 @@ class Face(BaseModel):
         examples=["female"],
     )
     p_male: float = Field(
-        ge=0, le=1, description='Calibrated probability that an annotator would say "male".', examples=[0.031]
+        ge=0, le=1, description='Calibrated probability that such a face is labelled "male".', examples=[0.031]
     )
     turned: Literal[0, 90, 180, 270] = Field(
         description="Degrees clockwise by which the photo was turned to bring the face upright; the box is that of the "
@@ -102,7 +103,7 @@ class ModelSummary(BaseModel):
         None,
         ge=0,
         le=1,
-        description="Share of the test photos of the first data set of the run that it labels as the annotators did.",
+        description="Share of the test photos of the first data set of the run whose label it gives.",
         examples=[0.97],
     )
     labels: list[str] = Field(description="The two labels it predicts.", examples=[["female", "male"]])
@@ -128,12 +129,12 @@ class ModelCard(Card):
                 "labels": ["female", "male"],
                 "run": "celeba",
                 "test_accuracy": 0.97,
-                "meaning": "Perceived gender as CelebA's annotators judged it from a photo; not identity.",
+                "meaning": MEANING,
             }
         }
     )
 
-    meaning: str = "Perceived gender as CelebA's annotators judged it from a photo; not identity."
+    meaning: str = MEANING
     """What the labels mean."""
 
 

@@ -1,7 +1,7 @@
 """Predictor: the one class that the API, the explorer, the command line and batch scoring call.
 
-It does not import TensorFlow. The label it predicts is perceived gender as CelebA's annotators judged it; "uncertain"
-is an answer, and no answer overrides what people say of themselves.
+It does not import TensorFlow. What the label that it predicts means is `analysis.core.schema.MEANING`; "uncertain" is
+an answer, and no answer overrides what people say of themselves.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ class FacePrediction:
         "female", "male" or "uncertain": perceived gender. A face of fewer than 16 pixels (32 in photos of more than 16
         megapixels) is always "uncertain": what such a face lacks, the network guesses.
     p_male
-        Calibrated probability in [0, 1] that an annotator would say "male".
+        Calibrated probability in [0, 1] that such a face is labelled "male".
     turned
         Degrees clockwise by which the photo was turned to bring the face upright: 0, 90, 180 or 270. The box is that
         of the photo before.

@@ -1,7 +1,13 @@
 """What columns and values are called, and the rule on how many faces an average needs: each stands here, once."""
 
 LABELS = ("female", "male")
-"""As annotators perceived; a score of 1 means the second."""
+"""As perceived; a score of 1 means the second."""
+
+MEANING = (
+    "Perceived gender: what the labels of the data sets that the model learned from would say of a face in a photo, "
+    "whether annotators, a program that people checked or a profile gave them; not who somebody is."
+)
+"""What a predicted label means, whatever the run was trained on; `analysis.figures.datasheets` has each data set's."""
 
 SPLITS = ("train", "validation", "test")
 """By code of CelebA's list_eval_partition."""

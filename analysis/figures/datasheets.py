@@ -4,6 +4,7 @@ What others have published of a data set is written here once; numbers come from
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -26,6 +27,10 @@ class Datasheet:
     """What the photos are, in a few words."""
     terms: str
     """What it may be used for."""
+    labelled: str
+    """Who or what gave its labels, after "by"."""
+    public: bool
+    """Whether anyone can download it as a whole."""
     answers: dict[str, str]
     """Question -> answer, in Gebru's order, with consent and the annotators' part."""
 
@@ -40,6 +45,8 @@ KNOWN = {
         "*Deep Learning Face Attributes in the Wild* [@liu2015]",
         "photos of celebrities",
         "non-commercial research; the copy on Kaggle says CC BY-NC-SA 4.0",
+        "annotators of a labelling company",
+        True,
         {
             _WHY: "To train and compare programs that name attributes of faces, at the Chinese University of Hong "
             "Kong.",
@@ -73,6 +80,8 @@ KNOWN = {
         "*Age Progression/Regression by Conditional Adversarial Autoencoder* [@zhang2017]",
         "photos from the web without identities",
         "non-commercial research; rights of the photos remain with their owners",
+        "a program whose guesses a person checked",
+        True,
         {
             _WHY: "To train a program that makes faces look older or younger, at the University of Tennessee, "
             "Knoxville.",
@@ -105,6 +114,8 @@ KNOWN = {
         "photos and "
         "CelebA alone are known",
         "non-commercial research, each part",
+        "others for each part: profiles for IMDB-WIKI, a first name or a look for press photos",
+        False,
         {
             _WHY: "To show the model people who are rare in the other data sets: without make-up, of other ages "
             "and places, in "
@@ -123,7 +134,7 @@ KNOWN = {
             "first name or a look. Of the photos of children about one label in forty is doubtful, and some "
             "portraits are "
             "paintings, as whoever collected them notes.",
-            _USES: "Training and testing of this model. It is published nowhere as a whole.",
+            _USES: "Training and testing of this model.",
             _CARE: "Nobody; its parts have addresses of their own.",
         },
     ),
@@ -198,6 +209,43 @@ def terms_reading(names: list[str], record: TrainStep | None) -> str:
         ]
     sentences.append("Weights and averages inherit these terms; the code is under the MIT licence.")
     return " ".join(sentences)
+
+
+def labelled_reading(names: Sequence[str]) -> str:
+    """Who or what gave the labels of data sets, as far as it is known.
+
+    Parameters
+    ----------
+    names
+        As the run calls them.
+    """
+    told = [f"of {called(name)} were given by {KNOWN[name].labelled}" for name in names if name in KNOWN]
+    unknown = [name for name in names if name not in KNOWN]
+    text = f"Labels {'; those '.join(told)}." if told else ""
+    return f"{text} Who labelled {listed(unknown)} is not known here.".strip() if unknown else text
+
+
+def needed_reading(names: Sequence[str]) -> str:
+    """Which data sets it takes to make a run again, and which of them anyone can download.
+
+    Parameters
+    ----------
+    names
+        As the run calls them.
+    """
+    told = f"That needs its data {'set' if len(names) == 1 else 'sets'}, {listed(names)}"
+    public, private, unknown = (
+        [name for name in names if (KNOWN[name].public if name in KNOWN else None) is kind]
+        for kind in (True, False, None)
+    )
+    if not private and not unknown:
+        return f"{told}, which anyone can download."
+    parts = [f"anyone can download {listed(public)}"] if public else []
+    parts += (
+        [f"{listed(private)} {'is' if len(private) == 1 else 'are'} published nowhere as a whole"] if private else []
+    )
+    parts += [f"whether {listed(unknown)} can be downloaded is not known here"] if unknown else []
+    return f"{told}: {'; '.join(parts)}."
 
 
 def sample_reading(results: Results) -> str:
@@ -284,6 +332,7 @@ def section(results: Results, name: str) -> str:
     if sheet is None:
         lines.append(_UNKNOWN)
     else:
-        lines.append(f"{sheet.title}: {sheet.source}. Terms: {sheet.terms}.")
+        where = "Anyone can download it." if sheet.public else "It is published nowhere as a whole."
+        lines.append(f"{sheet.title}: {sheet.source}. Terms: {sheet.terms}. {where}")
         lines += [f"**{question}** {answer}" for question, answer in sheet.answers.items()]
     return "\n\n".join(filter(None, lines))

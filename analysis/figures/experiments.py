@@ -18,7 +18,7 @@ NAMES = {
     "auxiliary": "weight of other heads",
     "balance": "balance of groups",
     "batch_size": "batch size",
-    "width": "width of the network",
+    "width": "channels of the first stage",
     "light": "strength of light changes",
     "rotation": "largest rotation",
     "hide": "share with covered part",
@@ -27,8 +27,9 @@ LOGARITHMIC = {"learning_rate", "weight_decay"}
 
 
 @guided(
-    "Each row is a training with one thing changed. Left of the line the change makes the model worse; bars are "
-    "paired 95 % intervals, and those that cross the line may be chance.",
+    "Each row is a short training from random weights with one thing changed. Left of the line the change makes it "
+    "worse, right of it better than the defaults; bars are paired 95 % intervals, and those that cross the line may be "
+    "chance.",
     view="metrics?view=training",
 )
 def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
@@ -73,16 +74,16 @@ def ablation_chart(ablation: pd.DataFrame) -> hv.Overlay:
 
 
 def ablation_reading(ablation: pd.DataFrame, budget: AblationRecord) -> str:
-    """Budget of the ablation, largest loss and gain, and number of significant changes."""
+    """Budget of the ablation, largest loss and gain, and number of significant changes in either direction."""
     compared = ablation.dropna(subset=["difference"])
     mean = compared.groupby("variant")["difference"].mean()
     seeds = compared[compared["variant"] == "another seed"]["difference"].abs()
-    clear = compared[(compared["high"] < 0) | (compared["low"] > 0)]["variant"].nunique()
+    worse, better = (compared[clear]["variant"].nunique() for clear in (compared["high"] < 0, compared["low"] > 0))
     reading = (
-        f"Each variant was trained for {budget.epochs} epochs on {budget.faces:,} faces and scored on the "
-        f"validation splits. The largest loss comes with “{mean.idxmin()}” ({100 * mean.min():+.1f} points on "
-        f"average), the largest gain with “{mean.idxmax()}” ({100 * mean.max():+.1f}); {clear} of {len(mean)} changes "
-        "differ significantly from the reference on some data set"
+        f"Each variant was trained from random weights for {budget.epochs} epochs on {budget.faces:,} faces and scored "
+        f"on the validation splits. The lowest accuracy comes with “{mean.idxmin()}” ({100 * mean.min():+.1f} points "
+        f"on average), the highest with “{mean.idxmax()}” ({100 * mean.max():+.1f}); of {len(mean)} changes, {worse} "
+        f"made accuracy significantly worse on some data set and {better} better"
     )
     if len(seeds):
         reading += f", and another seed alone moves accuracy by up to {100 * seeds.max():.1f} points"
@@ -235,9 +236,9 @@ def importance_reading(record: SearchRecord) -> str:
     first = sorted(record.importance.items(), key=lambda pair: -pair[1])[:3]
     ranked = ", ".join(f"{NAMES.get(name, name)} ({percent(share)})" for name, share in first)
     return (
-        f"{record.trials} trials of {record.epochs} epochs on {record.faces:,} faces each, proposed by the "
-        f"{record.sampler} sampler; unpromising trials were stopped early. Log loss on the validation splits "
-        f"depends most on {ranked}."
+        f"{record.trials} trials, each from random weights and of {record.epochs} epochs on {record.faces:,} faces, "
+        f"proposed by the {record.sampler} sampler; unpromising trials were stopped early. Log loss on the validation "
+        f"splits depends most on {ranked}."
     )
 
 
@@ -318,7 +319,7 @@ def parallel_coordinates_reading(trials: pd.DataFrame, record: SearchRecord) -> 
     settings = ", ".join(f"{NAMES.get(name, name)} {value:.3g}" for name, value in record.best.items())
     pruned = int((trials["state"] == "pruned").sum())
     return (
-        f"Darker lines are better trials; {pruned} of {len(trials)} were stopped early. The best, number "
-        f"{int(best['trial'])}, reached a log loss of {best['value']:.3f} and an accuracy of "
-        f"{percent(best['accuracy'])} with {settings}."
+        f"Darker lines are better trials; {pruned} of {len(trials)} were stopped early. The best short training, "
+        f"number {int(best['trial'])}, reached a log loss of {best['value']:.3f} and an accuracy of "
+        f"{percent(best['accuracy'])} on validation faces with {settings}."
     )

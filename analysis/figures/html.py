@@ -247,8 +247,10 @@ def facts_html(facts: dict[str, str]) -> PageHtml:
     return PageHtml(f'<table class="table facts"><tbody>{rows}</tbody></table>')
 
 
-def where_available(available: bool, make: Callable[[], Any], command: str = "") -> Any:
-    """Call a function; where the run lacks the results that it draws, say so in one line.
+def where_available(
+    available: bool, make: Callable[[], Any], *, label: str = "", caption: str = "", before: str = ""
+) -> Any:
+    """Call a function where the run has the results that it draws; else leave out all of it, number and caption, too.
 
     Parameters
     ----------
@@ -256,23 +258,36 @@ def where_available(available: bool, make: Callable[[], Any], command: str = "")
         Whether the run has them.
     make
         Draws them.
-    command
-        What adds them to the run: "meanface curve". It is named where they are missing.
+    label, caption
+        Of a figure or a table that the page numbers, such as "fig-learning", as in the markup of pages.
+    before
+        Markdown that stands before it and makes sense with it alone: its heading, a remark that refers to it.
     """
-    if available:
-        return make()
-    return Markdown(f"*Not part of this run: `{command}` adds it.*" if command else "*Not part of this run.*")
+    if not available:
+        return Markdown("")
+    return _placed(make(), label, caption, before)
 
 
-def where_known(make: Callable[[], Any]) -> Any:
-    """Call a function; where the run has nothing of the kind, say so in one line.
+def where_known(make: Callable[[], Any], *, label: str = "", caption: str = "", before: str = "") -> Any:
+    """Call a function; where the run has nothing of the kind, say so in one line, which has no number.
 
     Parameters
     ----------
     make
         Draws something that not every data set can give, and raises `UserError` where it cannot.
+    label, caption, before
+        As for `where_available`.
     """
     try:
-        return make()
+        return _placed(make(), label, caption, before)
     except UserError as error:
         return Markdown(f"*Not shown: {error}.*")
+
+
+def _placed(shown: Any, label: str, caption: str, before: str) -> Any:
+    if not label and not before:
+        return shown
+    text = shown.data if isinstance(shown, Markdown) else shown._repr_markdown_()
+    if label:
+        text = f"::: {{#{label}}}\n\n{text}\n\n{caption}\n\n:::"
+    return Markdown(f"{before}\n\n{text}" if before else text)

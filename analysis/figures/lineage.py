@@ -3,14 +3,13 @@
 A sentence that would be false of some other run stands here, not on a page.
 """
 
-from collections.abc import Sequence
 from html import escape
 
 from analysis.core.words import listed
 from analysis.figures.datasheets import called
 from analysis.figures.html import PageHtml
 from analysis.results import Results
-from analysis.results.records import Backbone, EvaluateStep, StudyRecord, TrainStep
+from analysis.results.records import AblationRecord, Backbone, EvaluateStep, SearchRecord, StudyRecord, TrainStep
 
 
 def initial_weights(record: TrainStep) -> str:
@@ -153,21 +152,53 @@ def training_parts(record: TrainStep) -> str:
     return " ".join(sentences)
 
 
-def other_data(what: str, datasets: Sequence[str], record: TrainStep | None) -> str:
-    """Say that a search or an ablation used other data sets than the published training; empty if it used the same.
+def tried_on(
+    what: str,
+    budget: AblationRecord | SearchRecord,
+    record: TrainStep | None,
+    *,
+    parameters: tuple[int, int] | None = None,
+) -> str:
+    """Say which trainings an ablation or a search consists of, and in what the published network differs from them.
+
+    Both begin with random weights and the default network, whatever the published one began with.
 
     Parameters
     ----------
     what
         "ablation" or "search".
-    datasets
-        Data sets that it used.
+    budget
+        Its data and budget.
     record
         The step "train" of ``run.json``.
+    parameters
+        Numbers of parameters of the network that was tried, with its auxiliary heads, and of the published one; None if
+        they are not recorded.
     """
-    if record is None or not datasets or set(datasets) == set(record.datasets):
-        return ""
-    return f"This {what} used {listed(list(datasets))}, the published training {listed(record.datasets)}."
+    size = f"of {parameters[0]:,} parameters " if parameters else ""
+    of = f" of {listed(budget.datasets)}" if budget.datasets else ""
+    text = (
+        f"The trainings of this {what} are short ones beside the published one: a network {size}begins with random "
+        f"weights and sees {budget.faces:,} faces{of} for {budget.epochs} epochs."
+    )
+    if record is None:
+        return text
+    others = []
+    begun = listed([f"“{name}”" for name in record.start] or [other.package for other in record.backbones])
+    if begun:
+        others.append(f"began with the weights of {begun}")
+    if parameters and abs(parameters[1] - parameters[0]) > _ALIKE * parameters[0]:
+        others.append(f"has {parameters[1]:,} parameters")
+    if budget.datasets and set(budget.datasets) != set(record.datasets):
+        others.append(f"learned from all training faces of {listed(record.datasets)}")
+    elif any(record.data.get(name, mark) != mark for name, mark in budget.data.items()):
+        others.append("learned from another state of these data sets")
+    if not others:
+        return f"{text} The published network is like it, but learned from all training faces."
+    return f"{text} The published network {listed(others)}: what is found here need not hold for it."
+
+
+_ALIKE = 0.05  # share of the parameters that auxiliary heads may have, which exist only in training
 
 
 def lineage_html(results: Results) -> PageHtml:
@@ -212,7 +243,7 @@ def lineage_html(results: Results) -> PageHtml:
         + "</li>"
         for kind, name, lines in steps
     )
-    return PageHtml(f'<ol class="lineage">{items}</ol>')
+    return PageHtml(f'<div class="lineage-room"><ol class="lineage">{items}</ol></div>')
 
 
 def lineage_reading(results: Results) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.core.words import listed, percent
 from analysis.data.backbones import download_command
 from analysis.figures import theme
+from analysis.figures.datasheets import needed_reading
 from analysis.figures.guide import guided
 from analysis.figures.lineage import initial_weights
 from analysis.figures.rows import points
@@ -195,9 +196,10 @@ def repeatable(record: TrainStep, run: str) -> str:
         for command in commands
         if command
     )
+    names = list(dict.fromkeys(name for stage in record.recipe.stages for name in stage.datasets))
     return (
-        f"It can be made again from raw data: `meanface recipe {run}` prints {trainings} as a recipe, "
-        f"`meanface train --recipe FILE` repeats that.{fetched}"
+        f"It can be made again from raw data, by those who have the data. {needed_reading(names)} "
+        f"`meanface recipe {run}` prints {trainings} as a recipe, `meanface train --recipe FILE` repeats that.{fetched}"
     )
 
 
@@ -246,7 +248,7 @@ _ELSEWHERE = ("data", "code", "recipe", "face_temperatures", "backbones")
 
 
 def _begun_with(record: TrainStep) -> str:
-    """Packages of the networks of others, and whether this training took its weights from them or an earlier one did."""
+    """Packages of the networks of others, and whether it was an earlier run that began with them."""
     if not record.backbones:
         return "none"
     named = listed([f"{other.package} {other.version}".strip() for other in record.backbones])

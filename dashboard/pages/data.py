@@ -149,7 +149,7 @@ class DataPage(chrome.ExplorerPage):
             parts.section(
                 "Labels and splits",
                 COUNTS.later(self),
-                about="The label is how CelebA's annotators perceived a face.",
+                about="The label is how a face was perceived by whoever labelled its data set.",
             ),
             parts.section(
                 "Attributes",

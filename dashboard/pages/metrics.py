@@ -156,7 +156,8 @@ VIEWS: dict[str, tuple[View, ...]] = {
             experiments.ablation_reading,
             "ablation",
             "ablation ablation_budget",
-            about="Short trainings with one thing changed, compared on the same validation faces.",
+            about="Short trainings from random weights with one thing changed, compared on the same validation faces; "
+            "not of the published network.",
         ),
         View(
             "Learning curve",
@@ -165,7 +166,13 @@ VIEWS: dict[str, tuple[View, ...]] = {
             "learning learning_record",
             about="Trainings from random weights that differ only in the number of faces to learn from.",
         ),
-        View("Hyperparameter search", experiments.importance_chart, experiments.importance_reading, "search_record"),
+        View(
+            "Hyperparameter search",
+            experiments.importance_chart,
+            experiments.importance_reading,
+            "search_record",
+            about="Short trainings from random weights with other settings each; not of the published network.",
+        ),
     ),
 }
 

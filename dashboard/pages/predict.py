@@ -20,6 +20,7 @@ import panel_material_ui as pmui
 import param
 
 from analysis.core.errors import UserError
+from analysis.core.schema import MEANING
 from analysis.core.spreadsheet import as_csv
 from analysis.core.words import percent
 from analysis.data.alignment import FRAME_HEIGHT, FRAME_WIDTH
@@ -36,9 +37,8 @@ from dashboard.uploads import MAX_FILE_BYTES
 from model.heat import MASKS
 from model.predictions import COLUMNS
 
-CARE = """
-The answer is **perceived gender**: what CelebA's annotators would have said of a face in a photo. It says nothing about
-who somebody is and never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
+CARE = f"""
+{MEANING} The answer never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
 tables and in the API); the probability beside it says how far the model leans.
 
 **Photos stay in memory.** They are scored and dropped, never stored or logged. The photos that this page shows are
@@ -164,7 +164,7 @@ class PredictPage(chrome.ExplorerPage):
         ]
 
     def _agrees(self, card: Card) -> str:
-        """How often the model agrees with the annotators, where it is the published run's."""
+        """How often the model agrees with the labels, where it is the published run's."""
         try:
             run, metrics = self.results.run.run, self.results.metrics
         except UserError:  # it predicts without a run, too
@@ -173,7 +173,7 @@ class PredictPage(chrome.ExplorerPage):
             return ""
         own = measured(metrics, "test")
         return (
-            f" On {own.images:,} of {called(metrics.datasets[0])}’s test photos it agrees with the annotators on "
+            f" On {own.images:,} of {called(metrics.datasets[0])}’s test photos it agrees with the label on "
             f"{percent(own.accuracy)}. {on_every_source(metrics)}"
         ).rstrip()
 

