@@ -4,8 +4,8 @@ LABELS = ("female", "male")
 """As perceived; a score of 1 means the second."""
 
 MEANING = (
-    "Perceived gender: what the labels of the data sets that the model learned from would say of a face in a photo, "
-    "whether annotators, a program that people checked or a profile gave them; not who somebody is."
+    "Perceived gender: what whoever labelled the model’s data sets, be it people, a program or a profile, would say of "
+    "a face in a photo; not who somebody is."
 )
 """What a predicted label means, whatever the run was trained on; `analysis.figures.datasheets` has each data set's."""
 
