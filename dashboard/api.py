@@ -25,8 +25,8 @@ from model.faces import Crop, PhotoError
 from model.predict import FacePrediction
 
 DESCRIPTION = f"""\
-From photos. {MEANING} `uncertain` is an answer, and no answer
-overrides what people say of themselves.
+Predicts **perceived gender** from photos: {MEANING.removeprefix("Perceived gender: ")}
+`uncertain` is an answer, and no answer overrides what people say of themselves.
 
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of

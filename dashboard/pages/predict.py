@@ -38,7 +38,8 @@ from model.heat import MASKS
 from model.predictions import COLUMNS
 
 CARE = f"""
-{MEANING} The answer never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
+The answer is **perceived gender**: {MEANING.removeprefix("Perceived gender: ")}
+It never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
 tables and in the API); the probability beside it says how far the model leans.
 
 **Photos stay in memory.** They are scored and dropped, never stored or logged. The photos that this page shows are
