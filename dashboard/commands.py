@@ -211,10 +211,12 @@ def _run(app: "FastAPI", settings: Settings) -> None:
     import contextlib
 
     import cv2
+    import pyarrow
     import uvicorn
 
     from dashboard.server import configure
 
     cv2.setNumThreads(1)  # photos are scored side by side, each by one thread
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # its own keeps 45 MB after the results have been read
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(configure(app, settings)).run()

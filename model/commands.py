@@ -67,8 +67,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Initialise from this network of others, and use its architecture: dlib or mobilenet, as `meanface "
-            "fetch backbone` keeps it.",
+            help="Initialise from this network of others, and use its architecture: dlib or mobilefacenet, as "
+            "`meanface fetch backbone` keeps it.",
         ),
     ] = None,
     augmentation: Annotated[

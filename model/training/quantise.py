@@ -10,6 +10,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 CALIBRATION = 256  # faces from which the ranges of activations are read; twice as many change no answer
 _BATCH = 16
+_FEATURES = ("GlobalAveragePool", "Reshape")  # what makes features of a picture: its mean, or all of its places
 
 
 class _Pictures(CalibrationDataReader):
@@ -26,7 +27,7 @@ class _Pictures(CalibrationDataReader):
 def quantise(source: Path, target: Path, pictures: np.ndarray) -> None:
     """Write a network with weights and activations of 8 bits, but for what follows its features.
 
-    The mean over the picture and the last layer cost nothing and stay in float: in 8 bits the score would have 255
+    The features and the last layer cost nothing and stay in float: in 8 bits the score would have 255
     levels.
 
     Post-training quantisation with a scale for each channel of the weights (Krishnamoorthi, "Quantizing deep
@@ -64,11 +65,11 @@ def quantise(source: Path, target: Path, pictures: np.ndarray) -> None:
 
 
 def _after_features(path: Path) -> list[str]:
-    """Names of the nodes that average over the picture, and of all that depend on them."""
+    """Names of the nodes that make features of the picture, and of all that depend on them."""
     outputs: set[str] = set()
     names = []
     for node in onnx.load(path).graph.node:  # in the order of computation
-        if node.op_type == "GlobalAveragePool" or outputs & set(node.input):
+        if node.op_type in _FEATURES or outputs & set(node.input):
             outputs |= set(node.output)
             names.append(node.name)
     return names

@@ -24,13 +24,13 @@ from tensorboard.summary import Writer
 from analysis.core import storage
 from analysis.core.errors import UserError
 from analysis.core.schema import CELEBA_ATTRIBUTES
-from analysis.data.backbones import DLIB, MOBILENET, open_backbone
+from analysis.data.backbones import DLIB, MOBILEFACENET, open_backbone
 from analysis.data.dataset import Dataset
 from analysis.results import Run, artifacts
 from analysis.results.publish import record_step
 from analysis.results.records import Backbone, Data, Recipe, Stage, TrainOptions
 from model.predict import window
-from model.training import dlib, mobilenet
+from model.training import dlib, mobilefacenet
 from model.training.architecture import Architecture, begin_with, build, layer_weights, serving_network
 from model.training.augment import Augmentation
 from model.training.batches import Batches
@@ -138,7 +138,15 @@ BACKBONES = {
     DLIB: Architecture(
         height=60, width=60, body="dlib", filters=dlib.WIDTHS[:4], blocks=(3, 4, 3, 2), enlarged=1.95, mirrored=False
     ),
-    MOBILENET: Architecture(height=104, width=88, body="mobilenet", filters=mobilenet.WIDTHS, blocks=(), enlarged=1.25),
+    MOBILEFACENET: Architecture(
+        height=74,
+        width=60,
+        body="mobilefacenet",
+        filters=mobilefacenet.WIDTHS,
+        blocks=mobilefacenet.BLOCKS,
+        enlarged=1.4667,
+        mirrored=False,
+    ),
 }
 
 
@@ -350,7 +358,8 @@ def _backbone_weights(training: Training) -> dict[str, list[np.ndarray]]:
     folder, _ = open_backbone(training.backbone)
     if training.backbone == DLIB:
         return dlib.read_dlib(folder, training.architecture.blocks)
-    return mobilenet.read_mobilenet(folder)
+    side = round(training.architecture.width * training.architecture.enlarged)
+    return mobilefacenet.read_mobilefacenet(folder, side)
 
 
 def _initial_weights(runs: tuple[str, ...]) -> dict[str, list[np.ndarray]]:

