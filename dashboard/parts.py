@@ -287,20 +287,19 @@ def deferred(make: Callable[[], Any], parameters: Iterable[param.Parameter]) -> 
 
     Figures are drawn one at a time, and between two of them the server answers others.
     """
-
     # Panel's own indicator ends when the function is called, which only begins to wait for its turn.
     place = pn.Column(loading=True, sizing_mode="stretch_width", margin=0, stylesheets=[_PLACEHOLDER])
 
-    async def in_turn(*values: Any) -> Any:
+    async def drawn(*values: Any) -> Any:
         place.loading = True
-        try:
-            async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-                await asyncio.sleep(_PAUSE)
+        async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            await asyncio.sleep(_PAUSE)
+            try:
                 return make()
-        finally:
-            place.loading = False
+            finally:  # only of what was drawn: the wait is cancelled where a newer change waits, too
+                place.loading = False
 
-    place.append(pn.panel(pn.bind(in_turn, *parameters), defer_load=True, sizing_mode="stretch_width"))
+    place.append(pn.panel(pn.bind(drawn, *parameters), defer_load=True, sizing_mode="stretch_width"))
     return place
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from analysis.command_options import DatasetNames, RunArgument, RunName, Scheduler, Seed
-from analysis.core.words import percent, printable
+from analysis.core.words import counted, percent, printable
 
 app = typer.Typer()
 
@@ -123,24 +123,24 @@ def train(
     from analysis.data.dataset import Dataset
     from analysis.results import Run
     from model.training.inputs import check_inputs
-    from model.training.recipe import check_recipe, read_recipe
+    from model.training.recipe import check_recipe, read_recipe, renamed
 
     if recipe:
         if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
             raise UserError(f"a recipe holds all options: leave out {other[0]}, or train without `--recipe`")
         _check_keras()
-        told = read_recipe(recipe)
+        told = renamed(read_recipe(recipe), run)
         check_recipe(told)
         with _training_installed():
             from model.training.stages import train_recipe
             from model.training.strategies import open_strategy
-        made = train_recipe(told, run, open_strategy(strategy.value))
+        made = train_recipe(told, open_strategy(strategy.value))
         typer.echo(f"{made.name}: trained as the recipe says. Next: meanface evaluate {made.name}")
         return
     if not names:
         raise UserError("name the data sets to train on, or give `--recipe`")
     _check_keras()
-    check_inputs(names, [backbone or ""])
+    check_inputs(names, [backbone] if backbone else ())
     with _training_installed():
         from model.training.augment import Augmentation
         from model.training.strategies import open_strategy
@@ -195,10 +195,10 @@ def _check_keras() -> None:
         raise _not_installed("keras")
 
 
-def _not_installed(package: str | None) -> Exception:
+def _not_installed(package: str | None, what: str = "training") -> Exception:
     from analysis.core.errors import UserError
 
-    return UserError(f'training needs {package}: run `pip install "meanface[train]"` or `make setup`')
+    return UserError(f'{what} needs {package}: run `pip install "meanface[train]"` or `make setup`')
 
 
 @contextlib.contextmanager
@@ -365,15 +365,12 @@ def evaluate(
 
     Examples: `meanface evaluate celeba`, `meanface evaluate both --compare celeba`.
     """
-    from analysis.core.errors import UserError
     from analysis.results import Run
 
     try:
         from model.evaluation.evaluate import evaluate as judge
     except ModuleNotFoundError as error:
-        raise UserError(
-            f'evaluating needs {error.name}: run `pip install "meanface[train]"` or `make setup`'
-        ) from error
+        raise _not_installed(error.name, "evaluating") from error
     others = [Run.open(other) for other in compare or ()]
     result = judge(Run.open(run), compare=others, brief=brief, seed=seed)
     named = result.sources | result.subsets
@@ -453,7 +450,7 @@ def predict(
     with compute.connected(scheduler), decoding.processes():
         if output:
             counts = predict_to(output, photos, predictor, **given)
-            faces = f"{counts.faces:,} face{'' if counts.faces == 1 else 's'}"
+            faces = counted(counts.faces, "face")
             typer.echo(f"{printable(output)}: {counts.scored:,} of {counts.photos:,} photos scored, {faces}")
         else:
             counts = predict_on(sys.stdout, photos, predictor, **given)

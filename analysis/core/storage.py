@@ -169,8 +169,8 @@ def check_writable(target: Location, size: int = 1 << 16) -> None:
             trial.write_bytes(b"")
             trial.unlink()
         return
-    with writing(target):
-        place = _place_of(target)
+    place = _place_of(target)
+    with writing(place):
         folder = next(parent for parent in place.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))

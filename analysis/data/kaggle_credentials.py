@@ -88,7 +88,9 @@ def _problem() -> str | None:
             file = Path("~/.kaggle").expanduser() / name
             if problem := _problem_with_token_file(file):
                 return f"{file} {problem}"
-    pair = {name: os.environ[name] for name in (_USERNAME, _KEY) if os.environ.get(name)}
+            if file.is_file():
+                break  # the package takes this one, and looks no further
+    pair = {} if tokens() else {name: os.environ[name] for name in (_USERNAME, _KEY) if os.environ.get(name)}
     for name, value in pair.items():
         if not _IN_A_HEADER.fullmatch(value):
             return f"{name} holds a space, a line break or a letter that no {name[7:].lower()} has"
@@ -140,7 +142,7 @@ def _problem_with_token_file(file: Path) -> str | None:
 
 
 def _problem_with_key_file(file: Path) -> tuple[str | None, bool]:
-    """What is wrong with a kaggle.json, and whether it only lacks something."""
+    """What is wrong with a kaggle.json, and whether that matters only where nothing else is used."""
     content, problem = _content(file)
     if problem or content is None:
         return problem, False
@@ -159,7 +161,7 @@ def _problem_with_facts(facts: object) -> tuple[str | None, bool]:
         return f"lacks {' and '.join(missing)}", True
     for name in ("username", "key"):
         if not isinstance(facts[name], str) or not _IN_A_HEADER.fullmatch(facts[name]):
-            return f"holds something under {name} that is none, such as a number, a space or a line break", False
+            return f"holds something under {name} that is none, such as a number, a space or a line break", True
     return None, False
 
 

@@ -7,6 +7,7 @@ optionally ``split``, ``identity``, ``age`` and ``race``. Every further column i
 
 import io
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from analysis.data import texts
 
 # Of RE2; with the names that a download, a copy or an export leaves: label.csv, labels (1).csv, labels.tsv.
 PATTERN = r"(?i)(?:^|/)labels?(?:[ _-]*\(\d+\))?\.(?:csv|tsv|txt|parquet)$"
+PLAIN_NAME = re.compile(r"(?i)(?:^|/)labels\.(?:csv|parquet)$")
 EXPECTED = "a labels.csv (or .parquet) with the columns file and label"
 KNOWN = ("file", "label", "split", "identity", "age", "race")
 LABELS = {
@@ -41,7 +43,7 @@ RESERVED = {
     *("aligned_by", "status", "reason", "logit", "p_male", "confidence", "decision", "age_band"),
 }
 _OLDEST = 120  # years
-_NO_NUMBER = ("nan", "na", "n/a", "none", "null", "<na>")  # as programs write what is missing
+_MISSING = ("nan", "na", "n/a", "none", "null", "<na>")  # as programs write it
 _CODED = "; write codes out as words, since data sets disagree about which label is 0 and which is 1"
 
 
@@ -150,11 +152,12 @@ def _read(path: str, content: bytes) -> pd.DataFrame:
 
 
 def _text(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column without spaces around its values; <NA> if it is empty or missing."""
+    """A column without spaces around its values; <NA> where one is missing, or the whole column."""
     if column not in table:
         return pd.Series(pd.NA, index=table.index, dtype="string")
     text = table[column].astype("string").str.strip()
-    return text.mask(text == "")
+    missing = ("",) if column in ("file", "label") else ("", *_MISSING)
+    return text.mask(text.str.lower().isin(missing))
 
 
 def _refuse(path: str, column: str, bad: pd.Series, expected: str) -> UserError:
@@ -194,7 +197,6 @@ def _identities(table: pd.DataFrame) -> pd.Series:
 
 def _ages(path: str, table: pd.DataFrame) -> pd.Series:
     text = _text(table, "age")
-    text = text.mask(text.str.lower().isin(_NO_NUMBER))
     age = pd.to_numeric(text, errors="coerce").astype("Float64")
     bad = text[text.notna() & ~age.between(0, _OLDEST).fillna(False).astype(bool)]
     if len(bad):

@@ -46,7 +46,7 @@ from analysis.data.celeba_tables import (
     tables_inside,
 )
 from analysis.data.label_table import PATTERN as LABEL_TABLE
-from analysis.data.label_table import LabelTable, celeba_ids, has_labels, read_label_table
+from analysis.data.label_table import PLAIN_NAME, LabelTable, celeba_ids, has_labels, read_label_table
 from analysis.data.layouts import EXPECTED, Kind, columns, recognise
 from analysis.data.unpacking import clear_unpacked, open_images
 
@@ -178,7 +178,7 @@ def _facts(name: str, note: Location, given: Location, metadata: Sequence[str | 
             for holder, held in reversed(outer):
                 tables = tables or tables_inside(holder, held)
             tables = tables or tables_beside(given)
-    if kind == "celeba" and not tables and _label_tables(entries):
+    if kind == "celeba" and not tables and _label_tables(store, entries):
         _label_table(store, entries)  # names are numbers, but the table is not CelebA's: raises what it lacks
     source = _build(name, kind, store, entries, tables)
     facts = {"images": str(store.path), "metadata": [str(path) for path in tables], "kind": kind}
@@ -303,14 +303,19 @@ def _check_name(name: str) -> None:
         )
 
 
-def _label_tables(entries: pa.Table) -> list[str]:
-    """Tables of labels, the outermost first, and of several copies the one with the plain name."""
-    return sorted(names_matching(entries, LABEL_TABLE), key=lambda name: (name.count("/"), len(name), name))
+def _label_tables(store: Store, entries: pa.Table) -> list[str]:
+    """Files called like a table of labels: first the outermost that is one, of several copies the one with its name."""
+    named = sorted(
+        names_matching(entries, LABEL_TABLE),
+        key=lambda name: (name.count("/"), not PLAIN_NAME.search(name), len(name), name),
+    )
+    best = next((name for name in named if has_labels(name, store.read(name))), None)
+    return named if best is None else [best, *(name for name in named if name != best)]
 
 
 def _label_table(store: Store, entries: pa.Table) -> tuple[LabelTable, bytes]:
     """The outermost table of labels, checked, and its bytes."""
-    names = _label_tables(entries)
+    names = _label_tables(store, entries)
     if not names:
         raise UserError(f"{store.path} has lost its table of labels: put labels.csv back beside the images")
     content = store.read(names[0])
@@ -329,7 +334,7 @@ def _kind_of(store: Store, entries: pa.Table, *, tables: bool) -> Kind:
         others = entries["source_path"].to_pylist()
         held = f" (it holds {quoted(min(others))})" if others else ""
         raise UserError(f"{store.path} holds no images{held}: {EXPECTED}")
-    label_tables = _label_tables(entries)
+    label_tables = _label_tables(store, entries)
     if label_tables and has_labels(label_tables[0], store.read(label_tables[0])):
         return "table"
     try:

@@ -62,13 +62,12 @@ def open_images(path: Location, folder: Location) -> list[tuple[Store, pa.Table]
             path = _unpacked(path, path.name, partial(path.open, "rb"), folder)
         store = open_store(path)
         opened = [(store, store.entries())]
-        for _ in range(_DEPTH):
-            store, entries = opened[-1]
-            if pc.any(entries["photo"]).as_py() or not (inner := names_matching(entries, ARCHIVE)):
-                break
-            opened.append(_open_inner(store, inner, folder))
-        if not pc.any(opened[-1][1]["photo"]).as_py() and names_matching(opened[-1][1], ARCHIVE):
-            raise UserError(f"{path} holds archives in archives, more than {_DEPTH} deep: unpack it, give the folder")
+        while not pc.any(opened[-1][1]["photo"]).as_py() and (inner := names_matching(opened[-1][1], ARCHIVE)):
+            if len(opened) > _DEPTH:
+                raise UserError(
+                    f"{path} holds archives in archives, more than {_DEPTH} deep: unpack it, give the folder"
+                )
+            opened.append(_open_inner(opened[-1][0], inner, folder))
     return opened
 
 
@@ -92,7 +91,7 @@ def _open_inner(store: Store, names: list[str], folder: Location) -> tuple[Store
         try:
             images.append((name, inner, inner.entries()))
         except UserError as error:  # it is unpacked for a moment only, so that its place there says nothing
-            raise UserError(str(error).replace(str(inner.path), f"{file}/{name}", 1)) from None
+            raise UserError(str(error).replace(str(inner.path), _place(file, name), 1)) from None
     if not images or not _holds_images(images[0][2]):
         raise UserError(f"{store.path} holds no images (it holds {printable(names[0])}): {EXPECTED}")
     return images[0][1:]
@@ -100,6 +99,11 @@ def _open_inner(store: Store, names: list[str], folder: Location) -> tuple[Store
 
 def _holds_images(entries: pa.Table) -> bool:
     return bool(pc.any(entries["photo"]).as_py() or names_matching(entries, ARCHIVE))
+
+
+def _place(file: Location, name: str) -> str:
+    """Where an archive called ``name`` is, which is ``file`` or lies in it."""
+    return str(file) if file.name == PurePosixPath(name).name else f"{file}/{name}"
 
 
 def _unpacked(file: Location, name: str, opened: Callable[[], Any], folder: Location) -> Location:
@@ -110,9 +114,8 @@ def _unpacked(file: Location, name: str, opened: Callable[[], Any], folder: Loca
     target = folder / _FOLDER / f"{digest.hexdigest()[:12]}-{stem[-80:]}"
     with storage.access(target):
         if not target.exists():
-            where = str(file) if file.name == PurePosixPath(name).name else f"{file}/{name}"
             with opened() as archive:
-                unpack(archive, where, target)
+                unpack(archive, _place(file, name), target)
     return target
 
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from analysis.core.words import printable
+from analysis.core.words import counted, printable
 from analysis.data.kinds import START, has_photo_ending, kind_of
 
 # Files that programs put beside people's photos: previews of a NAS, resource forks of macOS, bins.
@@ -68,7 +68,7 @@ class LeftOut:
     def lines(self) -> list[str]:
         """One line for each reason, such as "3 files that are not photos (such as notes.txt)"; names are printable."""
         return [
-            f"{count:,} {one if count == 1 else many} ({'' if count == 1 else 'such as '}{_shown(name)})"
+            f"{counted(count, one, many)} ({'' if count == 1 else 'such as '}{_shown(name)})"
             for ((one, many), count), name in zip(self.counts.items(), self._examples.values(), strict=True)
         ]
 

@@ -263,9 +263,7 @@ def where_available(
     before
         Markdown that stands before it and makes sense with it alone: its heading, a remark that refers to it.
     """
-    if not available:
-        return Markdown("")
-    return _placed(make(), label, caption, before)
+    return _placed(make(), label, caption, before) if available else None
 
 
 def where_known(make: Callable[[], Any], *, label: str = "", caption: str = "", before: str = "") -> Any:

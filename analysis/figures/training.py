@@ -69,7 +69,6 @@ _WORDS = {
     "architecture.body": {
         "residual": "residual network",
         "dlib": "dlib’s residual network",
-        "mobilenet": "MobileNet",
         "mobilefacenet": "MobileFaceNet",
     },
 }

@@ -29,6 +29,13 @@ class Warp:
         float (468, 2): x and y of the points in pixels of the 89 x 109 frame.
     scale
         Pixels of the warped face for each pixel of the frame.
+
+    Attributes
+    ----------
+    points
+        float64 (476, 2): ``target``, then points of the frame's edge.
+    triangles
+        int32 (n, 3): corners of each triangle between them, as numbers of points.
     """
 
     def __init__(self, target: np.ndarray, scale: int = 1) -> None:
@@ -40,12 +47,13 @@ class Warp:
         # The middle of a small pixel, in pixels of the frame.
         pixels = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / scale - 0.5
         mesh = Delaunay(self.points)
+        self.triangles = mesh.simplices
         inside = np.clip(pixels, 0, [_RIGHT, _BOTTOM])  # half a pixel at the edge repeats what is beside it
         triangle = mesh.find_simplex(inside, tol=1e-6)
         to_corner = mesh.transform[triangle]
         two = np.einsum("nij,nj->ni", to_corner[:, :2], inside - to_corner[:, 2])
         weights = np.concatenate([two, 1 - two.sum(axis=1, keepdims=True)], axis=1)
-        columns = mesh.simplices[triangle]
+        columns = self.triangles[triangle]
         rows = np.repeat(np.arange(len(inside)), 3)
         self._matrix = csr_matrix(
             (weights.ravel().astype(np.float32), (rows, columns.ravel())), shape=(len(inside), len(self.points))

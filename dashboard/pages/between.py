@@ -3,20 +3,18 @@
 What it does there is in between.mjs.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import panel as pn
 import param
-from scipy.spatial import Delaunay
 
 from analysis.averages.shape_aggregates import ShapeAggregates, ShapeFreeAverage
 from analysis.averages.shape_free import SCALE
 from analysis.shape.warp import Warp
 from dashboard import parts
-from dashboard.pages.pixels import as_text
-
-_QUALITY = 92  # textures are drawn anew in other shapes
+from dashboard.pages.pixels import QUALITY, as_text
 
 
 class Between(pn.custom.JSComponent):
@@ -38,7 +36,7 @@ class Between(pn.custom.JSComponent):
 
     def __init__(self, shapes: ShapeAggregates | None, **params: Any) -> None:
         super().__init__(
-            mesh=_mesh(shapes.common) if shapes is not None else {},
+            mesh=_mesh(shapes) if shapes is not None else {},
             stylesheets=[parts.theme_css()],
             css_classes=["between"],
             sizing_mode="stretch_width",
@@ -47,26 +45,27 @@ class Between(pn.custom.JSComponent):
         )
 
 
-def _mesh(common: np.ndarray) -> dict[str, Any]:
-    points = Warp(common, SCALE).points
+@lru_cache(maxsize=2)
+def _mesh(shapes: ShapeAggregates) -> dict[str, Any]:  # once for all sessions, which share the shapes
+    warp = Warp(shapes.common, SCALE)
     return {
         "scale": SCALE,
-        "common": as_text(points.astype(np.float32)),
-        "triangles": as_text(Delaunay(points).simplices.astype(np.uint16)),
+        "common": as_text(warp.points.astype(np.float32)),
+        "triangles": as_text(warp.triangles.astype(np.uint16)),
     }
 
 
 def crisp(rest: ShapeFreeAverage, own: ShapeFreeAverage) -> dict[str, Any]:
     """Two averages, shape and texture apart, as the browser reads them."""
     return {
-        "pictures": [parts.jpeg_url(_whole(each.texture), _QUALITY) for each in (rest, own)],
+        "pictures": [parts.jpeg_url(_whole(each.texture), QUALITY) for each in (rest, own)],
         "points": [as_text(each.points.astype(np.float32)) for each in (rest, own)],
     }
 
 
 def aligned(rest: np.ndarray, own: np.ndarray) -> dict[str, Any]:
     """Two averages of aligned faces, float (y, x, 3) in [0, 1], as the browser reads them."""
-    return {"pictures": [parts.jpeg_url(_whole(255 * each), _QUALITY) for each in (rest, own)]}
+    return {"pictures": [parts.jpeg_url(_whole(255 * each), QUALITY) for each in (rest, own)]}
 
 
 def _whole(levels: np.ndarray) -> np.ndarray:

@@ -51,7 +51,8 @@ _CHIPS = {  # parameter -> column, what it says
     "verdict": ("verdict", "The answer is"),
     "race": ("race", "Race, as annotated"),
 }
-_VIEWS = ("colour", "average", "distance", "order", "one", "blend")  # parameters that select nothing
+_SHOWN_THERE = ("one", "blend")  # parameters that the browser follows by itself
+_VIEWS = ("colour", "average", "distance", "order", *_SHOWN_THERE)  # parameters that select nothing
 _COLOURED = {"label": "label", "answer": "decision", "verdict": "verdict", "source": "dataset"}
 
 
@@ -239,7 +240,7 @@ class _Shown:
         self.below = parts.section("What the selected faces have in common", self._table)
         for part in (self.middle, self.gallery, self.histograms, self.below):
             part.param.update(css_classes=["follows"], stylesheets=[parts.theme_css()])
-        page.param.watch(self._follow, list(page.in_url))
+        page.param.watch(self._follow, [name for name in page.in_url if name not in _SHOWN_THERE])
         self._redraw(set())
 
     def _chips(self) -> pn.viewable.Viewable:
@@ -421,8 +422,6 @@ class _Shown:
             if self.page.size is not None and "size" not in changed:
                 self.page.size = None  # a range of another distance means nothing; this comes back here
             self._scale("size")
-        if changed and changed <= {"one", "blend"}:
-            return  # the browser shows these by itself
         chosen = self.page.selected()
         every = not changed or not changed <= set(_VIEWS)  # others select
         if every:

@@ -4,6 +4,8 @@ import base64
 
 import numpy as np
 
+QUALITY = 92  # of JPEGs of textures, which the browser draws anew in other shapes
+
 
 def as_text(array: np.ndarray) -> str:
     """Write an array's bytes, little-endian and row by row, as base64."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial import Delaunay
 
 from analysis.averages.shape_free import SCALE
 from analysis.core.schema import LABELS
@@ -17,9 +16,7 @@ from analysis.results import Results, artifacts
 from analysis.shape.geometry import BROWS, EYES, FACE_OVAL, LIPS
 from analysis.shape.warp import Warp
 from dashboard import parts
-from dashboard.pages.pixels import as_text
-
-_QUALITY = 92  # textures are drawn anew in other shapes
+from dashboard.pages.pixels import QUALITY, as_text
 
 
 def prototypes(results: Results) -> dict[str, Any]:
@@ -43,9 +40,9 @@ def _read(folder: Path, mark: int) -> dict[str, Any]:
         "width": textures[0].shape[1],
         "height": textures[0].shape[0],
         "scale": SCALE,
-        "textures": [parts.jpeg_url(texture, _QUALITY) for texture in textures],
+        "textures": [parts.jpeg_url(texture, QUALITY) for texture in textures],
         "points": [as_text(np.concatenate([shape, edge]).astype(np.float32)) for shape in shapes],
-        "triangles": as_text(Delaunay(warp.points).simplices.astype(np.uint16)),
+        "triangles": as_text(warp.triangles.astype(np.uint16)),
         "outlines": [list(outline) for outline in (FACE_OVAL, LIPS, *EYES, *BROWS)],
         "pupils": float(np.linalg.norm(eyes[0] - eyes[1], axis=-1).mean()),
         "colours": {label: LABEL_COLOURS[label] for label in LABELS},

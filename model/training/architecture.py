@@ -180,14 +180,11 @@ def _policy(precision: str) -> Iterator[None]:
 def _features(inputs: keras.KerasTensor, architecture: Architecture) -> keras.KerasTensor:
     """Pooled features, (n, filters of the last stage)."""
     if architecture.body != "residual":
-        rows, columns = architecture.height, architecture.width
-        if architecture.body == "mobilefacenet":
-            inputs, rows = inputs[:, :columns], columns
-        height, width = round(rows * architecture.enlarged), round(columns * architecture.enlarged)
+        height, width = (round(side * architecture.enlarged) for side in (architecture.height, architecture.width))
         # Not a `layers.Resizing`: called without `training`, it tells the layers after it that this is training.
         enlarged = ops.image.resize(inputs, (height, width))
         if architecture.body == "mobilefacenet":
-            return mobilefacenet_features(enlarged, architecture.filters, architecture.blocks)
+            return mobilefacenet_features(enlarged[:, :width], architecture.filters, architecture.blocks)
         return dlib_features(enlarged, architecture.filters, architecture.blocks)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     # Two convolutions of stride 2, the first one narrow: a small network spends most of its time at high resolution.

@@ -54,6 +54,12 @@ def read_recipe(name: str) -> Recipe:
     return recipe
 
 
+def renamed(recipe: Recipe, run: str | None) -> Recipe:
+    """Give the run of the last stage another name; None keeps the recipe's own."""
+    *before, last = recipe.stages
+    return recipe.changed(stages=[*before, last.changed(run=run or last.run)])
+
+
 def check_recipe(recipe: Recipe) -> None:
     """Check that what a recipe needs is on this machine: every stage's data sets, and backbones of stages to train.
 

@@ -12,7 +12,7 @@ from analysis.results.records import Recipe, Stage
 from model.training.augment import Augmentation
 from model.training.export import FILE, NETWORK, can_export
 from model.training.inputs import check_inputs
-from model.training.recipe import check_recipe, first_line
+from model.training.recipe import first_line
 from model.training.strategies import Strategy
 from model.training.train import Training, train
 
@@ -38,15 +38,13 @@ def training_of(stage: Stage) -> Training:
         raise UserError(f"stage {stage.run!r}: {first_line(error)}") from None
 
 
-def train_recipe(recipe: Recipe, run: str | None = None, strategy: Strategy | None = None) -> Run:
+def train_recipe(recipe: Recipe, strategy: Strategy | None = None) -> Run:
     """Train every stage of a recipe in order; stages that are trained already are kept.
 
     Parameters
     ----------
     recipe
         What to train. Its data sets must be ingested under the names that it gives.
-    run
-        Name of the run of the last stage; default: the name in the recipe.
     strategy
         As for `model.training.train.train`.
 
@@ -61,9 +59,8 @@ def train_recipe(recipe: Recipe, run: str | None = None, strategy: Strategy | No
         If a data set is not ingested, a backbone is missing, or an option of a stage does not exist; nothing is trained
         then.
     """
-    check_recipe(recipe)
-    last = recipe.stages[-1]
-    stages = [*recipe.stages[:-1], last.changed(run=run or last.run)]
+    stages = recipe.stages
+    check_inputs(name for stage in stages for name in stage.datasets)
     trainings = [training_of(stage) for stage in stages]
     datasets = [[Dataset.open(name) for name in stage.datasets] for stage in stages]
     trained = [_is_trained(Run.open(stage.run), stage, its) for stage, its in zip(stages, datasets, strict=True)]

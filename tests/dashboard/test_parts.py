@@ -132,6 +132,32 @@ def test_a_lambda_depends_on_the_parameters_named_with_it():
     assert dashboard.parts.dependencies(shown[0].object) == [page.param.a]
 
 
+def test_a_part_waits_visibly_until_it_is_drawn_also_where_a_newer_change_takes_its_place():
+    import param
+
+    class Numbers(param.Parameterized):
+        a = param.Integer()
+
+    numbers = Numbers()
+
+    async def walk():
+        place = dashboard.parts.deferred(lambda: dashboard.parts.text("drawn"), [numbers.param.a])
+        draw = place[0].object
+        lock = dashboard.parts._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:  # another figure is being drawn
+            first = asyncio.ensure_future(draw())
+            await asyncio.sleep(0)
+            second = asyncio.ensure_future(draw())
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.sleep(0)
+            waiting = place.loading
+        await second
+        return waiting, place.loading
+
+    assert asyncio.run(walk()) == (True, False)
+
+
 def test_a_method_without_dependencies_is_made_once():
     assert dashboard.parts.dependencies(Page().fixed) == []
 

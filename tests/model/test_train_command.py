@@ -71,14 +71,14 @@ def test_what_a_recipe_lacks_is_named_at_once_before_anything_is_loaded(home: Pa
 
 def test_a_backbone_is_not_asked_for_where_its_stage_is_trained(home: Path) -> None:
     from analysis.results.records import Recipe, Stage
-    from model.training.recipe import check_recipe
+    from model.training.recipe import check_recipe, renamed
 
     run = published()
     shutil.copytree(run.folder, home / "runs/first", ignore=shutil.ignore_patterns("study", "*.parquet", "*.onnx"))
-    for name, asked in (("first", False), ("second", True)):
-        stage = Stage(run=name, datasets=["faces"], training={"backbone": DLIB})
+    recipe = Recipe(stages=[Stage(run="first", datasets=["faces"], training={"backbone": DLIB})])
+    for name, asked in ((None, False), ("second", True)):
         with pytest.raises(UserError, match="no data set is called 'faces'") as refused:
-            check_recipe(Recipe(stages=[stage]))
+            check_recipe(renamed(recipe, name))
         assert ("no backbone" in str(refused.value)) == asked
 
 

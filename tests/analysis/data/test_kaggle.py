@@ -394,11 +394,24 @@ def test_what_lies_in_the_place_of_the_key_file_is_told(
     assert kaggle.credentials == []
 
 
-def test_a_token_works_beside_a_key_file_that_lacks_its_key(
-    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("kaggle.json", '{"username": "someone"}'),
+        ("kaggle.json", '{"username": "someone", "key": 7}'),
+        ("access_token.txt", ""),
+        ("", ""),
+    ],
+)
+def test_a_token_works_beside_credentials_that_are_not_used(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str
 ) -> None:
-    monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
-    (tmp_path / "person" / ".kaggle" / "kaggle.json").write_text('{"username": "someone"}')
+    folder = tmp_path / "person" / ".kaggle"
+    if file:
+        (folder / file).write_text(content)
+    else:
+        monkeypatch.setenv("KAGGLE_USERNAME", "some one")
+    (folder / "access_token").write_text(SECRET)
     fetch_kaggle("celeba")
     assert kaggle.credentials[-1] == f"Bearer {SECRET}"
 

@@ -105,6 +105,20 @@ def test_the_name_that_a_download_or_an_export_gave_a_table_does_not_matter(tmp_
     assert len(open_source("both").images) == 3
 
 
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("name", ["label.txt", "label.csv", "labels.txt"])
+def test_another_file_with_a_name_like_a_table_of_labels_does_not_matter(tmp_path: Path, name: str) -> None:
+    register(faces(tmp_path / "faces.zip", **{"set/labels.csv": ROWS, f"set/{name}": "0 female\n1 male\n"}), "faces")
+    assert len(open_source("faces").images) == 3
+
+
+def test_what_programs_write_for_a_missing_value_is_one_in_every_column() -> None:
+    text = "file,label,identity,race,score\n1.jpg,f,nan,None,nan\n2.jpg,m,NA,White,2\n"
+    rows = read_label_table("labels.csv", text.encode()).rows
+    assert rows["identity"].isna().all()
+    assert rows["race"].tolist() == [pd.NA, "White"] and rows["score"].tolist() == [pd.NA, 2.0]
+
+
 def test_codes_in_a_parquet_table_are_refused_like_those_in_text() -> None:
     content = io.BytesIO()
     pd.DataFrame({"file": ["1.jpg", "2.jpg"], "label": [0, 1]}).to_parquet(content)

@@ -95,6 +95,21 @@ def test_a_training_that_begins_with_it_can_be_served(folder: Path) -> None:
     np.testing.assert_allclose(served.predict(faces, verbose=0), logits, rtol=1e-3, atol=1e-3)
 
 
+def test_smaller_pictures_show_it_the_same_part_of_a_face(folder: Path) -> None:
+    from model.training.architecture import begin_with, build
+    from model.training.mobilefacenet import read_mobilefacenet
+    from model.training.train import BACKBONES
+
+    network = build(BACKBONES[MOBILEFACENET])
+    begin_with(network, read_mobilefacenet(folder, 88))
+    logits = []
+    for rows, columns in ((74, 60), (59, 48)):
+        pictures = np.full((1, rows, columns, 3), 128, np.float32)
+        pictures[:, round(rows * 61 / 74) :] = 255  # below the square
+        logits.append(network.predict(pictures, verbose=0)["male"])
+    np.testing.assert_allclose(logits[1], logits[0], atol=1e-4)
+
+
 def test_another_architecture_does_not_take_it(folder: Path) -> None:
     from model.training.train import Training, compiled
 

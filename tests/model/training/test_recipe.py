@@ -57,7 +57,7 @@ def test_a_run_is_made_again_from_its_printed_recipe(
     chain: Run, small, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from model.training import stages
-    from model.training.recipe import as_yaml, read_recipe, recipe_of
+    from model.training.recipe import as_yaml, read_recipe, recipe_of, renamed
     from model.training.stages import train_recipe, training_of
 
     text = as_yaml(recipe_of(chain))
@@ -71,7 +71,7 @@ def test_a_run_is_made_again_from_its_printed_recipe(
     trained = []
     real = stages.train
     monkeypatch.setattr(stages, "train", lambda *given: trained.append(given[1].name) or real(*given))
-    again = train_recipe(read, "again")
+    again = train_recipe(renamed(read, "again"))
     assert trained == ["again"]
     assert "base: trained already" in capsys.readouterr().out
     np.testing.assert_allclose(weights(again), weights(chain), atol=1e-5)
