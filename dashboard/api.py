@@ -31,8 +31,8 @@ Predicts **perceived gender** from photos: {MEANING.removeprefix("Perceived gend
 Photos are scored in memory and dropped: nothing of them is stored, logged or cached. Up to {MAX_FILES} photos per
 request, {MAX_FILE_BYTES // 2**20} MB and {MAX_PIXELS // 1_000_000} megapixels each; {names()}. Every face of
 {SMALLEST} pixels and up is found ({2 * SMALLEST} in photos of more than {FULL_PIXELS // 1_000_000} megapixels), in
-photos on their side or upside down, too. Errors are RFC 9457 problem details: an unknown or repeated query parameter,
-or a form field without a photo, is one (422), and is never ignored.
+photos on their side or upside down, too. Errors are RFC 9457 problem details: with photos, an unknown or repeated
+query parameter, or a form field without a photo, is one (422), and is never ignored.
 """
 
 _OF_A_PHOTO = (413, 422)  # statuses that concern one photo, the one that came closest to being scored last

@@ -128,8 +128,8 @@ def train(
     if recipe:
         if other := sorted(_given(context) - {"recipe", "run", "strategy"}):
             raise UserError(f"a recipe holds all options: leave out {other[0]}, or train without `--recipe`")
-        _check_keras()
         told = renamed(read_recipe(recipe), run)
+        _check_keras()
         check_recipe(told)
         with _training_installed():
             from model.training.stages import train_recipe

@@ -305,7 +305,9 @@ def counted_reading(results: Results, name: str) -> str:
     if not scored:
         return ""
     usable = int((results.faces["dataset"] == name).sum()) if results.has_faces else 0
-    left = [(images - usable, "that could not be used (no face, or a copy within the data set)")] if usable else []
+    left = []
+    if usable:  # `ingest` keeps a person and a picture in one split alone
+        left.append((images - usable, "that show no face, or a person or picture of a later split"))
     left.append(((usable or images) - scored, "near copies of photos in another data set"))
     out = [f"{count:,} {what}" for count, what in left if count > 0]
     return f"{scored:,} of its {images:,} images are scored{f'; left out are {listed(out)}' if out else ''}."

@@ -335,9 +335,10 @@ def story_html(results: Results) -> PageHtml:
                 "Is it styling?",
                 f"Labels may differ in more than faces; known here are {listed(kinds)}. In the strictest "
                 f"comparison of people who are alike in these (“{left.title}”), {percent(left.share, 0)} of the "
-                f"difference in the face remains ({percent(left.interval[0], 0)} to "
+                f"mean difference in the face remains ({percent(left.interval[0], 0)} to "
                 f"{percent(left.interval[1], 0)}): "
-                + ("a good part was styling." if left.interval[1] < 1 else "styling does not explain it."),
+                + ("a good part was styling." if left.interval[1] < 1 else "styling does not explain it.")
+                + " The bars show the largest difference.",
                 bars_svg({each.title: each.max_abs_g_face for each in comparisons}, "Largest difference in the face"),
                 ("hypothesis.html#is-it-the-face-or-the-styling", "What was held equal"),
             )

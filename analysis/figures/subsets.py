@@ -9,6 +9,7 @@ import xarray as xr
 
 from analysis.averages.base import Difference
 from analysis.core.words import percent, signed
+from analysis.figures import theme
 from analysis.figures.faces import LUMA, place, side_by_side, signed_map
 from analysis.figures.grid import picture_grid
 from analysis.figures.guide import guided
@@ -56,11 +57,21 @@ def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
     "The two ends of the scale say which of the two averages is lighter. Pale pixels are alike in both.",
     view="faces?view=difference",
 )
-def subset_difference(difference: Difference) -> hv.Image:
-    """Luma of the first average minus that of the second, on a diverging scale."""
+def subset_difference(difference: Difference, colours: list[str] = theme.OPPOSED) -> hv.Image:
+    """Luma of the first average minus that of the second, on a diverging scale.
+
+    Parameters
+    ----------
+    difference
+        As from `analysis.averages.base.compare`.
+    colours
+        The scale, from the second lighter to the first lighter; label colours where the two are the labels.
+    """
     values, _ = subset_luma(difference)
     limit = float(max(1.0, np.abs(values).max()))
-    return signed_map(values, "Which parts are lighter?", "Luma, first − second", "grey levels (0 to 255)", limit)
+    return signed_map(
+        values, "Which parts are lighter?", "Luma, first − second", "grey levels (0 to 255)", limit, colours
+    )
 
 
 def subset_difference_reading(difference: Difference) -> str:
@@ -105,12 +116,14 @@ def subset_effect_reading(difference: Difference) -> str:
     "differences certain: compare with the map of the difference itself.",
     view="faces?view=effect",
 )
-def subset_certainty(difference: Difference) -> hv.Image:
-    """Luma difference of two averages in standard errors, on a diverging scale."""
+def subset_certainty(difference: Difference, colours: list[str] = theme.OPPOSED) -> hv.Image:
+    """Luma difference of two averages in standard errors, on a diverging scale; parameters as `subset_difference`."""
     values, errors = subset_luma(difference)
     ratio = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
     limit = float(max(3.0, np.abs(ratio).max()))
-    return signed_map(ratio, "How certain is the difference?", "Luma, first − second", "standard errors", limit)
+    return signed_map(
+        ratio, "How certain is the difference?", "Luma, first − second", "standard errors", limit, colours
+    )
 
 
 def subset_certainty_reading(difference: Difference) -> str:

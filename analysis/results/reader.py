@@ -169,7 +169,15 @@ class Run:
 
     @classmethod
     def open(cls, name: str) -> "Run":
-        """Open ``runs/NAME``, which can still be empty."""
+        """Open ``runs/NAME``, which can still be empty.
+
+        Raises
+        ------
+        UserError
+            If the name is not that of one folder.
+        """
+        if name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise UserError(f"{name!r} is no name of a run: give the name of one folder in runs/")
         return cls(name, paths.run_folder(name))
 
     @classmethod

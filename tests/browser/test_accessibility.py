@@ -1,8 +1,7 @@
 """Every page of the explorer, the views with most in them, and the report, as axe-core sees them."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from test_visit import open_explorer
+from test_visit import axe_violations, open_explorer
 
 pytestmark = pytest.mark.browser
 
@@ -31,9 +30,8 @@ def test_axe_finds_nothing(browser, server, theme):
     found = {}
     for address in ADDRESSES[theme]:
         open_explorer(page, server + address)
-        violations = Axe().run(page).response["violations"]
-        if violations:
-            found[address] = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations]
+        if violations := axe_violations(page):
+            found[address] = violations
     context.close()
     assert found == {}
 
@@ -49,8 +47,7 @@ def test_axe_finds_nothing_in_the_report(browser, server, theme):
     found = {}
     for name in REPORT[:: 1 if theme == "light" else 3]:
         page.goto(f"{server}/site/{name}.html", wait_until="load")
-        violations = Axe().run(page).response["violations"]
-        if violations:
-            found[name] = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations]
+        if violations := axe_violations(page):
+            found[name] = violations
     context.close()
     assert found == {}

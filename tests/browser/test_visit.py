@@ -4,6 +4,7 @@ import re
 import zipfile
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from analysis.core.schema import LABELS
 from analysis.data.sources import demo_source
@@ -27,6 +28,19 @@ def open_explorer(page, address):
     page.goto(address)
     page.locator("#shell").wait_for(state="detached")
     page.wait_for_load_state("networkidle")
+
+
+def axe_violations(page):
+    """What axe-core finds, with the elements that it found it in.
+
+    Controls change their colours for some hundred milliseconds once the theme is known: what is gone then is no fault.
+    """
+    for _ in range(10):
+        found = Axe().run(page).response["violations"]
+        if not found:
+            break
+        page.wait_for_timeout(500)
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
 
 
 def has_no_horizontal_scroll(page):

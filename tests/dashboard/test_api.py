@@ -280,6 +280,7 @@ def test_legacy_clients_get_the_more_probable_of_two_answers(client):
 
 def test_unknown_paths_and_methods_are_problems(client):
     assert_problem(client.get("/api/v1/nothing"), 404, "/api/docs")
+    assert_problem(client.post("/api/v1/nothing"), 404)
     assert_problem(client.get("/api/v1/predict"), 405, "GET")
     assert_problem(client.get("/predict"), 405, "GET")
     assert_problem(client.post("/api/v1/model"), 405, "POST")

@@ -16,6 +16,12 @@ def test_a_run_is_opened_by_name_before_it_has_results(home: Path) -> None:
         _ = run.results.metrics
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "..\\x"])
+def test_what_is_no_name_of_a_folder_is_no_name_of_a_run(home: Path, name: str) -> None:
+    with pytest.raises(UserError, match="no name of a run"):
+        Run.open(name)
+
+
 def test_the_published_run_knows_its_own_name(home: Path) -> None:
     write_results(home / "results")
     run = Run.published()
