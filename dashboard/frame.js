@@ -12,17 +12,22 @@
     } catch { return undefined; } // a browser may refuse to keep anything
   }
 
-  // panel-material-ui follows this attribute in every component.
+  // panel-material-ui follows the attribute in every component, once it is drawn. The cookie, which goes along when this
+  // page opens its session, lets the server send components that are right at once (see sessions.py).
+  function show(dark) {
+    root.dataset.theme = dark ? "dark" : "light";
+    document.cookie = `meanface-theme=${root.dataset.theme}; path=/; max-age=600; SameSite=Strict`;
+  }
+
   function showTheme() {
     const chosen = kept();
-    const dark = chosen ? chosen === DARK : system.matches;
-    root.dataset.theme = dark ? "dark" : "light";
+    show(chosen ? chosen === DARK : system.matches);
   }
 
   function toggleTheme() {
     const dark = root.dataset.theme !== "dark";
     try { for (const key of KEYS) localStorage.setItem(key, dark ? DARK : LIGHT); } catch { /* it holds for this page */ }
-    root.dataset.theme = dark ? "dark" : "light";
+    show(dark);
   }
 
   showTheme();

@@ -4,8 +4,9 @@ Closes gaps of bokeh-fastapi and Panel. A closed websocket is never reported to 
 memory for as long as the server runs, and with it an uploaded photo. What a browser sent before it left is handled
 without a session, which fails. A message that cannot be read or handled is logged with its content. An address may
 choose the session to join, so that whoever sends a link could see what is uploaded there, and the place that a page
-loads its scripts from. There is no public hook for any of it: private methods are wrapped and addresses are cleaned,
-and tests go through both.
+loads its scripts from. A page is made before anybody knows whether it is to be light or dark; the browser would see it
+change. There is no public hook for any of it: private methods are wrapped and addresses are cleaned, and tests go
+through both.
 """
 
 import asyncio
@@ -16,12 +17,16 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakKeyDictionary
 
+from bokeh.document import Document
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
 from bokeh.util.token import get_session_id
 from bokeh_fastapi import BokehFastAPI
 from bokeh_fastapi.handler import WSHandler
+from panel.config import config
+from panel.io.state import set_curdoc
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,6 +43,7 @@ _CROWDED_SECONDS = 15  # that a page has until it opens its session, when others
 _CONNECTIONS = 4  # of one session: a browser may come back before its old one is given up
 _WAITING = 32  # pages that wait to be made
 _PARTS = 200  # of a query; Panel fails over a thousand, and a page has fewer than 50
+_THEME = "meanface-theme"  # cookie that a page sets before it opens its session; see frame.js
 _LOGS = ("bokeh_fastapi.handler", "bokeh.server.protocol_handler")  # they log messages that they cannot handle
 _tidying: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()  # sessions that have left meanwhile
 
@@ -159,6 +165,8 @@ class Sessions:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
+            if HTTPConnection(scope).cookies.get(_THEME) == "dark":
+                await session.with_document_locked(_darken, session.document)
             await self._app(scope, receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,6 +223,15 @@ class Sessions:
 def count(contexts: Collection[ApplicationContext]) -> int:
     """Count the sessions of applications."""
     return sum(len(list(context.sessions)) for context in contexts)
+
+
+def _darken(document: Document) -> None:
+    """Make the components of a page dark before a browser has seen them, and those that come later."""
+    with set_curdoc(document):
+        config.theme = "dark"
+    for model in document.models:
+        if "dark_theme" in model.properties():
+            model.dark_theme = True
 
 
 def _harmless(query: bytes) -> bytes:

@@ -118,6 +118,25 @@ def is_dark(page):
     return red + green + blue < 200
 
 
+LIGHT_PARTS = """(() => {
+    window.light = 0;
+    const light = (within) => [...within.querySelectorAll("*")].some((each) =>
+        each.matches(".mui-light") || (each.shadowRoot && light(each.shadowRoot)));
+    const look = () => { window.light += light(document); requestAnimationFrame(look); };
+    look();
+})()"""
+
+
+def test_a_dark_page_is_dark_before_it_is_seen(page, server, complaints):
+    page.emulate_media(color_scheme="dark")
+    page.add_init_script(LIGHT_PARTS)
+    open_explorer(page, f"{server}/explore/metrics?view=robustness")
+    page.locator(".bk-Figure").first.wait_for()  # what is made later than the page, too
+    assert is_dark(page)
+    assert page.evaluate("window.light") == 0
+    assert complaints == []
+
+
 def test_the_theme_is_the_systems_until_one_is_chosen_which_every_page_remembers(page, server, complaints):
     page.emulate_media(color_scheme="dark")
     open_explorer(page, f"{server}/explore/api")

@@ -205,6 +205,28 @@ def test_a_session_ends_when_its_browser_leaves(client):
 
 
 @pytest.mark.parametrize(
+    ("cookie", "dark"), [("", False), ("meanface-theme=light", False), ("meanface-theme=dark", True)]
+)
+def test_a_session_is_as_dark_as_its_browser_before_anything_is_drawn(client, cookie, dark):
+    import panel as pn
+    from panel.io.state import set_curdoc
+
+    contexts = client.app.state.explorer._applications
+    known = set(contexts["/explore"]._sessions)
+    given = token(client)
+    (session,) = [held for name, held in contexts["/explore"]._sessions.items() if name not in known]
+    headers = {**OWN, "cookie": cookie} if cookie else dict(OWN)
+    with client.websocket_connect("/explore/ws", subprotocols=["bokeh", given], headers=headers) as socket:
+        assert "ACK" in socket.receive_text()
+        themes = [model.dark_theme for model in session.document.models if "dark_theme" in model.properties()]
+        with set_curdoc(session.document):
+            later = pn.config.theme
+    assert len(themes) > 5
+    assert set(themes) == {dark}
+    assert later == ("dark" if dark else "default")  # of components that are made later
+
+
+@pytest.mark.parametrize(
     ("origin", "let_in"),
     [
         ("http://testserver", True),
