@@ -36,24 +36,40 @@ NAVIGATION = (
 )
 BEYOND = (("/", "Report"), ("/api/docs", "API docs"))  # pages of this server that are not the explorer's
 
-_COMPONENTS = {
-    "MuiAlert": {
-        "styleOverrides": {
-            "root": {"color": "inherit", "fontSize": "1rem", "lineHeight": 1.6, "padding": "10px 16px"},
-            "message": {
-                "& p": {"margin": "0 0 .6rem", "maxWidth": "90ch"},
-                "& p:last-child": {"marginBottom": 0},
-                "& .MuiAlertTitle-root": {"fontSize": "1.25rem", "fontWeight": 600},
-            },
-        }
-    },
-    "MuiButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
-    "MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
-    "MuiTab": {"styleOverrides": {"root": {"textTransform": "none"}}},
-}
+
+def _components(outline: str) -> dict[str, Any]:
+    """Looks of panel-material-ui's components: its outlines are too pale to be seen by everybody (WCAG 1.4.11)."""
+    button = {"textTransform": "none", "&:not(.Mui-disabled)": {"borderColor": outline}}
+    return {
+        "MuiAlert": {
+            "styleOverrides": {
+                "root": {"color": "inherit", "fontSize": "1rem", "lineHeight": 1.6, "padding": "10px 16px"},
+                "message": {
+                    "& p": {"margin": "0 0 .6rem", "maxWidth": "90ch"},
+                    "& p:last-child": {"marginBottom": 0},
+                    "& .MuiAlertTitle-root": {"fontSize": "1.25rem", "fontWeight": 600},
+                },
+            }
+        },
+        "MuiButton": {"styleOverrides": {"root": button}},
+        # Each has a frame of its own, as they stand on several lines where the window is narrow.
+        "MuiToggleButton": {
+            "styleOverrides": {
+                "root": button
+                | {
+                    "&.MuiToggleButtonGroup-grouped": {"borderRadius": "8px", "margin": 0},
+                    "&.MuiToggleButtonGroup-grouped:not(.Mui-disabled)": {"border": f"1px solid {outline}"},
+                }
+            }
+        },
+        "MuiOutlinedInput": {"styleOverrides": {"notchedOutline": {"borderColor": outline}}},
+        "MuiTab": {"styleOverrides": {"root": {"textTransform": "none"}}},
+    }
+
+
 THEME = {
     "light": {
-        "components": _COMPONENTS,
+        "components": _components("#85828f"),
         "palette": {
             "primary": {"main": "#332288"},
             "background": {"default": "#ffffff", "paper": "#ffffff"},
@@ -61,7 +77,7 @@ THEME = {
         },
     },
     "dark": {
-        "components": _COMPONENTS,
+        "components": _components("#7c7988"),
         "palette": {
             "primary": {"main": "#b3a8f5"},
             "background": {"default": "#141318", "paper": "#141318"},

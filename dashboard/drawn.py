@@ -15,6 +15,7 @@ from typing import Any
 import holoviews as hv
 import panel as pn
 from bokeh.document import Document
+from bokeh.models import Plot
 
 _MOST = 256  # figures and tables that are kept; one takes some 20 KB
 _ID = re.compile(rb'"id":"p(\d+)"')  # quotes within a text are escaped: only a model's own name reads like this
@@ -57,6 +58,8 @@ class Figure:
     def __init__(self, drawing: hv.core.Dimensioned) -> None:
         document = Document()
         document.add_root(hv.renderer("bokeh").get_plot(drawing).state)
+        for plot in document.select({"type": Plot}):
+            plot.update(outline_line_color=None)  # as in the theme; panel-material-ui would draw one in the dark
         written = json.dumps(document.to_json(deferred=False), separators=(",", ":"))
         self._packed = zlib.compress(written.encode(), 1)
 

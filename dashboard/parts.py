@@ -44,6 +44,7 @@ for _theme in (MuiDefaultTheme, MuiDarkTheme):
 
 _CHOICE = {
     "flexWrap": "wrap",
+    "gap": "8px",
     "& button": {"whiteSpace": "nowrap", "width": "auto"},
 }  # on several lines where the window is narrow
 # What follows does not jump far once a figure is there; Panel would cover its place with white, in the dark, too.

@@ -166,7 +166,7 @@ class Sessions:
             await send({"type": "websocket.close", "code": 1008})
         else:
             if HTTPConnection(scope).cookies.get(_THEME) == "dark":
-                await session.with_document_locked(_darken, session.document)
+                await session.with_document_locked(_darken, session.document)  # type: ignore[misc]
             await self._app(scope, receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -228,10 +228,10 @@ def count(contexts: Collection[ApplicationContext]) -> int:
 def _darken(document: Document) -> None:
     """Make the components of a page dark before a browser has seen them, and those that come later."""
     with set_curdoc(document):
-        config.theme = "dark"
+        config.theme = "dark"  # type: ignore[misc]
     for model in document.models:
         if "dark_theme" in model.properties():
-            model.dark_theme = True
+            model.update(dark_theme=True)
 
 
 def _harmless(query: bytes) -> bytes:

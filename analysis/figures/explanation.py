@@ -14,7 +14,7 @@ from analysis.figures.faces import side_by_side
 from analysis.figures.guide import guided
 from analysis.figures.rows import points
 
-_HOT = np.array([0xE6, 0x6A, 0x00]) / 255  # orange differs from grey with any colour blindness
+_HOT = np.array([*bytes.fromhex(theme.HEAT[1:])]) / 255
 _ORDER_COLOURS = {
     "explanation": theme.CATEGORIES[0],
     "centre first": theme.CATEGORIES[1],
@@ -31,11 +31,11 @@ def _heat(explanation: xr.Dataset) -> np.ndarray:
 
 
 @guided(
-    "The maps lie over average faces. Orange pixels change the prediction most when they change, grey ones hardly.",
+    "The maps lie over average faces. Violet pixels change the prediction most when they change, grey ones hardly.",
     view="metrics?view=explanation",
 )
 def heat_maps(explanation: xr.Dataset) -> hv.Overlay:
-    """Average attribution over the average grey face of either prediction; orange pixels matter most.
+    """Average attribution over the average grey face of either prediction; violet pixels matter most.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ def heat_maps_reading(explanation: xr.Dataset) -> str:
 
 
 @guided(
-    "Both pictures lie over the same average face; the stronger the orange, the more the averages differ there, or the "
-    "more the model goes by it. Where only the left one is orange, labels differ in what the model hardly uses.",
+    "Both pictures lie over the same average face; the stronger the violet, the more the averages differ there, or the "
+    "more the model goes by it. Where only the left one is violet, labels differ in what the model hardly uses.",
     view="metrics?view=explanation",
 )
 def looks_and_differs(explanation: xr.Dataset, effects: xr.Dataset) -> hv.Overlay:

@@ -20,6 +20,7 @@ __all__ = [
     "COLOUR_NAMES",
     "DIVERGING",
     "FONT",
+    "HEAT",
     "INK",
     "LABEL_COLOURS",
     "OPPOSED",
@@ -53,6 +54,7 @@ _STOPS = ("#5A3A00", "#C48400", "#EFD9A6", "#F6F4F2", "#B3D6D6", "#107277", "#00
 DIVERGING = list(interp_palette(_STOPS, 255))
 # The same where the two ends are no labels: from "less" or "second" to "more" or "first".
 OPPOSED = list(interp_palette(("#561741", "#A8397E", "#E7C3DA", "#F6F4F2", "#C6C4EE", "#5651C4", "#211C73"), 255))
+HEAT = "#5B3DF0"  # over a grey face: violet is told from grey with any colour blindness, and stands for no label
 SEQUENTIAL = list(interp_palette(("#EFEEF9", "#A9A6E4", "#5651C4"), 128))
 
 THEME = Theme(

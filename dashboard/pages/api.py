@@ -44,6 +44,13 @@ def examples(folder: Path = EXAMPLES) -> dict[str, str]:
     return by_title
 
 
+_OPERATORS = (
+    "Whoever runs a server asks `/livez` whether to start it again, `/readyz` (or `/healthz`) whether to send requests "
+    "to it, and `/metrics`, in Prometheus’ format, how many requests, photos and sessions there are, and how long they "
+    "take."
+)
+
+
 class Calls(pn.custom.JSComponent):
     """A call to try, and examples."""
 
@@ -107,6 +114,6 @@ class ApiPage(chrome.ExplorerPage):
         return [
             parts.text(DESCRIPTION),
             self._calls(),
-            parts.section("Endpoints", self._endpoints()),
+            parts.section("Endpoints", self._endpoints(), parts.text(_OPERATORS)),
             *self._reliability(),
         ]

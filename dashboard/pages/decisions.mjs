@@ -213,13 +213,13 @@ export function render({ model, el }) {
       const value = which === "low" ? low : high;
       handle.setAttribute("transform", `translate(${across(value)},0)`);
       handle.setAttribute("aria-valuenow", value);
-      handle.setAttribute("aria-valuetext", value.toFixed(3));
+      handle.setAttribute("aria-valuetext", percent(value));
     }
     unsure.setAttribute("x", across(low));
     unsure.setAttribute("width", across(high) - across(low));
     thresholdsLine.textContent = low < high
-      ? `“female” up to ${low.toFixed(3)}, “male” from ${high.toFixed(3)}, “uncertain” between.`
-      : `“male” from ${high.toFixed(3)}, “female” below: no face is uncertain.`;
+      ? `“female” up to a probability of ${percent(low)}, “male” from ${percent(high)}, “uncertain” between.`
+      : `“male” from a probability of ${percent(high)}, “female” below: no face is uncertain.`;
     const mistakes = Math.abs(low + high - 1) < 0.002 && low <= 0.5 ? Math.round(1 / Math.max(low, 0.01)) : null;
     if (mistakes) cost.value = mistakes;
     costs.textContent = mistakes ? `${mistakes} uncertain answers` : "– (the handles stand otherwise)";

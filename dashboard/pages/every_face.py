@@ -276,9 +276,9 @@ class _Shown:
         note = ""
         if kept is not None and kept.map is not None:
             note = (
-                f"Faces lie together that the network sees alike ({kept.map.method}): {percent(kept.map.kept, 0)} of a "
+                f"Faces lie together that the network sees alike ({kept.map.method}): {percent(kept.map.kept)} of a "
                 f"face's {kept.map.neighbours} nearest are among its nearest on the map, too (by chance "
-                f"{percent(kept.map.by_chance, 2)}). Neighbours mean something here, far distances do not."
+                f"{share(kept.map.by_chance)}). Neighbours mean something here, far distances do not."
             )
         return pn.Column(
             colour,
@@ -518,7 +518,7 @@ def _summary(found: Everyone, chosen: np.ndarray) -> str:
             seen = chosen & (rows["split"] == "train").to_numpy()
             if seen.any():
                 text += (
-                    f". The model was trained on {share(float(seen.sum() / count), 0)} of them: choose test to judge it"
+                    f". The model was trained on {share(float(seen.sum() / count))} of them: choose test to judge it"
                 )
             if (unscored := int((chosen & ~scored).sum())) and "p_male" in rows:
                 text += (
@@ -544,8 +544,8 @@ def _attributes(found: Everyone, chosen: np.ndarray) -> str:
     if shares.empty:
         return "<p>Nothing is annotated of the selected faces beyond the label.</p>"
     rows = "".join(
-        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td class="number">{percent(row["chosen"], 0)}</td>'
-        f'<td class="number">{percent(row["all"], 0)}</td><td><span class="share" '
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td class="number">{percent(row["chosen"])}</td>'
+        f'<td class="number">{percent(row["all"])}</td><td><span class="share" '
         f'style="--own:{100 * row["chosen"]:.1f}%;--all:{100 * row["all"]:.1f}%"></span></td></tr>'
         for name, row in shares.iterrows()
     )

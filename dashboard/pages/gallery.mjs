@@ -94,8 +94,8 @@ export function render({ model, el }) {
         const bar = make("span", { class: "share" });
         bar.style.setProperty("--own", `${100 * own}%`);
         bar.style.setProperty("--all", `${100 * all}%`);
-        return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own, 0)),
-          make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all, 0)}`)));
+        return make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "number" }, percent(own)),
+          make("td", {}, bar), make("td", { class: "number" }, make("small", {}, `of all ${percent(all)}`)));
       })))] : []),
       make("p", {}, nearness), neighbours);
   }

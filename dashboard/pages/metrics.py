@@ -345,12 +345,12 @@ class MetricsPage(chrome.ExplorerPage):
             {
                 "Accuracy": (percent(measured.accuracy), f"95 % interval {percent(low)} to {percent(high)}"),
                 "Balanced accuracy": percent(measured.balanced_accuracy),
-                "Area under ROC": f"{measured.roc_auc:.4f}",
+                "Area under ROC": percent(measured.roc_auc, 2),
                 "Accuracy when certain": (
                     "–" if decided.accuracy is None else percent(decided.accuracy),
                     f"{decided.uncertain:,} of {measured.images:,} are “uncertain”",
                 ),
-                "Calibration error": (f"{measured.calibration.ece:.3f}", f"Brier score {measured.brier:.3f}"),
+                "Calibration error": (percent(measured.calibration.ece), f"Brier score {measured.brier:.3f}"),
             }
         )
 

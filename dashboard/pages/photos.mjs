@@ -300,7 +300,7 @@ export function render({ model, el }) {
       make("span", { class: "number" }, String(face.face + 1)),
       make("img", { src: face.aligned, alt: `Face ${face.face + 1} as the model sees it`, width: 45, height: 55 }),
       make("div", { class: "verdict" }, label,
-        make("small", {}, `p(male) ${face.p_male.toFixed(3)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${remark}`)),
+        make("small", {}, `p(male) ${percent(face.p_male)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${remark}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
         make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))), ask);
   }

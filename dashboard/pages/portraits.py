@@ -152,7 +152,7 @@ class Groups(Portraits):
             lines.append(f"Ages {table['age'].min():.0f} to {table['age'].max():.0f}.")
         if "race" in table and table["race"].notna().any():
             races = table["race"].value_counts(normalize=True)
-            lines.append(f"Annotated as {', '.join(f'{name} {percent(share, 0)}' for name, share in races.items())}.")
+            lines.append(f"Annotated as {', '.join(f'{name} {percent(share)}' for name, share in races.items())}.")
         own = self.found.aggregates.coefficients
         far = np.linalg.norm(own - own[number], axis=1)
         near = np.argsort(far, kind="stable")[1 : 1 + _NEIGHBOURS]
@@ -202,7 +202,7 @@ class Photos(Portraits):
         """Score, or the label where there is none."""
         row = self.found.rows.iloc[number]
         score = row.get("p_male")
-        return str(row["label"]) if score is None or pd.isna(score) else f"{percent(score, 0)} male"
+        return str(row["label"]) if score is None or pd.isna(score) else f"{percent(score)} male"
 
     def one(self, number: int, chosen: np.ndarray) -> dict[str, Any]:
         """Tell of a face: label, score, what is annotated, and its neighbours on the map."""

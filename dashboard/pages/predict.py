@@ -155,7 +155,7 @@ class PredictPage(chrome.ExplorerPage):
         )
         about = (
             f"The model comes from run `{card.run}`.{self._agrees(card)} It is *not sure enough* where its probability "
-            f"of “male” is between {card.band.low:.3f} and {card.band.high:.3f}."
+            f"of “male” is between {percent(card.band.low)} and {percent(card.band.high)}."
         )
         return [
             parts.stack(

@@ -58,11 +58,39 @@ def test_labels_are_told_apart_in_grey_print_and_seen_on_light_and_dark_pages(th
 def test_no_other_thing_has_the_colour_of_a_label(theme):
     from dashboard.pages.face_map import SELECTED
 
-    others = (*theme.CATEGORIES, SELECTED, theme.OPPOSED[40], theme.OPPOSED[-40], theme.SEQUENTIAL[-1])
+    others = (*theme.CATEGORIES, SELECTED, theme.OPPOSED[40], theme.OPPOSED[-40], theme.SEQUENTIAL[-1], theme.HEAT)
     for label, other in itertools.product(LABELS, others):
         assert np.linalg.norm(lab(theme.LABEL_COLOURS[label]) - lab(other)) > 20, (label, other)
     for label, place in (("female", 42), ("male", -43)):  # the ends of a difference between labels
         assert np.linalg.norm(lab(theme.LABEL_COLOURS[label]) - lab(theme.DIVERGING[place])) < 3
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_heat_over_a_grey_face_is_told_from_grey_and_from_the_labels(theme, sight):
+    heat = lab(theme.HEAT, sight)
+    for grey in range(0x40, 0x100, 0x20):
+        assert np.linalg.norm(heat - lab(f"#{grey:02x}{grey:02x}{grey:02x}", sight)) > 25, grey
+    for label in LABELS:
+        assert np.linalg.norm(heat - lab(theme.LABEL_COLOURS[label], sight)) > 25, label
+
+
+def test_outlines_of_controls_are_seen_on_light_and_dark_pages():
+    from dashboard.chrome import THEME
+
+    css = (PROJECT / "dashboard/theme.css").read_text(encoding="utf-8")
+    share = int(re.search(r"--outline: color-mix\(in srgb, currentColor (\d+)%, transparent\)", css)[1]) / 100
+    for scheme, ink in (("light", "#1c1b22"), ("dark", "#ffffff")):
+        page = THEME[scheme]["palette"]["background"]["default"]
+        styles = {name: each["styleOverrides"] for name, each in THEME[scheme]["components"].items()}
+        drawn = [styles[name]["root"]["&:not(.Mui-disabled)"] for name in ("MuiButton", "MuiToggleButton")]
+        drawn.append(styles["MuiOutlinedInput"]["notchedOutline"])
+        mixed = (
+            share * int(i, 16) + (1 - share) * int(p, 16)
+            for i, p in zip(*(re.findall("..", c[1:]) for c in (ink, page)), strict=True)
+        )
+        outlines = [*(each["borderColor"] for each in drawn), "#" + "".join(f"{round(each):02x}" for each in mixed)]
+        for outline in outlines:
+            assert contrast(outline, page) >= 3, (scheme, outline)
 
 
 def test_styles_of_report_and_explorer_have_the_colours_of_the_figures(theme):
