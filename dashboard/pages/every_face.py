@@ -36,6 +36,7 @@ from dashboard.pages.busy import Busy
 from dashboard.pages.everyone import SCORED, VERDICTS, Everyone, everyone, inside_area
 from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
 from dashboard.pages.gallery import Gallery
+from dashboard.pages.map_keys import MapKeys
 from dashboard.pages.measures import SCALES, Measure
 from dashboard.pages.portraits import ORDERS, Portraits, portraits
 from dashboard.pages.selected_faces import KINDS, faces
@@ -271,6 +272,10 @@ class _Shown:
         if self.found.places is None:
             return parts.notice("This run has no map of its faces: `meanface evaluate` draws one unless it is brief.")
         self._face_map = FaceMap(self.found.places, self._drawn)
+        self._keys = MapKeys(lambda act: parts.in_turn(partial(self._keyed, act)))
+        self._keys.param.watch(
+            lambda event: parts.in_turn(lambda: self._face_map.show_cursor(self._keys.shares)), "box"
+        )
         colour = parts.choice(self.page.param.colour)
         kept = self.page.results.network
         note = ""
@@ -284,6 +289,7 @@ class _Shown:
             colour,
             self._legend,
             pn.pane.Bokeh(self._face_map.plot, sizing_mode="stretch_width", margin=0),
+            self._keys,
             parts.text(note),
             margin=0,
             styles={"flex": "1 1 480px", "min-width": "0", "gap": "8px"},
@@ -291,6 +297,17 @@ class _Shown:
 
     def _drawn(self, corners: list[tuple[float, float]]) -> None:
         self.page.area = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+    def _keyed(self, act: str) -> None:
+        """Do what a key on the map asks for."""
+        box = self._keys.shares
+        if act == "out" or box is None:
+            self._face_map.zoom(None)
+            self._face_map.show_cursor(box)
+        elif act == "in":
+            self._face_map.zoom(box)
+        else:
+            self._face_map.select(box)
 
     # ---- the gallery
 

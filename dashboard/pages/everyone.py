@@ -5,7 +5,7 @@ Read once for all sessions. A selection is a bool for each row; what follows fro
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.averages.accuracy import ExpectedError
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
-from analysis.averages.filters import check_subset, selectable
+from analysis.averages.filters import check_subset
 from analysis.averages.shape_aggregates import ShapeAggregates
 from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
@@ -73,11 +73,6 @@ class Everyone:
     texture_error: ExpectedError | None
     studied: str
     live: Callable[[np.ndarray], np.ndarray] | None
-
-    @cached_property
-    def of_studied(self) -> pd.DataFrame:
-        """Rows of the data set that was studied, for `analysis.averages.filters.select`."""
-        return selectable(self.rows[self.rows["dataset"] == self.studied])
 
     def known(self, column: str) -> list[str]:
         """Values of a column that occur, the most frequent first."""

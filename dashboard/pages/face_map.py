@@ -20,6 +20,7 @@ from bokeh.models import (
     ResetTool,
     WheelZoomTool,
 )
+from bokeh.models.annotations.geometry import BoxAnnotation
 from bokeh.plotting import figure
 
 from analysis.figures.theme import QUIET
@@ -124,6 +125,8 @@ class FaceMap:
         plot.patch(
             "x", "y", source=self._outline, fill_alpha=0.06, fill_color=SELECTED, line_color=SELECTED, line_width=2
         )
+        self._cursor = BoxAnnotation(fill_color=None, line_color=QUIET, line_width=3, line_dash="dashed", visible=False)
+        plot.add_layout(self._cursor)
         box, lasso = (tool(continuous=False, renderers=[]) for tool in (BoxSelectTool, LassoSelectTool))
         plot.add_tools(box, lasso, PanTool(), WheelZoomTool(), ResetTool())
         plot.toolbar.active_drag = box
@@ -149,6 +152,34 @@ class FaceMap:
         self._chosen, self._codes, self._palette = chosen, codes, palette
         self._outline.data = {"x": [], "y": []} if corners is None else {"x": corners[:, 0], "y": corners[:, 1]}
         self._show_chosen()
+
+    def show_cursor(self, box: tuple[float, float, float, float] | None) -> None:
+        """Show the box that keys move, as `dashboard.pages.map_keys.MapKeys.shares` has it; None for none."""
+        if box is None:
+            self._cursor.visible = False
+            return
+        left, right, bottom, top = self._placed(box)
+        self._cursor.update(left=left, right=right, bottom=bottom, top=top, visible=True)
+
+    def select(self, box: tuple[float, float, float, float]) -> None:
+        """Select what is in a box."""
+        left, right, bottom, top = self._placed(box)
+        self._drawn([(left, bottom), (right, bottom), (right, top), (left, top)])
+
+    def zoom(self, box: tuple[float, float, float, float] | None) -> None:
+        """Show what is in a box; None for all."""
+        self._extent = self._whole if box is None else self._placed(box)
+        left, right, bottom, top = self._extent
+        self.plot.x_range.update(start=left, end=right)
+        self.plot.y_range.update(start=bottom, end=top)
+        self._show_all()
+        self._show_chosen()
+
+    def _placed(self, box: tuple[float, float, float, float]) -> Extent:
+        left, right, bottom, top = self._extent
+        x, y, width, height = box
+        across, down = right - left, top - bottom
+        return left + x * across, left + (x + width) * across, top - (y + height) * down, top - y * down
 
     def _show_all(self) -> None:
         grey = np.frombuffer(bytes.fromhex(QUIET[1:]) + b"\xff", np.uint8)

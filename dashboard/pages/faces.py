@@ -1,5 +1,6 @@
 """The page of the average faces: any two of them, blended and compared."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -7,12 +8,12 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from analysis.averages.filters import select
-from analysis.averages.source import LiveSubsets, PublishedSubsets, subset_source
+from analysis.averages.source import LiveSubsets, subset_source
 from analysis.core.errors import UserError
 from analysis.figures import faces, subsets
 from dashboard import chrome, parts
-from dashboard.pages.everyone import distance_effects, everyone
+from dashboard.pages.everyone import Everyone, distance_effects, everyone
+from dashboard.pages.groups import Groups
 from dashboard.pages.lab import VIEWS, Lab
 from dashboard.pages.prototypes import prototypes
 from dashboard.parts import View
@@ -27,10 +28,8 @@ def _follow(box: pmui.TextInput, event: param.parameterized.Event) -> None:
 class FacesPage(chrome.ExplorerPage):
     """The averages of any two subsets, blended and compared, and how the faces of each label vary."""
 
-    first = param.Selector(default="label == 'male'", objects=[], check_on_set=False, doc="Filter of the first subset.")
-    second = param.Selector(
-        default="label == 'female'", objects=[], check_on_set=False, doc="Filter of the second subset."
-    )
+    first = param.String(default="label == 'male'", doc="Filter of the first group.")
+    second = param.String(default="label == 'female'", doc="Filter of the second group.")
     view = param.Selector(objects=list(VIEWS), doc="How to show the two.")
     blend = param.Integer(default=50, bounds=(-50, 150), doc="Share of the first in the blend, %.")
 
@@ -47,44 +46,60 @@ class FacesPage(chrome.ExplorerPage):
 
     def __init__(self, shared: chrome.Shared, **params: Any) -> None:
         super().__init__(shared, **params)
+        self._groups: Groups | None = None
         try:
             source = subset_source(shared.results)
         except UserError:
             return  # a notice says so where the averages would be shown
-        if isinstance(source, PublishedSubsets):  # no others can be shown: an address that names one is corrected
-            for name in ("first", "second"):
-                self.param[name].objects = source.subsets["filter"].values.tolist()
-                self.param[name].check_on_set = True
+        found = self._everyone()
+        self._groups = Groups(source, found)
+        self._any = found is not None or isinstance(source, LiveSubsets)
+
+    def _everyone(self) -> Everyone | None:
+        try:
+            return everyone(self.results)
+        except UserError:
+            return None
+
+    def spoilt(self, values: dict[str, Any], refused: set[str]) -> Collection[str]:
+        """Filters that mean nothing are none; see `dashboard.address`."""
+        return [name for name in ("first", "second") if self._groups and not self._groups.is_filter(values[name])]
 
     def _lab(self) -> Any:
-        source = subset_source(self.results)
+        if self._groups is None:
+            subset_source(self.results)  # says what is missing
+        assert self._groups is not None
+        groups = self._groups
         state: dict[str, Any] = {name: getattr(self, name) for name in self.in_url}
-        lab = Lab(self.results.subsets, prototypes=prototypes(self.results), **state)
+        lab = Lab(self.results.subsets, groups.choices(), prototypes=prototypes(self.results), **state)
         names: dict[str, Any] = {name: name for name in self.in_url}
         lab.link(self, bidirectional=True, **names)
 
         def compared(first: str, second: str) -> Any:
-            found = source.compare(first, second)
+            try:
+                found, how = groups.compare(first, second)
+            except UserError as error:
+                lab.refuse(str(error), first, second)
+                return parts.nothing()
             lab.compare(found, self._distances(first, second))
             return parts.text(
                 f"{subsets.subset_faces_reading(found)} {subsets.subset_difference_reading(found)} "
-                f"{subsets.subset_effect_reading(found)}"
+                f"{subsets.subset_effect_reading(found)} {how}"
             )
 
         reading = pn.panel(
             parts.or_notice(pn.bind(compared, self.param.first, self.param.second)), sizing_mode="stretch_width"
         )
-        own = [self._filters()] if isinstance(source, LiveSubsets) else []
+        own = [self._filters()] if self._any else []
         return parts.stack(lab, reading, *own, gap=16)
 
     def _distances(self, first: str, second: str) -> list[dict[str, Any]]:
         """Effect in each distance of the face between two subsets; empty where the run does not know them."""
         try:
             found = everyone(self.results)
-            rows = found.of_studied
-            own = (found.rows["dataset"] == found.studied).to_numpy()
-            distances = {name: found.measures[name].values[own] for name in found.distances}
-            return distance_effects(distances, select(rows, first), select(rows, second))
+            distances = {name: found.measures[name].values for name in found.distances}
+            assert self._groups is not None  # the run publishes averages
+            return distance_effects(distances, self._groups.rows(first), self._groups.rows(second))
         except UserError:  # no row for each image, or a filter of what these rows do not have
             return []
 
@@ -97,8 +112,10 @@ class FacesPage(chrome.ExplorerPage):
             box.link(self, value=which)
             self.param.watch(partial(_follow, box), which)
         note = (
-            "A filter compares columns with values, joined by `and`, `or` and `not`: `Smiling and not Eyeglasses`, "
-            "`split == 'test'`, `confidence > 0.9`. An average of fewer than 16 faces is not shown."
+            "A filter says what the chips cannot. It compares columns with values, joined by `and`, `or` and `not`: "
+            "`Smiling or not Eyeglasses`, `split == 'test'`, `p_male > 0.9`, `yaw < -20`. It is about the data set of "
+            "the study unless it names others, as in `dataset == 'utkface'`. An average of fewer than 16 faces is not "
+            "shown."
         )
         return parts.stack(parts.controls(*boxes), parts.text(note), gap=10)
 

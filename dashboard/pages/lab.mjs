@@ -9,6 +9,89 @@ export function render({ model, el }) {
   const palette = colours.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
   let faces = null;
 
+  // ---- filters, as far as chips can say them: conditions that are joined by "and"
+
+  const COLUMNS = { dataset: "Data set", label: "Label", age_band: "Age", race: "Race" };
+  const choices = model.choices, names = choices.map((each) => each.name);
+  const attributes = [...new Set(choices.flatMap((each) => each.attribute))];
+  const spoken = (attribute) => attribute.replaceAll("_", " ").toLowerCase();
+
+  // What a filter says; null where chips cannot say it. No data set is the first, which was studied.
+  function parsed(filter) {
+    const state = { dataset: [], label: [], age_band: [], race: [], with: [], without: [] };
+    for (const condition of filter.trim() ? filter.trim().split(" and ") : []) {
+      const values = condition.match(/^(dataset|label|age_band|race) (?:== ('[^']*')|in \(((?:'[^']*'(?:, )?)+)\))$/);
+      const attribute = condition.match(/^(not )?(\w+)$/);
+      if (values) state[values[1]] = [...(values[2] ?? values[3]).matchAll(/'([^']*)'/g)].map((found) => found[1]);
+      else if (attribute && attributes.includes(attribute[2])) state[attribute[1] ? "without" : "with"].push(attribute[2]);
+      else return null;
+    }
+    return state;
+  }
+
+  function written(state) {
+    const conditions = Object.keys(COLUMNS).filter((column) => state[column].length).map((column) =>
+      state[column].length === 1 ? `${column} == '${state[column][0]}'` : `${column} in (${state[column].map((value) => `'${value}'`).join(", ")})`);
+    return [...conditions, ...state.with, ...state.without.map((attribute) => `not ${attribute}`)].join(" and ");
+  }
+
+  // What can be chosen of a column in the chosen data sets.
+  const offered = (state, column) => new Set(choices.filter(({ name }) => (state.dataset.length ? state.dataset : [names[0]]).includes(name)).flatMap((each) => each[column]));
+
+  function chosenChips(which) {
+    const state = () => parsed(model[which]) ?? parsed("");
+    const take = (change) => {
+      const next = state();
+      change(next);
+      if (next.dataset.length === 1 && next.dataset[0] === names[0]) next.dataset = [];
+      for (const column of ["label", "age_band", "race"]) next[column] = next[column].filter((value) => offered(next, column).has(value));
+      for (const kind of ["with", "without"]) next[kind] = next[kind].filter((attribute) => offered(next, "attribute").has(attribute));
+      model[which] = written(next);
+      show();
+    };
+    const rows = Object.entries(COLUMNS).map(([column, title]) => {
+      const values = column === "dataset" ? names : [...new Set(choices.flatMap((each) => each[column]))];
+      const buttons = values.map((value) => make("button", { type: "button", class: "chip", onclick: () => take((next) => {
+        const now = column === "dataset" && !next.dataset.length ? [names[0]] : next[column];
+        const pressed = now.includes(value) ? now.filter((each) => each !== value) : values.filter((each) => each === value || now.includes(each));
+        next[column] = pressed;
+      }) }, value));
+      const row = make("div", { role: "group", "aria-label": `${title} of the ${which} group` }, make("small", {}, title), ...buttons);
+      return { column, values, buttons, row };
+    }).filter(({ values }) => values.length > 1);
+    const more = make("select", { "aria-label": `Attribute of the ${which} group` });
+    more.addEventListener("change", () => {
+      const [kind, attribute] = more.value.split(" ");
+      more.value = "";
+      if (attribute) take((next) => { for (const each of ["with", "without"]) next[each] = next[each].filter((one) => one !== attribute); next[kind].push(attribute); });
+    });
+    const added = make("span", {});
+    const last = make("div", { role: "group", "aria-label": `Attributes of the ${which} group` }, make("small", {}, "Attributes"), added, more);
+    const element = make("div", { class: "chips" }, ...rows.map(({ row }) => row), attributes.length ? last : null);
+
+    function follow() {
+      const now = state(), known = offered(now, "attribute");
+      for (const { column, values, buttons, row } of rows) {
+        const able = column === "dataset" ? new Set(names) : offered(now, column);
+        const own = column === "dataset" && !now.dataset.length && parsed(model[which]) ? [names[0]] : now[column];
+        buttons.forEach((button, at) => { button.hidden = !able.has(values[at]); button.setAttribute("aria-pressed", String(own.includes(values[at]))); });
+        row.hidden = !able.size;
+      }
+      last.hidden = !known.size;
+      const option = (kind, attribute) => make("option", { value: `${kind} ${attribute}` }, kind === "with" ? spoken(attribute) : `not ${spoken(attribute)}`);
+      more.replaceChildren(make("option", { value: "" }, "Add an attribute"), ...["with", "without"].map((kind) =>
+        make("optgroup", { label: kind === "with" ? "With" : "Without" }, ...attributes.filter((each) => known.has(each)).map((each) => option(kind, each)))));
+      added.replaceChildren(...["with", "without"].flatMap((kind) => now[kind].map((attribute) => {
+        const words = kind === "with" ? spoken(attribute) : `not ${spoken(attribute)}`;
+        return make("button", { type: "button", class: "chip", "aria-pressed": "true", "aria-label": `Leave out: ${words}`, onclick: () => {
+          take((next) => { next[kind] = next[kind].filter((each) => each !== attribute); });
+          more.focus();
+        } }, `${words} ×`);
+      })));
+    }
+    return { element, follow };
+  }
+
   // ---- the two trays
 
   const trays = Object.fromEntries(["first", "second"].map((which) => {
@@ -21,7 +104,8 @@ export function render({ model, el }) {
       buttons.forEach((button, at) => { button.hidden = !words.every((word) => model.presets[at].name.includes(word)); });
     });
     const head = make("h2", {});
-    return [which, { head, buttons, element: make("div", { class: "tray" }, head, found, make("div", { class: "groups", role: "group", "aria-label": `${which} group` }, ...buttons)) }];
+    const chips = choices.length ? chosenChips(which) : null;
+    return [which, { head, buttons, follow: chips?.follow, element: make("div", { class: "tray" }, head, chips?.element, found, make("div", { class: "groups", role: "group", "aria-label": `${which} group` }, ...buttons)) }];
   }));
   const pairs = make("div", { class: "acts" }, ...model.pairs.map((pair) => make("button", {
     type: "button", class: "act", onclick: () => { model.first = pair.first; model.second = pair.second; show(); },
@@ -54,25 +138,32 @@ export function render({ model, el }) {
   const note = make("p", { class: "fine" });
   const bars = make("div", { class: "scroll distances", tabindex: 0, role: "group", "aria-label": "Distances of the face" });
   const scale = make("div", { class: "legend" });
+  const problem = make("p", { class: "problem", role: "status" });
   const pointed = make("p", { class: "pointed", "aria-live": "polite" });
   const asPicture = make("button", { type: "button", class: "act", onclick: savePicture }, "Picture as PNG");
   const asTable = make("button", { type: "button", class: "act", onclick: saveTable }, "Pixels as CSV");
   const acts = make("div", { class: "acts" }, asPicture, asTable,
     make("button", { type: "button", class: "act", onclick: copy }, "Copy link"));
   el.append(pairs, make("div", { class: "halves" },
-    make("div", { class: "picture" }, make("div", { class: "acts", role: "group", "aria-label": "View" }, ...Object.values(choice)), canvas, mixing, crossing, bars, scale, note, pointed, acts),
+    make("div", { class: "picture" }, make("div", { class: "acts", role: "group", "aria-label": "View" }, ...Object.values(choice)), problem, canvas, mixing, crossing, bars, scale, note, pointed, acts),
     make("div", { class: "trays" }, trays.first.element, trays.second.element)));
 
   function load() {
     const pair = model.pair;
-    faces = pair.first ? {
+    faces = pair.first?.pixels ? {
       first: bytes(pair.first.pixels), second: bytes(pair.second.pixels),
       difference: floats(pair.difference), effect: floats(pair.effect), distances: pair.distances,
     } : null;
     show();
   }
 
-  const name = (filter) => model.presets.find((preset) => preset.filter === filter)?.name ?? (filter || "all faces");
+  function name(filter) {
+    const preset = model.presets.find((each) => each.filter === filter)?.name, state = parsed(filter);
+    if (preset || !filter || !state) return preset ?? (filter || "all faces");
+    const either = (values) => values.join(" or ");
+    const of = [either(state.label), either(state.age_band), either(state.race), ...state.with.map(spoken), ...state.without.map((each) => `not ${spoken(each)}`)];
+    return `${state.dataset.length ? `${state.dataset.join(" and ")}: ` : ""}${of.filter(Boolean).join(", ") || "all faces"}`;
+  }
 
   function show() {
     const waiting = model.pair.first?.filter !== model.first || model.pair.second?.filter !== model.second;
@@ -81,11 +172,16 @@ export function render({ model, el }) {
       const count = model.pair[which]?.count;
       tray.head.textContent = `${which === "first" ? "First" : "Second"}: ${name(model[which])}${count && !waiting ? `, ${count.toLocaleString("en-US")} faces` : ""}`;
       tray.buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(model.presets[at].filter === model[which])));
+      tray.follow?.();
     }
     for (const [view, button] of Object.entries(choice)) button.setAttribute("aria-pressed", String(view === model.view));
-    mixing.hidden = model.view !== "blend";
+    const refused = model.problem && !waiting && !["shape", "displacement"].includes(model.view);
+    problem.textContent = refused ? `${model.problem[0].toUpperCase()}${model.problem.slice(1)}.` : "";
+    mixing.hidden = refused || model.view !== "blend";
     crossing.hidden = model.view !== "shape";
-    bars.hidden = model.view !== "distances";
+    bars.hidden = refused || model.view !== "distances";
+    acts.hidden = refused;
+    if (refused) scale.hidden = true;
     asPicture.hidden = model.view === "distances";
     asTable.hidden = model.view === "shape" || model.view === "displacement";
     asTable.textContent = model.view === "distances" ? "Distances as CSV" : "Pixels as CSV";
@@ -190,7 +286,7 @@ export function render({ model, el }) {
   function draw() {
     canvas.tabIndex = isMap() || model.view === "displacement" ? 0 : -1; // else there is nothing to point at
     note.textContent = NOTES[model.view] ? NOTES[model.view]() : "";
-    if (!faces) { canvas.hidden = true; return; }
+    if (!faces && !["shape", "displacement"].includes(model.view)) { canvas.hidden = true; return; }
     canvas.hidden = model.view === "distances";
     if (["shape", "displacement", "distances"].includes(model.view)) {
       scale.hidden = true;
@@ -315,6 +411,7 @@ export function render({ model, el }) {
   });
 
   model.on("pair", load);
+  model.on("problem", show);
   for (const each of ["first", "second", "view", "blend", "shape", "texture"]) model.on(each, show);
   load();
 }

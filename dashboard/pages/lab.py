@@ -35,6 +35,8 @@ class Lab(pn.custom.JSComponent):
     ----------
     published
         As from `analysis.averages.gallery.build_gallery`: the averages of the trays.
+    choices
+        What groups can be filtered by; see `dashboard.pages.groups.Groups.choices`.
     **params
         ``first``, ``second``, ``view``, ``blend``, ``shape``, ``texture`` and ``prototypes``, and what
         `panel.custom.JSComponent` takes.
@@ -52,15 +54,18 @@ class Lab(pn.custom.JSComponent):
     pair = param.Dict(default={}, doc="Both averages and their difference, as the browser reads them.")
     presets = param.List(doc="Name, filter and picture of each average in the trays.")
     pairs = param.List(doc="Name and both filters of pairs that are worth a look.")
+    choices = param.List(doc="What each data set can be filtered by.")
+    problem = param.String(doc="Why the chosen two cannot be shown; empty where they are.")
     frame = param.Dict(doc="Size, parts and colours of the maps.")
 
     _esm = parts.script("lab")
 
-    def __init__(self, published: xr.Dataset, **params: Any) -> None:
+    def __init__(self, published: xr.Dataset, choices: list[dict[str, Any]], **params: Any) -> None:
         names, filters = published["subset"].values.tolist(), published["filter"].values.tolist()
         means = published["mean"].transpose("subset", "y", "x", "channel").to_numpy()
         by_name = dict(zip(names, filters, strict=True))
         super().__init__(
+            choices=choices,
             presets=[
                 {"name": name, "filter": filter_, "src": _small(mean)}
                 for name, filter_, mean in zip(names, filters, means, strict=True)
@@ -95,6 +100,7 @@ class Lab(pn.custom.JSComponent):
             ``name``, ``g``, ``low`` and ``high`` of each distance of the face, first minus second, where it is known.
         """
         difference, _ = subsets.subset_luma(compared)
+        self.problem = ""
         self.pair = {
             "first": _average(compared.first, self.first),
             "second": _average(compared.second, self.second),
@@ -102,6 +108,11 @@ class Lab(pn.custom.JSComponent):
             "effect": as_text(subsets.subset_effect(compared).astype(np.float32)),
             "distances": list(distances),
         }
+
+    def refuse(self, problem: str, first: str, second: str) -> None:
+        """Say why two averages cannot be shown."""
+        self.problem = problem
+        self.pair = {"first": {"filter": first}, "second": {"filter": second}}
 
 
 def _average(average: Average, filter_: str) -> dict[str, Any]:

@@ -76,6 +76,33 @@ def test_a_box_on_the_map_selects_and_back_takes_it_back(page, server, complaint
     assert complaints == []
 
 
+def test_keys_alone_select_on_the_map_and_zoom(page, server, complaints):
+    open_explorer(page, server + PAGE)
+    page.locator(".bk-Figure").first.wait_for()
+    keys = page.get_by_role("application", name="Select on the map with keys")
+    keys.focus()
+    page.get_by_text("Box from 35 % to 65 % across").wait_for()
+    for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    page.get_by_text("Box from 33 % to 65 % across, 33 % to 63 % down.").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("area="))
+    page.get_by_text("2,000 of 2,000 faces").wait_for(state="detached")
+    some = count(page)
+    assert 0 < some < 2000
+    page.keyboard.press("+")  # the box is then the middle of what was in it
+    page.get_by_text("Box from 25 % to 75 % across").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_text(f"{some:,} of 2,000 faces").wait_for(state="detached")
+    assert count(page) < some
+    page.keyboard.press("-")
+    page.keyboard.press("Escape")
+    page.get_by_text("No box.").wait_for()
+    page.go_back()
+    wait_for_count(page, some)
+    assert complaints == []
+
+
 def middle_of_the_way(page):
     return page.locator(".way canvas").evaluate(
         "c => [...c.getContext('2d').getImageData(c.width / 2, c.height / 3, 1, 1).data]"
@@ -205,6 +232,32 @@ def test_a_cell_of_two_groups_leads_to_its_faces(page, server, complaints):
     page.locator(".cells a").first.click()
     page.wait_for_url(re.compile(r"explore\?.*label=female"))
     wait_for_count(page, 480)
+    assert complaints == []
+
+
+def test_chips_of_the_lab_choose_groups_and_back_takes_them_back(page, server, complaints):
+    open_explorer(page, server + "/explore/faces")
+    page.get_by_role("heading", name=re.compile(r"^First: male, \d+ faces$")).wait_for()
+    page.get_by_label("Attribute of the first group").select_option("with Smiling")
+    page.get_by_label("Attribute of the first group").select_option("without Young")
+    page.get_by_role("heading", name=re.compile(r"^First: male, smiling, not young, \d+ faces$")).wait_for()
+    page.wait_for_url(re.compile("Smiling.*not.*Young"))
+    page.get_by_role("button", name="Leave out: smiling").click()
+    page.get_by_role("heading", name=re.compile(r"^First: male, not young, \d+ faces$")).wait_for()
+    tray = page.get_by_role("group", name="Data set of the second group")
+    tray.get_by_role("button", name="other").click()
+    tray.get_by_role("button", name="synthetic").click()
+    ages = page.get_by_role("group", name="Age of the second group")
+    ages.get_by_role("button", name="20-39").click()
+    page.get_by_role("heading", name=re.compile("^Second: other: female, 20-39, ")).wait_for()
+    address = page.url
+    page.get_by_role("group", name="Label of the second group").get_by_role("button", name="female").click()
+    page.get_by_role("heading", name=re.compile("^Second: other: 20-39, ")).wait_for()
+    page.go_back()
+    page.get_by_role("heading", name=re.compile("^Second: other: female, 20-39, ")).wait_for()
+    open_explorer(page, address)
+    page.get_by_role("heading", name=re.compile("^Second: other: female, 20-39, ")).wait_for()
+    assert has_no_horizontal_scroll(page)
     assert complaints == []
 
 

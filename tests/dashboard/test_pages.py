@@ -217,13 +217,48 @@ def test_another_choice_is_compared_and_told(shared):
     assert not numbers(lab.pair["effect"], "<f4").any()
 
 
-def test_an_address_that_names_a_filter_that_is_not_published_is_corrected_where_the_data_is_not_here(shared):
+@pytest.mark.parametrize("single", [True, False], ids=["with a row for each image", "without"])
+def test_an_address_that_names_a_filter_that_means_nothing_is_corrected(shared, single, monkeypatch):
     from dashboard import address
 
+    if not single:
+        monkeypatch.setattr(Results, "has_faces", False)
+        dashboard.pages.everyone.everyone.cache_clear()
     page = dashboard.pages.FacesPage(shared)
     defaults = {name: getattr(page, name) for name in page.in_url}
-    read = address.read(page, page.in_url, "?first=Bald&second=label+%3D%3D+%27male%27&blend=999", defaults)
-    assert read == defaults | {"second": "label == 'male'"}
+    for nonsense in ("Blad", "label+%3D%3D", "dataset+%3D%3D+%27none%27", "label+%3D%3D+%27all%27"):
+        read = address.read(page, page.in_url, f"?first={nonsense}&second=label+%3D%3D+%27male%27&blend=999", defaults)
+        assert read == defaults | {"second": "label == 'male'"}
+    other = address.read(page, page.in_url, "?first=Smiling+and+not+Eyeglasses", defaults)
+    assert other == (defaults | {"first": "Smiling and not Eyeglasses"} if single else defaults)
+
+
+def test_a_group_that_is_not_published_is_estimated_near_the_exact_average_of_one_that_is(shared, results):
+    page = dashboard.pages.FacesPage(shared, first="label == 'female' and not Smiling", second="label == 'female'")
+    shown = panel(page)
+    (lab,) = parts_of(shown, "Lab")
+    rows = results.faces[results.faces["dataset"] == results.study.dataset]
+    assert lab.pair["first"]["count"] == int(((rows["label"] == "female") & (rows["Smiling"] == False)).sum())  # noqa: E712
+    apart = numbers(lab.pair["difference"], "<f4")
+    assert np.abs(apart).mean() < 20
+    assert "The first average is estimated from averages of small groups" in text_of(shown)
+    assert "The second average is estimated" not in text_of(shown)
+
+
+def test_a_group_of_another_data_set_can_be_compared(shared, results):
+    names = results.faces["dataset"].value_counts()
+    other = next(name for name in names.index if name != results.study.dataset)
+    (lab,) = parts_of(panel(dashboard.pages.FacesPage(shared, first=f"dataset == '{other}'")), "Lab")
+    assert lab.pair["first"]["count"] == names[other]
+    assert lab.choices[0]["name"] == results.study.dataset
+
+
+def test_a_group_that_is_too_small_is_not_shown_and_said_why(shared):
+    (lab,) = parts_of(panel(dashboard.pages.FacesPage(shared, first="label == 'male' and label == 'female'")), "Lab")
+    assert "the first group is empty" in lab.problem
+    assert "pixels" not in lab.pair["first"]
+    lab.first = "label == 'male'"
+    assert lab.problem == "" and lab.pair["first"]["pixels"]
 
 
 class Here(averages.LiveSubsets):
@@ -245,7 +280,7 @@ def test_where_the_data_is_here_any_filter_can_be_typed_and_what_is_wrong_with_i
     monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Here(pd.DataFrame(), None))
     page = dashboard.pages.FacesPage(shared, first=expression)
     shown = panel(page)
-    assert said in text_of(shown)
+    assert said in parts_of(shown, "Lab")[0].problem
     first, _ = parts_of(shown, "TextInput")
     assert first.value == expression
     page.first = "identity == 5"

@@ -1,0 +1,44 @@
+"""Selecting and zooming on the map with keys; what it does in the browser is in map_keys.mjs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import parts
+
+_ACTS = ("select", "in", "out")
+
+
+class MapKeys(pn.custom.JSComponent):
+    """A place that the Tab key stops at, whose keys move a box on the map.
+
+    Parameters
+    ----------
+    act
+        Called with "select", "in" or "out" when a key asks for it.
+    """
+
+    box = param.List(default=[], doc="Left, top, width and height as shares of what is in sight; empty for none.")
+
+    _esm = parts.script("map_keys")
+
+    def __init__(self, act: Callable[[str], None]) -> None:
+        super().__init__(
+            stylesheets=[parts.theme_css()], css_classes=["map-keys"], sizing_mode="stretch_width", margin=0
+        )
+        self._act = act
+
+    @property
+    def shares(self) -> tuple[float, float, float, float] | None:
+        """The box; None where there is none. A browser may send anything."""
+        try:
+            left, top, width, height = (min(1.0, max(0.0, float(each))) for each in self.box)
+        except (TypeError, ValueError):
+            return None
+        return (left, top, width, height) if width > 0 and height > 0 else None
+
+    def _handle_msg(self, data: dict[str, Any]) -> None:
+        if isinstance(data, dict) and (act := data.get("type")) in _ACTS and self.shares is not None:
+            self._act(str(act))
