@@ -99,7 +99,15 @@ def find_photos(given: Iterable[str | Path], left_out: LeftOut | None = None) ->
 
 
 def place_of(given: str | Path) -> Location:
-    """Location of a photo, folder or report that a user names, as a path or URL."""
+    """Location of a photo, folder or report that a user names, as a path or URL.
+
+    Raises
+    ------
+    UserError
+        If it is empty, which would be the working folder, or a URL that cannot be read.
+    """
+    if not str(given).strip():
+        raise UserError("a path is empty: give a path, or a URL such as s3://BUCKET/...")
     return paths.parse_location(given) if "://" in str(given) else Path(given)
 
 

@@ -435,7 +435,7 @@ def predict(
     from model.predict import Predictor
     from model.predictions import check_output
 
-    if output:
+    if output is not None:
         check_output(place_of(output), excel=excel)
     total, left_out = count_photos(photos)
     for line in left_out.lines():

@@ -51,7 +51,7 @@ def parse_location(text: str | Path) -> Location:
     if not str(text).strip():
         raise UserError("a path is empty: give a path, or a URL such as s3://BUCKET/...")
     if not found:
-        return _expanded(Path(text)).resolve()
+        return _real(_expanded(Path(text)))
     if protocol.lower() in ("file", "local"):
         return _local(rest)
     if not rest.strip("/"):
@@ -87,7 +87,12 @@ def _local(path: str) -> Path:
     """What a file:// URL means; a percent sign may stand for itself, as fsspec takes it, or encode a character."""
     path = path.removeprefix("localhost") if path.startswith("localhost/") else path
     plain, decoded = _expanded(Path(path)), _expanded(Path(unquote(path)))
-    return (decoded if decoded.exists() and not plain.exists() else plain).resolve()
+    return _real(decoded if decoded.exists() and not plain.exists() else plain)
+
+
+def _real(path: Path) -> Path:
+    """A path beyond links, or one of a loop of links, which Path.resolve() refuses in some versions of Python."""
+    return Path(os.path.realpath(path))
 
 
 def _expanded(path: Path) -> Path:

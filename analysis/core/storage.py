@@ -79,10 +79,9 @@ def _place_of(target: Path) -> Path:
     """Where a file or folder lies, beyond links; not in the place of a device or a pipe, which a file would replace."""
     place = target
     if os.path.islink(target):  # noqa: PTH114 - Path's own raises where a name is too long
-        try:
-            place = target.resolve()
-        except RuntimeError:
-            raise UserError(f"{target} is a link that leads to itself: choose another place") from None
+        place = Path(os.path.realpath(target))  # Path.resolve() raises on a loop in some versions of Python
+        if os.path.islink(place):  # noqa: PTH114
+            raise UserError(f"{target} is a link that leads to itself: choose another place")
     with writing(target):
         if place.exists() and not place.is_file() and not place.is_dir():
             raise UserError(f"{target} is a device, a pipe or a socket: name a file or a folder")

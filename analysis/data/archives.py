@@ -121,10 +121,10 @@ class Zip:
             return self._archive
 
     def _what_else(self, error: Exception) -> str:
-        start = first_bytes(self.path)
         if isinstance(error, UnicodeDecodeError):
             name = quoted(error.object.decode("utf-8", "surrogateescape"))
             return f"says that its names are UTF-8, which {name} is not: unpack it and give the folder"
+        start = first_bytes(self.path)
         if contents.is_zip(start):
             return f"is not a whole zip archive ({error}): fetch or copy it again"
         if found := contents.mistaken(start):

@@ -3,6 +3,7 @@
 Metadata is removed here, so that no decoder fails on an odd tag.
 """
 
+import io
 import math
 import re
 import warnings
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from analysis.data.kinds import Kind, kind_of
 
@@ -33,6 +34,9 @@ _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:=["']|>)([1-8])""")
 _NO_LENGTH = 0x7FFFFFFF
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_TIFF_JPEG = (6, 7)
+_TIFF_WHOLE = (*_TIFF_JPEG, 50001)  # methods by which a strip is decoded as a whole: JPEG and WebP
+_TIFF_METHODS = (1, 2, 3, 4, 5, 8, 32773, 32946, *_TIFF_WHOLE)
 _RAW_TAGS = (50706, 50740)  # DNG's version and private data: other cameras' raw files say that they are a preview
 
 
@@ -155,6 +159,8 @@ class Png:
     ----------
     width, height
         Pixels as stored.
+    depth
+        Bits of a value.
     held
         Bytes that the decoder holds until the last row is read: all of an interlaced picture.
     plain
@@ -167,6 +173,7 @@ class Png:
 
     width: int
     height: int
+    depth: int
     held: int
     plain: bool
     orientation: int
@@ -203,6 +210,7 @@ def read_png(data: bytes) -> Png:
     return Png(
         width=width,
         height=height,
+        depth=depth,
         held=width * height * channels * depth // 8 if interlaced else 0,
         plain=usual and chunks <= _SEGMENTS,
         orientation=_orientation(exif.removeprefix(b"Exif\0\0"), b""),
@@ -289,26 +297,66 @@ def _orientation(exif: bytes, xmp: bytes) -> int:
     return orientation if orientation is not None and 1 <= orientation <= 8 else 1
 
 
-def is_preview(tiff: bytes) -> bool:
-    """Whether the first picture of a TIFF is a small copy of what a camera's raw file holds elsewhere."""
-    if tiff[8:10] == b"CR":
-        return True
-    try:
-        tags = Image.Exif()
-        tags.load(tiff)
-        return tags.get(254) == 1 or any(tag in tags for tag in _RAW_TAGS)
-    except Exception:
-        return False
+@dataclass(frozen=True)
+class Tiff:
+    """What a TIFF says of its first picture; of one whose tags cannot be read, what is usual.
+
+    Attributes
+    ----------
+    preview
+        Whether it is a small copy of what a camera's raw file holds elsewhere.
+    known
+        Whether it is compressed by a method that is decoded everywhere, and not into luminance and colour differences,
+        unless by JPEG, whose decoder makes RGB of them.
+    alpha
+        Whether a further channel says what is transparent; programs keep selections and infrared there, too.
+    held
+        Bytes that the decoder holds besides a few rows: of strips and tiles that it decodes as a whole.
+    """
+
+    preview: bool = False
+    known: bool = True
+    alpha: bool = True
+    held: int = 0
 
 
-def has_bare_ycbcr(tiff: bytes) -> bool:
-    """Whether a TIFF holds luminance and colour differences, and not as JPEG, whose decoder makes RGB of them."""
+def read_tiff(data: bytes) -> Tiff:
+    """Read a TIFF's structure."""
+    if data[8:10] == b"CR":
+        return Tiff(preview=True)
     try:
-        tags = Image.Exif()
-        tags.load(tiff)
-        return tags.get(262) == 6 and tags.get(259, 1) not in (6, 7)
-    except Exception:
-        return False
+        tags = _tiff_tags(data)
+        compression, photometric = tags.get(259, 1), tags.get(262)
+        extra = np.ravel(tags.get(338, ())).tolist()
+        return Tiff(
+            preview=tags.get(254) == 1 or any(tag in tags for tag in _RAW_TAGS),
+            known=compression in _TIFF_METHODS and (photometric != 6 or compression in _TIFF_JPEG),
+            alpha=not extra or bool({1, 2} & set(extra)),
+            held=_held_of_tiff(tags),
+        )
+    except Exception:  # whatever is wrong with a tag, the decoder may know better
+        return Tiff()
+
+
+def _tiff_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """Tags of a TIFF's first picture, also of the form with 64 bits, which `PIL.Image.Exif` does not read."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[2:4] in (b"+\0", b"\0+") else 8])
+    file = io.BytesIO(data)
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
+
+
+def _held_of_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2) -> int:
+    """Bytes that libtiff and libvips hold of a piece, as measured: strips of most methods are decoded row by row."""
+    width, height = int(tags[256]), int(tags[257])
+    tiled, apart = 322 in tags, tags.get(284) == 2
+    across = int(tags[322]) if tiled else width
+    down = int(tags[323]) if tiled else min(int(tags.get(278, height)), height)
+    piece = across * down * int(tags.get(277, 1)) * max(np.ravel(tags.get(258, 1)).tolist()) / 8
+    if tiled or tags.get(259, 1) in _TIFF_WHOLE:
+        return round(2.5 * piece)
+    return round(1.5 * piece) if apart else 0
 
 
 def webp_form(data: bytes) -> Literal["lossy", "lossless", "animated"]:
@@ -347,8 +395,7 @@ def _strips_end(data: bytes) -> int:
     if tags_begin + 2 > len(data) and data[2:4] in (b"*\0", b"\0*"):
         return tags_begin + 2
     try:
-        tags = Image.Exif()
-        tags.load(data)
+        tags = _tiff_tags(data)
         starts, lengths = (tags.get(273, tags.get(324, ())), tags.get(279, tags.get(325, ())))
         starts, lengths = np.ravel(starts).astype(np.int64), np.ravel(lengths).astype(np.int64)
         lengths[lengths >= _NO_LENGTH] = 0  # written by some where it is not known

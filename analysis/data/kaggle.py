@@ -77,6 +77,7 @@ def download_file(dataset: str, name: str, folder: Path) -> Path:
     target = folder / name
     if target.exists():
         return target
+    storage.check_writable(target)
     with _errors_explained(dataset):
         api = _authenticated()
         with _part(target) as part, contextlib.redirect_stdout(io.StringIO()):

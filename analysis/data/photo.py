@@ -9,11 +9,10 @@ several copies.
 import contextlib
 import io
 import logging
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -36,9 +35,14 @@ _SCANS = 64  # of a progressive JPEG; encoders write 3 to 14
 _SCANNED = 4e8  # pixels times scans: 8 scans of the largest photo, 2 seconds on a slow machine
 _STRIP = 1_000_000  # pixels that are converted at a time
 _LEAVES_HOLES = 4_000_000  # pixels: decoding a larger photo leaves free memory that is worth a millisecond
+_DEPTHS = (255, 1023, 4095, 16383, 65535)  # white of 8, 10, 12, 14 and 16 bits
+_HIGHLIGHTS = 0.999  # share of the values of a float picture that its white is at least
+_BRIGHTEST = 32.0  # of a float picture whose white is 1: highlights may be several times as bright
+_SAMPLED = 512  # pixels of a side that are looked at to tell how a deep picture is stored
+_SMOOTHED = 1.5  # pixels, standard deviation: of 100 dithered portraits, all faces are found from 1 on
 
 _CUT_SHORT = "the photo is damaged or cut short: send the complete file"
-_TIFF = next(kind for kind in ALL_KINDS if kind.format == "TIFF")
+_JPEG, _TIFF = (next(kind for kind in ALL_KINDS if kind.format == name) for name in ("JPEG", "TIFF"))
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +147,7 @@ def read_photo(data: bytes) -> Photo:
     if kind not in kinds():
         raise PhotoError(f"{kind.name} photos cannot be read here: install the package pillow-heif, or send a JPEG")
     try:
-        photo = _DECODERS[kind.format](bytes(data))
+        photo = _smoothed(_DECODERS[kind.format](bytes(data)))
         if photo.width * photo.height > _LEAVES_HOLES:
             give_back()  # before faces are searched for, which takes as much again
         return photo
@@ -154,6 +158,19 @@ def read_photo(data: bytes) -> Photo:
     except Exception as error:
         _log.debug("a %s cannot be decoded", kind.name, exc_info=True)
         raise _undecodable(data, kind) from error
+
+
+def _smoothed(photo: Photo) -> Photo:
+    """Blur a photo whose channels have two values each, as the eye does: of its dots by themselves no face is made."""
+    sides = [slice(None, None, max(1, side // 32)) for side in photo.pixels.shape[:2]]
+    for pixels in (
+        photo.pixels[sides[0], sides[1]],
+        photo.pixels,
+    ):  # nearly all photos are told by some of their pixels
+        dark, bright = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
+        if not ((pixels == dark) | (pixels == bright)).all():
+            return photo
+    return replace(photo, pixels=cv2.GaussianBlur(photo.pixels, (0, 0), _SMOOTHED))
 
 
 def _undecodable(data: bytes, kind: Kind) -> PhotoError:
@@ -198,11 +215,21 @@ def _jpeg(data: bytes) -> Photo:
             f"this JPEG stores {jpeg.width} x {jpeg.height} pixels in {jpeg.scans} scans and takes too long to decode: "
             "save it again, not as a progressive one"
         )
-    image = Image.open(io.BytesIO(jpeg.data), formats=("JPEG",))
+    content = jpeg.data if jpeg.scans > 1 else _ended(jpeg.data)  # of several scans, the last ones may be missing
+    image = Image.open(io.BytesIO(content), formats=("JPEG",))
     if half:
         image.draft(None, (jpeg.width // 2, jpeg.height // 2))  # decoded at half its size
     image.load()
     return _upright(_rgb(image, 1), jpeg.width, jpeg.height, jpeg.orientation)
+
+
+def _ended(jpeg: bytes) -> bytes:
+    """A JPEG with the mark of its end, which some cameras leave out; raises if it lacks more than the last rows."""
+    if containers.is_whole(jpeg, _JPEG):
+        return jpeg
+    jpeg += b"\xff\xd9"
+    _open_vips("jpegload_buffer", jpeg, fail_on="warning").avg()  # Pillow would fill in what is missing
+    return jpeg
 
 
 def _png(data: bytes) -> Photo:
@@ -210,8 +237,10 @@ def _png(data: bytes) -> Photo:
     pixels = max(png.width * png.height, 1)
     half = pixels > FULL_PIXELS
     kind = "interlaced PNG" if png.held else "PNG"
-    _check(kind, png.width, png.height, _RGB / 4 + png.held / pixels if half else _CORE + _RGB)
-    if half:
+    streamed = half or png.depth == 16  # Pillow keeps the upper 8 bits of 16, which may all be zero
+    cost = (_RGB / 4 if half else _RGB) + png.held / pixels
+    _check(kind, png.width, png.height, cost if streamed else _CORE + _RGB)
+    if streamed:
         return _vips("pngload_buffer", png.data, orientation=png.orientation)
     image = Image.open(io.BytesIO(png.data), formats=("PNG",))
     image.load()
@@ -229,20 +258,27 @@ def _webp(data: bytes) -> Photo:
 
 
 def _tiff(data: bytes) -> Photo:
-    if containers.is_preview(data):
+    tiff = containers.read_tiff(data)
+    if tiff.preview:
         raise PhotoError("this is a camera's raw file: save it as JPEG, and send that")
     if not containers.is_whole(data, _TIFF):  # libtiff would fill in what is missing
         raise PhotoError(_CUT_SHORT)
-    if containers.has_bare_ycbcr(data):  # libvips would take it for RGB
+    if not tiff.known:  # libvips would take colour differences for RGB, and give black for a method it lacks
         raise _undecodable(data, _TIFF)
     width, height = _vips_size("tiffload_buffer", data)
-    _check("TIFF", width, height)
-    return _vips("tiffload_buffer", data)
+    kind = "TIFF stored in large pieces" if tiff.held > _STRIP else "TIFF"
+    _check(kind, width, height, _RGB / 4 + tiff.held / max(width * height, 1))
+    return _vips("tiffload_buffer", data, alpha=tiff.alpha)
 
 
 def _pillow(data: bytes) -> Photo:
     """GIF, BMP and AVIF."""
-    image = Image.open(io.BytesIO(data), formats=("GIF", "BMP", "AVIF"))
+    try:
+        image = Image.open(io.BytesIO(data), formats=("GIF", "BMP", "AVIF"))
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            f"the photo is too large to decode: send one of up to {MAX_PIXELS // 1_000_000} megapixels"
+        ) from error
     width, height = image.size
     half = width * height > FULL_PIXELS
     core = 10.0 if image.format == "AVIF" else 1.0 if image.mode in ("1", "L", "P") else _CORE
@@ -278,32 +314,17 @@ _DECODERS: dict[str, Callable[[bytes], Photo]] = {
 def _rgb(image: Image.Image, shrink: int) -> np.ndarray:
     """Pixels of a loaded picture as RGB, uint8 (height, width, 3), averaged over squares of ``shrink``; by strips."""
     width, height = image.size
-    grey = image.mode.startswith("I") or image.mode == "F"  # deep grey: Pillow would clip it to white
-    scale = _scale(float(np.max(image.getextrema()))) if grey else 1.0
     rows = max(shrink, _STRIP // width // shrink * shrink)
     if rows >= height and shrink == 1:
-        return _converted(image, scale)
+        return _converted(image)
     result = np.empty((height // shrink, width // shrink, 3), np.uint8)
     for top in range(0, height // shrink * shrink, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        part = _reduced(_converted(strip, scale), shrink)
+        part = _reduced(_converted(image.crop((0, top, width, min(top + rows, height)))), shrink)
         result[top // shrink : top // shrink + len(part)] = part
     return result
 
 
-def _scale(most: float, full: int = 65535) -> float:
-    """What brings deep pixels to 255: the largest value tells how they are stored; ``full`` is white if whole."""
-    if not math.isfinite(most) or 1 < most <= 255:
-        return 1.0
-    if most <= 1:
-        return 255.0
-    return 255 / max(most, full)
-
-
-def _converted(image: Image.Image, scale: float) -> np.ndarray:
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32)) * scale
-        return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+def _converted(image: Image.Image) -> np.ndarray:
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -341,18 +362,38 @@ def _open_vips(loader: str, data: bytes, **options: Any) -> Any:
     import pyvips  # noqa: PLC0415 - most photos do without
 
     pyvips.cache_set_max(0)
-    return getattr(pyvips.Image, loader)(data, access="sequential", fail_on="truncated", **options)
+    return getattr(pyvips.Image, loader)(data, **{"access": "sequential", "fail_on": "truncated"} | options)
 
 
 def _deep(image: Any, again: Callable[[], Any]) -> Any:
     """Bring a picture of more than 8 bits to 8, on white; ``again`` opens it once more, as it is read only once."""
-    full = 32767 if image.format == "short" else 65535
-    colours = image.bands - image.hasalpha()
-    scale = _scale(again().extract_band(0, n=colours).max(), full)
+    sample = again()
+    sample = sample.subsample(max(1, sample.width // _SAMPLED), max(1, sample.height // _SAMPLED)).numpy()
+    sample = sample.reshape(*sample.shape[:2], -1)[..., : image.bands]
+    if sample.dtype.kind == "f":
+        colours = image.bands - image.hasalpha()
+        white, opaque = _white_of_floats(sample[..., :colours]), _white_of_floats(sample[..., colours:])
+    else:
+        white = opaque = _white_of_integers(sample)
     if image.hasalpha():
-        opaque = 255 / _scale(again().extract_band(colours).max(), full)
-        image = image.flatten(background=255 / scale, max_alpha=opaque)
-    return (image * scale).cast("uchar")
+        image = image.flatten(background=white, max_alpha=opaque)
+    return (image * (255 / white)).cast("uchar")
+
+
+def _white_of_integers(values: np.ndarray) -> float:
+    """White as the number of bits says that the largest value needs: files of 16 bits may hold 10 or 12."""
+    most = float(values.max())
+    depths = (*_DEPTHS[:-1], 32767) if values.dtype.kind == "i" else _DEPTHS
+    return 1.0 if most <= 1 else next((white for white in depths if most <= white), most)
+
+
+def _white_of_floats(values: np.ndarray) -> float:
+    """White, 1 or that of a number of bits; of a picture with highlights far above 1 it is that of the highlights."""
+    finite = values[np.isfinite(values)]
+    most = float(np.quantile(finite, _HIGHLIGHTS)) if finite.size else 0.0
+    if most <= _BRIGHTEST:
+        return max(most, 1.0)
+    return next((float(white) for white in _DEPTHS if most <= white), most)
 
 
 def _vips(
@@ -360,6 +401,7 @@ def _vips(
     data: bytes,
     *,
     orientation: int | None = None,
+    alpha: bool = True,
     scale: float = 1.0,
     size: tuple[int, int] | None = None,
 ) -> Photo:
@@ -373,6 +415,8 @@ def _vips(
         The photo.
     orientation
         EXIF's; None to take what libvips reads.
+    alpha
+        Whether a further channel says what is transparent; else it is left out.
     scale
         What the loader scales by.
     size
@@ -384,7 +428,12 @@ def _vips(
     if orientation is None:
         stored = image.get("orientation") if image.get_typeof("orientation") else 1
         orientation = stored if stored in range(1, 9) else 1
+    if not alpha and image.hasalpha():
+        image = image.extract_band(0, n=1 if image.bands < 3 else 4 if image.interpretation == "cmyk" else 3)
+    half = scale == 1.0 and width * height > FULL_PIXELS
     if image.interpretation in ("cmyk", "lab", "labs", "xyz", "labq"):
+        # A quarter of the pixels is converted: that takes longer than all else.
+        image, half = image.shrink(2, 2) if half else image, False
         image = image.colourspace("srgb")
     if image.format != "uchar":
         image = _deep(image, lambda: _open_vips(loader, data, **options))
@@ -392,7 +441,7 @@ def _vips(
         image = image.flatten(background=255)
     if image.bands > 3:
         image = image.extract_band(0, n=3)
-    if scale == 1.0 and width * height > FULL_PIXELS:
+    if half:
         image = image.shrink(2, 2)
     pixels = np.frombuffer(image.write_to_memory(), np.uint8).reshape(image.height, image.width, image.bands)
     if image.bands < 3:

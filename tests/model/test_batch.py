@@ -25,7 +25,7 @@ from analysis.core import compute, paths
 from analysis.core.errors import UserError
 from analysis.core.spreadsheet import as_csv
 from model import batch, predictions
-from model.batch import Photo, cut, find_photos, predict_on, predict_paths, predict_to
+from model.batch import Photo, cut, find_photos, place_of, predict_on, predict_paths, predict_to
 from model.commands import app
 from model.predict import Predictor
 from model.predictions import COLUMNS, Report, as_table, check_output
@@ -269,6 +269,15 @@ def test_a_stream_that_fills_up_leaves_the_rest_in_a_file(
     written = stream.getvalue().count("\n") - 1
     found = parquet.read_table(kept)["file"].to_pylist()
     assert found == expected["file"].tolist()[written : written + len(found)]
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_path_is_not_the_working_folder(empty: str) -> None:
+    """As from a variable of a shell that is not set."""
+    with pytest.raises(UserError, match="a path is empty"):
+        place_of(empty)
+    with pytest.raises(UserError, match="a path is empty"):
+        next(find_photos([empty]))
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:

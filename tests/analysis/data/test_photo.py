@@ -13,6 +13,7 @@ from photos import encoded
 from PIL import Image, ImageOps
 
 from analysis.data import containers
+from analysis.data.detection import detect_faces
 from analysis.data.kinds import kind_of
 from analysis.data.photo import FULL_PIXELS, MAX_PIXELS, PhotoError, decode_photo, read_photo
 
@@ -125,8 +126,84 @@ def test_deep_pictures_with_an_alpha_channel_keep_their_brightness(white: float,
     pixels[:5, :, shades] = 0
     picture = pyvips.Image.new_from_array(pixels).copy(interpretation=interpretation)
     decoded = decode_photo(picture.tiffsave_buffer())
-    assert np.abs(decoded[5:].astype(int) - 102).max() <= 1
-    assert (decoded[:5] == 255).all()
+    assert np.abs(decoded[12:].astype(int) - 102).max() <= 1
+    assert (decoded[:1] > 250).all()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["png", "tiff", "png-rgb", "tiff-rgb"])
+def test_few_bits_in_a_file_of_16_keep_their_brightness(bits: int, kind: str) -> None:
+    deep = (FACE.astype(int) * (2**bits - 1) // 255).astype(np.uint16)
+    deep = deep if "rgb" in kind else deep[..., 1]
+    picture = pyvips.Image.new_from_array(deep).copy(interpretation="rgb16" if "rgb" in kind else "grey16")
+    data = picture.pngsave_buffer() if "png" in kind else picture.tiffsave_buffer()
+    expected = FACE if "rgb" in kind else FACE[..., 1:2]
+    assert np.abs(decode_photo(data).astype(int) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("colours", ["black and white", "red, green and blue"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
+def test_pictures_of_dots_are_seen_as_the_eye_does(colours: str, kind: str) -> None:
+    face = photos.portrait()
+    dots = [channel.convert("1").convert("L") for channel in face.split()]
+    picture = face.convert("1") if colours == "black and white" else Image.merge("RGB", dots)
+    pixels = decode_photo(encoded(picture.convert("RGB").quantize(8) if kind == "GIF" else picture, kind))
+    assert len(detect_faces(pixels)) == 1
+    assert np.abs(pixels.mean(axis=2) - FACE.mean(axis=2)).mean() < 30
+
+
+def test_highlights_above_white_do_not_darken_the_rest() -> None:
+    picture = FACE[..., 1].astype(np.float32) / 255
+    picture[0, :3] = 1.4, np.inf, 3000
+    decoded = decode_photo(encoded(Image.fromarray(picture), "TIFF"))
+    assert np.abs(decoded[1:, :, 0].astype(int) - FACE[1:, :, 1]).max() <= 1
+
+
+def test_channels_of_a_tiff_that_are_not_transparency_are_left_out() -> None:
+    selected = np.dstack([FACE, np.zeros_like(FACE[..., :2])])
+    for channels in (4, 5):
+        data = bytearray(pyvips.Image.new_from_array(selected[..., :channels]).tiffsave_buffer())
+        at = data.rindex(struct.pack("<HH", 338, 3))
+        if channels == 4:
+            assert (decode_photo(bytes(data)) == 255).all()
+            data[at + 8 : at + 10] = bytes(2)  # says that nothing is known of the channel
+        else:
+            start = int.from_bytes(data[at + 8 : at + 12], "little")
+            values = start if int.from_bytes(data[at + 4 : at + 8], "little") > 2 else at + 8
+            data[values : values + 4] = bytes(4)
+        np.testing.assert_array_equal(decode_photo(bytes(data)), FACE)
+
+
+@pytest.mark.parametrize("method", [34925, 50000, 34887, 34712, 50002, 34933])
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_that_is_compressed_by_a_method_that_is_not_known_is_not_black(
+    method: int, tiled: bool, big: bool
+) -> None:
+    options = {"tile": tiled, "tile_width": 64, "tile_height": 64, "bigtiff": big, "compression": "deflate"}
+    data = bytearray(pyvips.Image.new_from_array(FACE).tiffsave_buffer(**options))
+    at = data.rindex(struct.pack("<HH", 259, 3)) + (12 if big else 8)
+    data[at : at + 2] = struct.pack("<H", method)
+    with pytest.raises(PhotoError, match="this TIFF cannot be decoded"):
+        decode_photo(bytes(data))
+
+
+def test_a_jpeg_that_lacks_nothing_but_its_end_is_whole() -> None:
+    for kind in ("jpeg", "jpeg-grey"):
+        np.testing.assert_array_equal(decode_photo(KINDS[kind][:-2]), decode_photo(KINDS[kind]))
+    for kind in ("jpeg", "jpeg-grey", "jpeg-progressive"):
+        for missing in (300, 1000):
+            with pytest.raises(PhotoError, match="cut short"):
+                decode_photo(KINDS[kind][:-missing])
+
+
+def test_what_a_decoder_of_tiff_holds_is_known_from_its_pieces() -> None:
+    def held(**options: object) -> int:
+        return containers.read_tiff(pyvips.Image.new_from_array(FACE).tiffsave_buffer(**options)).held
+
+    assert held(compression="deflate") == held(compression="lzw") == held() == 0
+    assert held(compression="jpeg") > 0
+    assert held(compression="deflate", tile=True, tile_width=256, tile_height=256) == round(2.5 * 256 * 256 * 3)
 
 
 def test_colour_differences_that_would_be_taken_for_red_green_and_blue_are_refused() -> None:
@@ -156,6 +233,10 @@ def test_float_pictures_with_holes_are_read() -> None:
         (encoded(Image.new("RGB", (8, 8)), "PNG"), "8 x 8"),
         (encoded(Image.new("1", (10_000, 6_000)), "PNG"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
         (encoded(Image.new("1", (10_000, 6_000)), "BMP"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
+        (
+            b"GIF89a" + struct.pack("<HH", 65535, 65535) + photos.every_kind(photos.portrait())["gif"][10:],
+            "up to 52 mega",
+        ),
         (encoded(Image.new("L", (10_000, 6_000)), "JPEG"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
         (photos.progressive_bomb(7000, 7000, 30), "31 scans and takes too long"),
         (photos.progressive_bomb(700, 700, 1000), "scans and takes too long"),
