@@ -4,13 +4,16 @@ Makes archives of several sizes in Kaggle's layout. Their photos, 178 x 218 pixe
 components of the published small groups' averages, so they have faces and nobody's; labels, attributes, people and
 splits are those of CelebA's tables where ``--metadata`` names them, else drawn. Then walks each archive through fetch,
 ingest, landmarks, study and an average, each a process of its own, and prints wall time, processor time, images a
-second and the peak memory of all of a step's processes. Processor time does not depend on what else the machine does.
+second and the peak memory of all of a step's processes, each step as it ends. Processor time hardly depends on what
+else the machine does. ``--folder`` keeps the archives and what is made of them; an archive that is there is not drawn
+again.
 
 ``--workers 1,2`` walks the smallest archive through ingest and landmarks on Dask clusters of as many workers, each of
 one thread, and predicts larger ones from the two.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -122,13 +125,17 @@ def spaced(table: pd.DataFrame, size: int) -> pd.DataFrame:
 
 
 def write_archive(path: Path, table: pd.DataFrame, results: Results) -> None:
-    """Write photos in Kaggle's layout, and drawn tables beside them."""
-    with zipfile.ZipFile(path, "w") as archive:
+    """Write photos in Kaggle's layout, and drawn tables beside them; an archive that is there stays."""
+    if path.exists():
+        return
+    unfinished = path.with_suffix(".part")
+    with zipfile.ZipFile(unfinished, "w") as archive:
         for row, data in zip(table.itertuples(), photos(results, table["label"].to_numpy()), strict=True):
             archive.writestr(f"Dataset/{row.split.title()}/{row.label.title()}/{row.image_id}", data)
         if "identity" in table:
             for name, content in celeba_tables(table).items():
                 archive.writestr(name, content, zipfile.ZIP_DEFLATED)
+    unfinished.rename(path)
 
 
 def celeba_tables(table: pd.DataFrame) -> dict[str, str]:
@@ -189,7 +196,7 @@ def held(process: psutil.Process) -> float:
     return total / 1e6
 
 
-def walk(archive: Path, folder: Path, metadata: Path | None, permutations: int) -> dict[str, Cost]:
+def walk(archive: Path, folder: Path, metadata: Path | None, permutations: int) -> Iterator[tuple[str, Cost]]:
     """Take an archive through every step, with a home of its own."""
     known = [] if metadata is None else ["--metadata", str(metadata.resolve())]
     commands = {
@@ -199,11 +206,8 @@ def walk(archive: Path, folder: Path, metadata: Path | None, permutations: int) 
         "study": ["study", "faces", "--permutations", str(permutations)],
         "average": ["average", "faces", "label == 'male' and Smiling", "--output", str(folder / "average.png")],
     }
-    costs = {}
     for step in STEPS:
-        costs[step] = watched(commands[step], folder)
-        print(f"    {step} done", file=sys.stderr, flush=True)
-    return costs
+        yield step, watched(commands[step], folder)
 
 
 def on_workers(archive: Path, folder: Path, workers: int) -> dict[str, float]:
@@ -224,6 +228,7 @@ def main() -> None:
     parser.add_argument("--metadata", type=Path, help="zip of CelebA's tables as Kaggle has them; default: drawn")
     parser.add_argument("--permutations", type=int, default=5000, help="permutations of the test")
     parser.add_argument("--workers", default="1,2", help="sizes of the clusters; empty: none")
+    parser.add_argument("--folder", type=Path, help="folder for the archives and what is made of them; default: none")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     sizes = sorted(int(size) for size in options.sizes.split(",") if size)
@@ -231,24 +236,19 @@ def main() -> None:
     table = drawn_tables(max(sizes)) if options.metadata is None else read_tables(options.metadata)
     results = published()
     print(f"{os.cpu_count()} cores; {'step':<12}{'minutes':>9}{'processor':>11}{'images/s':>10}{'MB':>8}", flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         for size in sizes:
             archive = folder / f"{size}.zip"
             write_archive(archive, spaced(table, size), results)
             print(f"{size:,} photos of {archive.stat().st_size / size / 1e3:.1f} kB", flush=True)
-            costs = walk(archive, folder / f"home-{size}", options.metadata, options.permutations)
-            for step, cost in costs.items():
+            costs = []
+            for step, cost in walk(archive, folder / f"home-{size}", options.metadata, options.permutations):
                 show(step, cost, size)
-            show(
-                "all",
-                Cost(
-                    sum(cost.wall for cost in costs.values()),
-                    sum(cost.processor for cost in costs.values()),
-                    max(cost.memory for cost in costs.values()),
-                ),
-                size,
-            )
+                costs.append(cost)
+            whole = [sum(cost.wall for cost in costs), sum(cost.processor for cost in costs)]
+            show("all", Cost(*whole, max(cost.memory for cost in costs)), size)
         seconds = {n: on_workers(folder / f"{sizes[0]}.zip", folder / f"cluster-{n}", n) for n in workers}
     for step in ("ingest", "landmarks") if seconds else ():
         times = ", ".join(f"{seconds[n][step]:.0f} s on {n}" for n in workers)

@@ -17,12 +17,13 @@ from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.cube import blocks
 from analysis.data.dataset import Dataset
 
-# Largest number of faces that the components are fitted on, drawn from the train split: 0.5 GB as float32.
+# Largest number of faces that the components are fitted on, drawn from the train split: 0.5 GB as float32, once.
 SAMPLE = 4096
 # Principal components of faces and of squared distances, and further components that separate the averages of groups.
 PRINCIPAL, BETWEEN = (256, 96), (48, 32)
 # The residual of a face, 17 steps, shrinks to 17 / sqrt(768) = 0.6 in the mean of 768 random faces.
 EXACT_BELOW = 768
+_ROWS = 256  # faces compressed at a time
 _ROOM = 1.25  # range of the codes relative to that of the sample; coefficients beyond are clipped
 _FACTORS = ("age_band", "race", "split")
 _MEASURES = ("brightness", "contrast", "sharpness")
@@ -76,10 +77,14 @@ def build_engine(
     bases = _with_groups(faces, groups(table, fitted_on), centre, bases, progress)
     split = len(bases[0])
     basis = np.concatenate(bases)
-    centred, _ = coefficients = _coefficients(sample, centre, bases)
-    explained = np.square(centred).sum(dtype=np.float64) / centred.shape[0]
-    variance = np.square(sample - centre[0], dtype=np.float32).sum(dtype=np.float64) / len(sample)
-    scale = np.abs(np.concatenate(coefficients, axis=1)).max(axis=0) * _ROOM / (ZERO - 1)
+    explained, variance, largest = 0.0, 0.0, np.zeros(len(basis), dtype=np.float32)
+    for part in np.array_split(sample, range(_ROWS, len(sample), _ROWS)):
+        centred, _ = coefficients = _coefficients(part.astype(np.float32), centre, bases)
+        explained += np.square(centred).sum(dtype=np.float64) / len(sample)
+        variance += np.square(part - centre[0], dtype=np.float32).sum(dtype=np.float64) / len(sample)
+        np.maximum(largest, np.abs(np.concatenate(coefficients, axis=1)).max(axis=0), out=largest)
+    del sample
+    scale = largest * _ROOM / (ZERO - 1)
     scale[scale == 0] = 1
     values = basis.shape[1]
     with storage.replacing(average_folder(dataset)) as folder:
@@ -145,9 +150,11 @@ def groups(table: pd.DataFrame, inside: np.ndarray) -> np.ndarray:
 
 
 def _gather(faces: xr.DataArray, chosen: np.ndarray, progress: bool) -> np.ndarray:
-    """Pixels of some faces, float32 (image, value), read chunk by chunk."""
-    sample = np.empty((len(chosen), int(np.prod(faces.shape[1:]))), dtype=np.float32)
-    for start, block in blocks(faces, "Drawing faces" if progress else None):
+    """Pixels of some faces, uint8 (image, value), read chunk by chunk."""
+    sample = np.empty((len(chosen), int(np.prod(faces.shape[1:]))), dtype=np.uint8)
+    wanted = np.zeros(faces.sizes["image"], dtype=bool)
+    wanted[chosen] = True
+    for start, block in blocks(faces, "Drawing faces" if progress else None, wanted):
         first, last = np.searchsorted(chosen, [start, start + len(block)])
         sample[first:last] = block[chosen[first:last] - start].reshape(last - first, sample.shape[1])
     return sample
@@ -156,7 +163,8 @@ def _gather(faces: xr.DataArray, chosen: np.ndarray, progress: bool) -> np.ndarr
 def _principal(sample: np.ndarray, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Mean and mean square distance, float32 (2, value), and principal components of both, float32 (k, value)."""
     mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = sample - mean
+    centred = sample.astype(np.float32)
+    centred -= mean
     bases = [_leading(centred, PRINCIPAL[0], seed)]
     np.square(centred, out=centred)
     square = centred.mean(axis=0, dtype=np.float64).astype(np.float32)

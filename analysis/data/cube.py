@@ -15,13 +15,20 @@ from analysis.core.paths import Location
 from analysis.data.alignment import to_usual_frame
 
 
-def blocks(faces: xr.DataArray, description: str | None = None) -> Iterator[tuple[int, np.ndarray]]:
+def blocks(
+    faces: xr.DataArray, description: str | None = None, wanted: np.ndarray | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the first row and the pixels, uint8 (image, y, x, channel), of each chunk of a face cube.
 
-    With a description, a progress bar of that name is shown on stderr.
+    With a description, a progress bar of that name is shown on stderr. With ``wanted``, bool (image,), chunks without
+    any such image are left out.
     """
     chunk = faces.chunks[0][0] if faces.chunks else 256
-    starts = range(0, faces.sizes["image"], chunk)
+    starts = [
+        start
+        for start in range(0, faces.sizes["image"], chunk)
+        if wanted is None or wanted[start : start + chunk].any()
+    ]
     for start in tqdm(starts, desc=description, unit="chunk", disable=description is None):
         yield start, faces.isel(image=slice(start, start + chunk)).to_numpy()
 

@@ -28,6 +28,7 @@ from analysis.core.errors import UserError
 from analysis.core.people import age_band, interval
 from analysis.core.schema import AGE_BANDS
 from analysis.hypothesis import effect
+from analysis.hypothesis.matrix import Rows
 from analysis.hypothesis.people import Photos
 from analysis.hypothesis.regions import face_pixels, pools
 from analysis.results.records import ComparisonRecord, ConfounderRecord, Overlap
@@ -435,7 +436,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
         If a label has too few people.
     """
     rows = photos.one_per_person(rng)
-    images, male = photos.images[rows], photos.male[rows]
+    images, male = Rows(photos.images, rows), photos.male[rows]
     if min(male.sum(), (~male).sum()) < 2:
         raise UserError("the test needs at least two people of each label: choose a larger subset")
     kinds = covariates(photos.table.iloc[rows].reset_index(drop=True))
@@ -448,9 +449,9 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
     plain: np.ndarray | None = None
     tables, balances, records, maps = [], [], [], []
     for comparison in comparisons(kinds, male):
-        row = effect.contrast(male, comparison.weights)
+        row, used = effect.contrast(male, comparison.weights), Rows(images, comparison.used)
         test = effect.matched_test(
-            images[comparison.used],
+            used,
             row[comparison.used],
             comparison.strata[comparison.used],
             deviation,
@@ -461,7 +462,7 @@ def survival(photos: Photos, *, permutations: int, resamples: int, rng: np.rando
         )
         resampled = effect.contrast(male, _resampled_weights(comparison, kinds, male, drawn))
         _, _, means = effect.largest_effects(
-            images[comparison.used],
+            used,
             np.concatenate([row[None], resampled])[:, comparison.used],
             effect=lambda difference, part: difference / np.maximum(deviation[part], 1e-6),
             pools=weights,

@@ -5,6 +5,7 @@ from scipy.stats import binomtest
 
 from analysis.hypothesis import effect
 from analysis.hypothesis.effect import ALPHA
+from analysis.hypothesis.matrix import Columns, Rows
 from analysis.hypothesis.people import People, Photos
 from analysis.results.records import Control, FalsePositiveRate, FalsePositives
 
@@ -27,12 +28,12 @@ def three_controls(people: People, *, permutations: int, rng: np.random.Generato
         Name -> result.
     """
 
-    def control(images: np.ndarray, groups: np.ndarray) -> Control:
+    def control(images: Columns, groups: np.ndarray) -> Control:
         result = effect.permutation_test(images, rng.permutation(groups), permutations=permutations, rng=rng)
         return Control(p_value=result.p_value, max_abs_g=result.maximum)
 
     def within(male: bool) -> Control:
-        images = people.images[people.male == male]
+        images = Rows(people.images, people.male == male)
         return control(images, np.arange(len(images)) % 2 == 0)
 
     return {
@@ -49,7 +50,7 @@ def _rate(p_values: list[np.ndarray]) -> FalsePositiveRate:
     return FalsePositiveRate(hits=hits, splits=splits, rate=hits / splits, interval=(interval.low, interval.high))
 
 
-def _p_values(images: np.ndarray, observed: np.ndarray, null: np.ndarray) -> np.ndarray:
+def _p_values(images: Columns, observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """P value of each observed contrast, from the same permutations for all."""
     rows = np.concatenate([observed, null])
     # With halves of equal size, g ranks contrasts like the difference divided by the total deviation.
@@ -94,7 +95,7 @@ def false_positives(
     table = photos.table
     several = bool(table.loc[table["kept"], "person"].duplicated().any())
     for male in (False, True):
-        images = people.images[people.male == male]
+        images = Rows(people.images, people.male == male)
         row = effect.contrast(np.arange(len(images)) % 2 == 0)
         p_values["by_identity"].append(
             _p_values(images, effect.permute(row, half, rng), effect.permute(row, permutations, rng))
@@ -105,6 +106,6 @@ def false_positives(
             sides = rng.permuted(np.broadcast_to(np.arange(codes.max() + 1) % 2 == 0, (half, codes.max() + 1)), axis=1)
             observed = np.stack([effect.contrast(side[codes]) for side in sides])
             null = effect.permute(effect.contrast(np.arange(chosen.sum()) % 2 == 0), permutations, rng)
-            p_values["by_photo"].append(_p_values(photos.images[chosen], observed, null))
+            p_values["by_photo"].append(_p_values(Rows(photos.images, chosen), observed, null))
     rates = {name: _rate(values) for name, values in p_values.items() if values}
     return FalsePositives(alpha=ALPHA, permutations=permutations, **rates)

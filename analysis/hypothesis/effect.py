@@ -14,10 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.core.people import interval
+from analysis.hypothesis.matrix import WIDTH, Columns
 
 ALPHA = 0.05
-_COLUMNS = 2048  # pixels per matrix product; with 5,000 contrasts the result takes 40 MB
-_ROWS = 1000  # contrasts per matrix product
+_ROWS = 1000  # contrasts per matrix product; with as many columns as are read at a time, the result takes 4 MB
 
 
 def contrast(group: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -49,7 +49,7 @@ def permute(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.nd
     Parameters
     ----------
     row
-        float32 (person,).
+        float32 (person,), or bool (person,): labels, which take a quarter of the memory.
     count
         Number of permutations.
     rng
@@ -60,30 +60,41 @@ def permute(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.nd
     Returns
     -------
     numpy.ndarray
-        float32 (count, person).
+        (count, person), of the type of ``row``.
     """
     if strata is None:
         return rng.permuted(np.broadcast_to(row, (count, len(row))), axis=1)
-    permuted = np.empty((count, len(row)), dtype=np.float32)
+    permuted = np.empty((count, len(row)), dtype=row.dtype)
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
         permuted[:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
     return permuted
 
 
-def _columns(images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of pixels, centred: without that, sums of numbers near 50 would lose digits in float32."""
-    for start in range(0, images.shape[1], _COLUMNS):
-        part = slice(start, start + _COLUMNS)
+def _parts(images: Columns) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of pixels, copies."""
+    for start in range(0, images.shape[1], WIDTH):
+        part = slice(start, start + WIDTH)
         block = images[:, part]
-        yield part, block - block.mean(axis=0, dtype=np.float64).astype(np.float32)
+        yield part, block.copy() if isinstance(images, np.ndarray) else block
+
+
+def _centred(images: Columns) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of pixels, centred: without that, sums of numbers near 50 would lose digits in float32."""
+    for part, block in _parts(images):
+        np.subtract(block, block.mean(axis=0, dtype=np.float64).astype(np.float32), out=block)
+        yield part, block
 
 
 def per_deviation(block: np.ndarray) -> np.ndarray:
-    """Divide centred numbers by their standard deviation with n - 2 degrees of freedom; 0 where nothing varies."""
+    """Divide centred numbers by their standard deviation with n - 2 degrees of freedom; 0 where nothing varies.
+
+    In place.
+    """
     deviation = np.sqrt(np.einsum("np,np->p", block, block, dtype=np.float64) / (len(block) - 2))
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
-    return block * scale.astype(np.float32)
+    block *= scale.astype(np.float32)
+    return block
 
 
 def _hedges(difference: np.ndarray, n1: int, n0: int) -> np.ndarray:
@@ -96,7 +107,7 @@ def _hedges(difference: np.ndarray, n1: int, n0: int) -> np.ndarray:
     return difference
 
 
-def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def hedges_g(images: Columns, groups: np.ndarray) -> np.ndarray:
     """Standardised mean difference of two groups, for many groupings with the same group sizes.
 
     Hedges, "Distribution theory for Glass's estimator of effect size", Journal of Educational Statistics 6(2), 1981:
@@ -105,7 +116,7 @@ def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     groups
         bool (grouping, person): True marks group 1, of the same size in every grouping.
 
@@ -117,25 +128,28 @@ def hedges_g(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
     n1 = int(groups[0].sum())
     rows = np.stack([contrast(group) for group in groups])
     result = np.empty((len(groups), images.shape[1]), dtype=np.float32)
-    for part, block in _columns(images):
+    for part, block in _centred(images):
         result[:, part] = _hedges(rows @ per_deviation(block), n1, len(block) - n1)
     return result
 
 
-def pooled_deviation(images: np.ndarray, group: np.ndarray) -> np.ndarray:
+def pooled_deviation(images: Columns, group: np.ndarray) -> np.ndarray:
     """Pooled standard deviation within the two groups, of each pixel; float32 (pixel,)."""
-    one, zero = images[group], images[~group]
-    squares = one.var(axis=0, dtype=np.float64) * len(one) + zero.var(axis=0, dtype=np.float64) * len(zero)
-    return np.sqrt(squares / (len(images) - 2)).astype(np.float32)
+    deviation = np.empty(images.shape[1], dtype=np.float32)
+    for part, block in _parts(images):
+        one, zero = block[group], block[~group]
+        squares = one.var(axis=0, dtype=np.float64) * len(one) + zero.var(axis=0, dtype=np.float64) * len(zero)
+        deviation[part] = np.sqrt(squares / (len(images) - 2))
+    return deviation
 
 
-def weighted_effects(images: np.ndarray, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def weighted_effects(images: Columns, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """Differences of weighted means in units of a given standard deviation.
 
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     rows
         float32 (contrast, person).
     deviation
@@ -147,7 +161,7 @@ def weighted_effects(images: np.ndarray, rows: np.ndarray, deviation: np.ndarray
         float32 (contrast, pixel); 0 where nothing varies.
     """
     result = np.empty((len(rows), images.shape[1]), dtype=np.float32)
-    for part, block in _columns(images):
+    for part, block in _centred(images):
         result[:, part] = rows @ block
     return np.divide(result, deviation, out=np.zeros_like(result), where=deviation > 1e-6)
 
@@ -184,7 +198,7 @@ class PermutationTest:
 
 
 def largest_effects(
-    images: np.ndarray,
+    images: Columns,
     rows: np.ndarray,
     *,
     effect: Callable[[np.ndarray, slice], np.ndarray],
@@ -198,9 +212,9 @@ def largest_effects(
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     rows
-        float32 (contrast, person).
+        float32 (contrast, person), or bool (grouping, person): True marks group 1, and people of a group weigh alike.
     effect
         Function from differences (contrast, pixel), and the slice of the pixels that they are of, to effects; may work
         in place.
@@ -225,12 +239,12 @@ def largest_effects(
     first = np.empty(images.shape[1], dtype=np.float32)
     maximum = np.zeros(len(rows), dtype=np.float32)
     pooled = np.zeros((len(rows), 0 if pools is None else pools.shape[1]))
-    total = -(-images.shape[1] // _COLUMNS)
-    for part, centred in tqdm(_columns(images), desc=description, total=total, disable=description is None):
+    total = -(-images.shape[1] // WIDTH)
+    for part, centred in tqdm(_centred(images), desc=description, total=total, disable=description is None):
         block = scale(centred)
         for start in range(0, len(rows), _ROWS):
             some = slice(start, start + _ROWS)
-            size = effect(rows[some] @ block, part)
+            size = effect(_contrasts(rows[some]) @ block, part)
             if start == 0:
                 first[part] = size[0]
             np.abs(size, out=size)
@@ -242,8 +256,16 @@ def largest_effects(
     return first, maximum, pooled
 
 
+def _contrasts(rows: np.ndarray) -> np.ndarray:
+    """Contrasts of groupings; contrasts as they are."""
+    if rows.dtype != bool:
+        return rows
+    one = rows.sum(axis=1, keepdims=True)
+    return np.where(rows, (1 / one).astype(np.float32), (-1 / (rows.shape[1] - one)).astype(np.float32))
+
+
 def permutation_test(
-    images: np.ndarray,
+    images: Columns,
     group: np.ndarray,
     *,
     permutations: int,
@@ -259,7 +281,7 @@ def permutation_test(
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     group
         bool (person,).
     permutations
@@ -275,9 +297,8 @@ def permutation_test(
     -------
     PermutationTest
     """
-    row = contrast(group)
     n1, n0 = int(group.sum()), int((~group).sum())
-    rows = np.concatenate([row[None], permute(row, permutations, rng)])
+    rows = np.concatenate([group[None], permute(group, permutations, rng)])
     g, maximum, pooled = largest_effects(
         images,
         rows,
@@ -290,7 +311,7 @@ def permutation_test(
 
 
 def matched_test(
-    images: np.ndarray,
+    images: Columns,
     row: np.ndarray,
     strata: np.ndarray,
     deviation: np.ndarray,
@@ -305,7 +326,7 @@ def matched_test(
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     row
         float32 (person,): contrast of weighted means.
     strata
@@ -348,14 +369,14 @@ def draw_people(group: np.ndarray, count: int, rng: np.random.Generator) -> np.n
 
 
 def bootstrap_g(
-    images: np.ndarray, group: np.ndarray, drawn: np.ndarray, pools: np.ndarray
+    images: Columns, group: np.ndarray, drawn: np.ndarray, pools: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means of abs(Hedges' g) of the sample and of bootstrap resamples, each in its own standard deviations.
 
     Parameters
     ----------
     images
-        float32 (person, pixel).
+        float32 (person, pixel), an array or on disk.
     group
         bool (person,).
     drawn
@@ -374,7 +395,7 @@ def bootstrap_g(
     n1, n0 = int(group.sum()), int((~group).sum())
     correction = np.float32(1 - 3 / (4 * (n1 + n0 - 2) - 1))
     means = np.zeros((len(counts), pools.shape[1]))
-    for part, block in _columns(images):
+    for part, block in _centred(images):
         # A resample weights people: its sum of squares within a group needs another product.
         (mean1, squares1), (mean0, squares0) = (_sums(counts[:, member], block[member]) for member in (group, ~group))
         deviation = np.sqrt(np.maximum(squares1 + squares0, 0) / (n1 + n0 - 2))

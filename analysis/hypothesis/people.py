@@ -5,6 +5,7 @@ green to red and b* from blue to yellow, both about -100 to 100.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,10 +16,12 @@ from analysis.core.errors import UserError
 from analysis.core.people import person_names
 from analysis.core.schema import LABELS
 from analysis.data.cube import blocks
+from analysis.hypothesis.matrix import Columns, Matrix, Rows
 
 CHANNELS = ("L", "a", "b")
-MOST_PEOPLE = 12_000  # more than CelebA has; a larger data set is sampled, so that memory stays below 1.4 GB
-MOST_PHOTOS = 24_000  # at half size, 0.7 GB
+MOST_PEOPLE = 12_000  # more than CelebA has; a larger data set is sampled, so that the test takes minutes, not hours
+MOST_PHOTOS = 24_000
+_AT_ONCE = 1 << 28  # bytes of the people who are averaged in one pass over the faces
 
 
 def lab(faces: np.ndarray) -> np.ndarray:
@@ -47,7 +50,7 @@ class People:
     Attributes
     ----------
     images
-        float32 (person, channel * pixel): mean CIELAB colours of the person's photos.
+        float32 (person, channel * pixel), on disk or an array: mean CIELAB colours of the person's photos.
     male
         bool (person,): the person's label.
     shape
@@ -58,7 +61,7 @@ class People:
         Number of people left out because there are more than `MOST_PEOPLE`.
     """
 
-    images: np.ndarray
+    images: Columns
     male: np.ndarray
     shape: tuple[int, int]
     mixed: int = 0
@@ -72,7 +75,7 @@ class Photos:
     Attributes
     ----------
     images
-        float32 (photo, channel * pixel): CIELAB colours.
+        float32 (photo, channel * pixel), on disk or an array: CIELAB colours.
     table
         The manifest's rows of these photos, with ``person`` (a number) and ``kept``: whether all photos of the person
         have the same label.
@@ -80,7 +83,7 @@ class Photos:
         (y, x) of an image.
     """
 
-    images: np.ndarray
+    images: Matrix | np.ndarray
     table: pd.DataFrame
     shape: tuple[int, int]
 
@@ -108,10 +111,8 @@ class Photos:
         male = pd.Series(self.male[chosen]).groupby(codes).first().to_numpy(dtype=bool)
         check_labels(male)
         if len(male) == chosen.sum():  # one photo per person: nothing to average
-            return People(self.images if chosen.all() else self.images[chosen], male, self.shape)
-        total = np.zeros((len(male), self.images.shape[1]), dtype=np.float32)
-        np.add.at(total, codes, self.images[chosen])
-        return People(total / np.bincount(codes)[:, None].astype(np.float32), male, self.shape)
+            return People(Rows(self.images, chosen), male, self.shape)
+        return People(Rows(self.images, chosen, codes), male, self.shape)
 
 
 def check_labels(male: np.ndarray) -> None:
@@ -189,9 +190,10 @@ def average_by_person(
     manifest: pd.DataFrame,
     *,
     rng: np.random.Generator | None = None,
+    scratch: Path | None = None,
     progress: bool = False,
 ) -> People:
-    """Average the photos of each person.
+    """Average the photos of each person, as many people at a time as fit into memory.
 
     Parameters
     ----------
@@ -202,6 +204,8 @@ def average_by_person(
         counts as a person of its own.
     rng
         Random generator of the sample, where there are more than `MOST_PEOPLE`; default: one seeded with 0.
+    scratch
+        Folder for the averages, which are kept on disk; default: that of temporary files.
     progress
         Whether to show a progress bar on stderr.
 
@@ -227,18 +231,29 @@ def average_by_person(
     of_row = np.full(len(manifest), -1)
     of_row[used["row"]] = codes
     height, width = faces.shape[1:3]
-    images = np.zeros((len(kept), len(CHANNELS) * height * width), dtype=np.float32)
-    for start, block in blocks(faces, "Averaging people" if progress else None):
-        people = of_row[start : start + len(block)]
-        chosen = people >= 0
-        if chosen.any():
-            np.add.at(images, people[chosen], lab(block[chosen]).reshape(chosen.sum(), -1))
-    images /= np.bincount(codes, minlength=len(kept)).astype(np.float32)[:, None]
+    values = len(CHANNELS) * height * width
+    images = Matrix(values, scratch)
+    count = np.bincount(codes, minlength=len(kept)).astype(np.float32)[:, None]
+    step = max(1, _AT_ONCE // (4 * values))
+    for first in range(0, len(kept), step):
+        total = np.zeros((min(step, len(kept) - first), values), dtype=np.float32)
+        here = (of_row >= first) & (of_row < first + step)
+        for start, block in blocks(faces, "Averaging people" if progress else None, here):
+            chosen = here[start : start + len(block)]
+            people = of_row[start : start + len(block)][chosen] - first
+            np.add.at(total, people, lab(block[chosen]).reshape(len(people), -1))
+        total /= count[first : first + step]
+        images.append(total)
     return People(images, male, (height, width), int(mixed), len(names) - len(kept))
 
 
 def read_photos(
-    faces: xr.DataArray, manifest: pd.DataFrame, *, rng: np.random.Generator, progress: bool = False
+    faces: xr.DataArray,
+    manifest: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    scratch: Path | None = None,
+    progress: bool = False,
 ) -> Photos:
     """Read photos at half size.
 
@@ -246,7 +261,7 @@ def read_photos(
 
     Parameters
     ----------
-    faces, manifest, progress
+    faces, manifest, scratch, progress
         As in `average_by_person`.
     rng
         Random generator of the sample.
@@ -265,15 +280,15 @@ def read_photos(
         raise UserError("the subset is empty: no image of the manifest is usable")
     used = sample_photos(used, rng)
     height, width = (size // 2 for size in faces.shape[1:3])
-    images = np.empty((len(used), len(CHANNELS), height, width), dtype=np.float32)
-    rows, at = used["row"].to_numpy(), 0
-    for start, block in blocks(faces, "Reading photos" if progress else None):
-        chosen = rows[(rows >= start) & (rows < start + len(block))] - start
-        if len(chosen):
-            for colours in lab(block[chosen]):
-                for channel in range(len(CHANNELS)):
-                    cv2.resize(colours[channel], (width, height), dst=images[at, channel], interpolation=cv2.INTER_AREA)
-                at += 1
+    images = Matrix(len(CHANNELS) * height * width, scratch)
+    wanted = np.zeros(len(manifest), dtype=bool)
+    wanted[used["row"]] = True
+    for start, block in blocks(faces, "Reading photos" if progress else None, wanted):
+        colours = lab(block[wanted[start : start + len(block)]])
+        small = np.empty((len(colours), len(CHANNELS), height, width), dtype=np.float32)
+        for large, into in zip(colours.reshape(-1, *colours.shape[2:]), small.reshape(-1, height, width), strict=True):
+            cv2.resize(large, (width, height), dst=into, interpolation=cv2.INTER_AREA)
+        images.append(small.reshape(len(small), -1))
     codes, _ = pd.factorize(used["person"])
     table = used.assign(person=codes).drop(columns="row").reset_index(drop=True)
-    return Photos(images.reshape(len(images), -1), table, (height, width))
+    return Photos(images, table, (height, width))

@@ -185,6 +185,7 @@ def examine(
     splits: int = 200,
     resamples: int = 500,
     seed: int = 0,
+    scratch: Path | None = None,
     progress: bool = False,
 ) -> Findings:
     """Run the whole test; the rule for the verdict is in `analysis.hypothesis.verdict`.
@@ -206,6 +207,8 @@ def examine(
         it.
     seed
         Random seed.
+    scratch
+        Folder for what is larger than memory; default: that of temporary files.
     progress
         Whether to show progress bars on stderr.
 
@@ -219,8 +222,8 @@ def examine(
         If the subset is empty, a label has fewer than two people or a split is missing.
     """
     rng = np.random.default_rng(seed)
-    people = average_by_person(faces, manifest, rng=rng, progress=progress)
-    photos = read_photos(faces, manifest, rng=rng, progress=progress)
+    people = average_by_person(faces, manifest, rng=rng, scratch=scratch, progress=progress)
+    photos = read_photos(faces, manifest, rng=rng, scratch=scratch, progress=progress)
     classifiers = prediction.fit(photos, seed=seed)
     accuracies = prediction.accuracies(classifiers, photos, rng=rng)
     _, weights = pools(people.shape, len(CHANNELS))
@@ -239,7 +242,9 @@ def examine(
     )
     fewer = max(2, resamples * 2 // 5)
     survival = confounders.survival(photos, permutations=control_permutations, resamples=fewer, rng=rng)
-    other_photos = {name: read_photos(*data, rng=rng, progress=progress) for name, data in (others or {}).items()}
+    other_photos = {
+        name: read_photos(*data, rng=rng, scratch=scratch, progress=progress) for name, data in (others or {}).items()
+    }
     compared = elsewhere.compare(photos, other_photos, resamples=fewer, rng=rng)
     survives = _survives(survival)
     whole = compared.table.query("kind == 'all' and channel == 'all'")

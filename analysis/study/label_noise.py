@@ -179,14 +179,15 @@ def _components(faces: xr.DataArray, usable: np.ndarray, seed: int, progress: bo
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(usable)
     sample = np.sort(rng.choice(chosen, min(_FITTED_ON, len(chosen)), replace=False))
-    fitted = PCA(min(COMPONENTS, len(sample) - 1), svd_solver="randomized", random_state=seed)
+    fitted = PCA(min(COMPONENTS, len(sample) - 1), svd_solver="randomized", random_state=seed, copy=False)
     fitted.fit(np.concatenate([_gradients(faces[part].to_numpy()) for part in np.array_split(sample, 16) if len(part)]))
-    components = [
-        fitted.transform(_gradients(pixels[usable[start : start + len(pixels)]]))
-        for start, pixels in blocks(faces, "Gradients" if progress else None)
-        if usable[start : start + len(pixels)].any()
-    ]
-    return np.concatenate(components).astype(np.float32)
+    components = np.empty((len(chosen), fitted.n_components_), dtype=np.float32)
+    at = 0
+    for start, pixels in blocks(faces, "Gradients" if progress else None, usable):
+        found = fitted.transform(_gradients(pixels[usable[start : start + len(pixels)]]))
+        components[at : at + len(found)] = found
+        at += len(found)
+    return components
 
 
 def _gradients(faces: np.ndarray) -> np.ndarray:

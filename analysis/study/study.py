@@ -93,6 +93,7 @@ def study(
         shape=None if shapes is None else shapes.findings.record,
         permutations=permutations,
         seed=seed,
+        scratch=dataset.disk_folder,
         progress=progress,
     )
     table = load_table(dataset)
