@@ -15,8 +15,9 @@ from analysis.averages.base import Average, check_size
 from analysis.core.errors import UserError
 
 _EXACT = 256  # faces whose squares float32 sums without rounding: 256 * 255**2 < 2**24
+_IN_32_BITS = 65_536  # faces the sum of whose squares fits into 32 bits: sums of a chunk take half the memory
 _BRANCHES = 4  # partial sums added at a time
-_AT_ONCE = 64  # subsets per pass; their sums over one chunk take 30 MB
+_AT_ONCE = 64  # subsets per pass; their sums over one chunk take 15 MB
 
 
 class ExactEngine:
@@ -144,17 +145,18 @@ def sums(faces: xr.DataArray, members: np.ndarray, *, progress: bool = False) ->
 
 
 def _block_sums(block: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Sums and sums of squares of one chunk, int64 (2, subset, y, x, channel), as matrix products."""
+    """Sums and sums of squares of one chunk, whole numbers (2, subset, y, x, channel), as matrix products."""
     used = np.flatnonzero(members.any(axis=0))
-    result = np.zeros((2, len(members), int(np.prod(block.shape[1:]))), dtype=np.int64)
+    kind = np.uint32 if len(used) <= _IN_32_BITS else np.int64
+    result = np.zeros((2, len(members), int(np.prod(block.shape[1:]))), dtype=kind)
     for start in range(0, len(used), _EXACT):
         rows = used[start : start + _EXACT]
         pixels = block[rows].reshape(len(rows), -1).astype(np.float32)
         weights = members[:, rows].astype(np.float32)
-        result[0] += (weights @ pixels).astype(np.int64)
-        result[1] += (weights @ np.square(pixels, out=pixels)).astype(np.int64)
+        result[0] += (weights @ pixels).astype(kind)
+        result[1] += (weights @ np.square(pixels, out=pixels)).astype(kind)
     return result.reshape(2, len(members), *block.shape[1:])
 
 
 def _add(parts: list[np.ndarray]) -> np.ndarray:
-    return np.sum(parts, axis=0)
+    return np.asarray(np.sum(parts, axis=0, dtype=np.int64))

@@ -250,7 +250,12 @@ def comparisons(kinds: dict[str, pd.DataFrame], male: np.ndarray) -> list[Compar
         cells = _cells(exact, kinds["brightness"]["Brightness"] if "brightness" in kinds else None)
         weights = cell_weights(cells, male, np.ones(len(male)))
         held = [name for kind in matched for name in kinds[kind]]
-        made.append(Comparison("exact", f"Same {_listed(matched)}", "exact cells", held, weights > 0, weights, cells))
+        if (
+            min(((weights > 0) & male).sum(), ((weights > 0) & ~male).sum()) > 1
+        ):  # else nobody is like one of the others
+            made.append(
+                Comparison("exact", f"Same {_listed(matched)}", "exact cells", held, weights > 0, weights, cells)
+            )
         columns = pd.concat([kinds[kind] for kind in setting.shared], axis=1)
         title = "… and hair" if "hair" in kinds else f"Same {_listed(matched)}, by weights"
         made.append(weighted("weights", title, columns, everybody, male))

@@ -57,9 +57,8 @@ def _p_values(images: Columns, observed: np.ndarray, null: np.ndarray) -> np.nda
     _, maximum, _ = effect.largest_effects(
         images, rows, effect=lambda difference, _: difference, scale=effect.per_deviation
     )
-    permuted = np.sort(maximum[len(observed) :])
-    as_large = len(permuted) - np.searchsorted(permuted, maximum[: len(observed)], side="left")
-    return (1 + as_large) / (1 + len(permuted))
+    as_large = effect.as_large(maximum[len(observed) :], maximum[: len(observed)])
+    return np.asarray((1 + as_large) / (1 + len(null)))
 
 
 def false_positives(

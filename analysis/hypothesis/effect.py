@@ -62,13 +62,22 @@ def permute(row: np.ndarray, count: int, rng: np.random.Generator, strata: np.nd
     numpy.ndarray
         (count, person), of the type of ``row``.
     """
+    return _with_permutations(row, count, rng, strata)[1:]
+
+
+def _with_permutations(
+    row: np.ndarray, count: int, rng: np.random.Generator, strata: np.ndarray | None = None
+) -> np.ndarray:
+    """A row and its permutations, (1 + count, person); in one array, since thousands of people make it large."""
+    rows = np.empty((1 + count, len(row)), dtype=row.dtype)
+    rows[:] = row
     if strata is None:
-        return rng.permuted(np.broadcast_to(row, (count, len(row))), axis=1)
-    permuted = np.empty((count, len(row)), dtype=row.dtype)
+        rng.permuted(rows[1:], axis=1, out=rows[1:])
+        return rows
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
-        permuted[:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
-    return permuted
+        rows[1:, inside] = rng.permuted(np.broadcast_to(row[inside], (count, len(inside))), axis=1)
+    return rows
 
 
 def _parts(images: Columns) -> Iterator[tuple[slice, np.ndarray]]:
@@ -298,7 +307,7 @@ def permutation_test(
     PermutationTest
     """
     n1, n0 = int(group.sum()), int((~group).sum())
-    rows = np.concatenate([group[None], permute(group, permutations, rng)])
+    rows = _with_permutations(group, permutations, rng)
     g, maximum, pooled = largest_effects(
         images,
         rows,
@@ -343,20 +352,26 @@ def matched_test(
     PermutationTest
     """
     unit = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
-    rows = np.concatenate([row[None], permute(row, permutations, rng, strata)])
+    rows = _with_permutations(row, permutations, rng, strata)
     g, maximum, pooled = largest_effects(
         images, rows, effect=lambda difference, part: difference * unit[part], pools=pools, inside=inside
     )
     return PermutationTest(g, maximum[1:], pooled[1:].mean(axis=0), _share(maximum), float(maximum[0]))
 
 
-def _share(maximum: np.ndarray) -> float:
-    """Share of labellings whose maximum is at least that of the first, the observed one.
+def as_large(maximum: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Count the permutations whose maximum is at least each observed one, int64 of the shape of ``observed``.
 
     The maximum of a permutation that repeats or mirrors the observed labels may be lower by rounding: it counts as
     equal.
     """
-    return float((maximum >= maximum[0] * (1 - 1e-5)).mean())
+    permuted = np.sort(maximum)
+    return len(permuted) - np.searchsorted(permuted, np.asarray(observed) * (1 - 1e-5), side="left")
+
+
+def _share(maximum: np.ndarray) -> float:
+    """Share of labellings whose maximum is at least that of the first, the observed one."""
+    return float(as_large(maximum, maximum[0]) / len(maximum))
 
 
 def draw_people(group: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

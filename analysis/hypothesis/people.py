@@ -225,6 +225,8 @@ def average_by_person(
     if len(names) > MOST_PEOPLE:
         drawn = (rng or np.random.default_rng(0)).choice(len(names), MOST_PEOPLE, replace=False)
         used = used[used["person"].isin(names[np.sort(drawn)])]
+    elif mixed and not len(names):
+        raise UserError("everybody has photos of both labels: check the identities, or leave them out")
     codes, kept = pd.factorize(used["person"])
     male = (used["label"] == "male").groupby(codes).first().to_numpy(dtype=bool)
     check_labels(male)

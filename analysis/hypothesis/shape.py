@@ -93,7 +93,7 @@ class Shapes:
         front = self.front[chosen]
         return (
             mean(self.distances[chosen].to_numpy(np.float32)),
-            mean(front.reshape(len(front), -1)),
+            mean(front.reshape(len(front), front.shape[1] * front.shape[2])),
             male,
         )
 
@@ -266,7 +266,7 @@ def _compared(
     low, high = interval(effect.weighted_effects(values, effect.contrast(male, fitted), deviation))
     one, zero = weights * male, weights * ~male
     size = np.abs(test.g)
-    as_large = (test.null_maximum[:, None] >= size[None] * (1 - 1e-5)).sum(axis=0)
+    as_large = effect.as_large(test.null_maximum, size)
     table = pd.DataFrame(
         {
             "comparison": comparison.key,

@@ -127,7 +127,7 @@ def _largest(test: effect.PermutationTest, shape: tuple[int, int], *, in_face: b
     if in_face:
         size = np.where(region < len(FACE), size, 0)
     place = int(size.argmax())
-    as_large = int((test.null_maximum >= size[place]).sum())
+    as_large = int(effect.as_large(test.null_maximum, size[place]))
     return Effect(
         g=float(test.g[place]),
         channel=CHANNELS[place // (len(size) // len(CHANNELS))],

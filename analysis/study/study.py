@@ -15,6 +15,7 @@ from analysis.averages.grouping import Aggregated, aggregate, has_groups
 from analysis.averages.shape_grouping import AggregatedShapes, aggregate_shapes
 from analysis.core import storage
 from analysis.core.errors import UserError
+from analysis.core.memory import give_back
 from analysis.core.people import person_names
 from analysis.core.schema import LABELS, MIN_FACES
 from analysis.data.dataset import Dataset
@@ -84,8 +85,10 @@ def study(
         raise UserError(f"{dataset.name!r} cannot be compared with itself: name another data set")
     others = {other.name: (other.faces, other.manifest) for other in compare}
     metadata = dataset.source.metadata
+    give_back()  # what was needed to read the tables, and below what each step needed
     averages = average_faces(dataset.stored_faces, manifest["label"].where(dataset.usable), progress=progress)
     shapes = study_shapes(dataset, compare, averages, permutations=permutations, seed=seed, progress=progress)
+    give_back()
     findings = examine(
         faces,
         manifest,
@@ -96,12 +99,16 @@ def study(
         scratch=dataset.disk_folder,
         progress=progress,
     )
+    give_back()
     table = load_table(dataset)
     gallery = build_gallery(dataset, table, progress=progress)
+    give_back()
     engine = build_engine(dataset, table, seed=seed, progress=progress)
+    give_back()
     agreement = measure_agreement(dataset, table, engine, seed=seed, progress=progress)
     faces_of_all = _small_groups((dataset, *compare), shapes, seed, progress)
     shapes_of_all = _small_shapes((dataset, *compare), shapes, faces_of_all, seed, progress)
+    give_back()
     noise, doubts = doubted_labels(faces, manifest, seed=seed, progress=progress)
     scopes = {"images": usable} | ({} if metadata is None else {"metadata": metadata})
     tables = {

@@ -156,6 +156,13 @@ def test_subset_without_two_people_of_each_label_is_refused(keep: object, said: 
         average_by_person(faces, manifest)
 
 
+def test_identities_that_hold_both_labels_everywhere_are_named_as_the_reason() -> None:
+    faces, manifest = made_faces(40, shift=0)
+    manifest["identity"], manifest["label"] = np.arange(40) // 2, np.tile(["female", "male"], 20)
+    with pytest.raises(UserError, match="both labels: check the identities"):
+        average_by_person(faces, manifest)
+
+
 def test_malformed_manifest_is_refused_in_one_line() -> None:
     faces, manifest = made_faces(40, shift=0)
     with pytest.raises(UserError, match="lacks label.*ingest"):

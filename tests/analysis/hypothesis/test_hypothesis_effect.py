@@ -170,3 +170,14 @@ def test_pools_average_maps_over_masks_also_when_scaled() -> None:
     assert means[("hair", None)] == pytest.approx((REGIONS.index("hair") + 1 + 2) / 3, rel=1e-5)
     _, halved = pools((54, 44), 3)
     np.testing.assert_allclose(halved.sum(axis=0), 1, atol=1e-4)
+
+
+def test_labels_that_come_back_count_as_large_though_rounded(rng: np.random.Generator) -> None:
+    maximum = np.array([2.0, 2.0 * (1 - 1e-6), 1.5, 3.0], dtype=np.float32)
+    assert effect.as_large(maximum, np.float32(2.0)) == 3
+    np.testing.assert_array_equal(effect.as_large(maximum, np.array([1.0, 2.9, 4.0])), [4, 1, 0])
+    # Of 3 against 3 there are 20 labellings, ten of them mirrored: many permutations are the observed one again.
+    images = rng.normal(size=(6, 50)).astype(np.float32)
+    test = effect.permutation_test(images, np.arange(6) < 3, permutations=400, rng=rng)
+    assert (1 + effect.as_large(test.null_maximum, np.float32(test.maximum))) / 401 == pytest.approx(test.p_value)
+    assert test.p_value >= 0.05

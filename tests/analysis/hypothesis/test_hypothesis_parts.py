@@ -33,6 +33,12 @@ def portraits(n: int, *, face: float, hair: float, seed: int = 0) -> Photos:
     return Photos(images.reshape(n, -1), table, (54, 44))
 
 
+def test_labels_that_share_no_cell_are_not_compared_within_cells() -> None:
+    photos = portraits(200, face=0, hair=0)
+    kinds = {"race": pd.DataFrame({"Race White": photos.male * 1.0, "Race Black": ~photos.male * 1.0})}
+    assert "exact" not in [each.key for each in confounders.comparisons(kinds, photos.male)]
+
+
 def left(photos: Photos) -> pd.DataFrame:
     found = confounders.survival(photos, permutations=99, resamples=40, rng=np.random.default_rng(1))
     return found.regions.query("region == 'face'").set_index("comparison")

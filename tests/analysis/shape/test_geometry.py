@@ -149,6 +149,15 @@ def test_the_geometric_test_finds_what_is_planted_and_only_that(rng: np.random.G
     assert found.record.accuracy is not None and found.record.accuracy.accuracy > 0.55
 
 
+def test_ages_that_nobody_has_and_a_race_of_one_label_are_left_out(rng: np.random.Generator) -> None:
+    shapes = made_shapes(300, 0.8)
+    shapes.table["age"] = np.where(shapes.male, 20, 25)
+    shapes.table["race"] = np.where(shapes.male, "White", "Black")
+    found = examine_shapes(("own", shapes), {}, permutations=99, control_permutations=99, resamples=20, rng=rng)
+    assert set(found.groups["kind"]) == {"age"}
+    assert found.groups["group"].nunique() == 1
+
+
 def test_a_difference_that_is_all_pose_does_not_survive_equal_pose(rng: np.random.Generator) -> None:
     shapes = made_shapes(600, 0.0)
     male = shapes.male
