@@ -126,7 +126,7 @@ def test_a_closed_stdout_is_told_before_the_work(tmp_path: Path) -> None:
     [
         (("recipe",), "missing argument 'RUN' (see `meanface recipe --help`)"),
         (("compose", "celeba"), "missing option '--output' (see `meanface compose --help`)"),
-        (("serach",), "no such command 'serach'"),
+        (("seek",), "no such command 'seek'"),
         (("predict", "--crpo", "none", "x.jpg"), "no such option: --crpo"),
         (("predict", "--crop", "all", "x.jpg"), "invalid value for '--crop': 'all' is not one of 'detect', 'none'"),
         (("publish", "a", "b"), "got unexpected extra argument"),

@@ -70,7 +70,7 @@ def take(address: str, chromium: str) -> None:
         report = page.screenshot()
         page.goto(f"{address}/explore/predict")
         page.locator("#shell").wait_for(state="detached")
-        page.get_by_text("Try sample faces").click()
+        page.get_by_text("Score all samples").click()
         page.get_by_text("Report as CSV").wait_for()
         page.get_by_text(re.compile(r"Scored \d")).wait_for(state="detached")
         page.wait_for_timeout(1500)

@@ -649,8 +649,8 @@ def test_images_that_are_not_scored_are_accounted_for() -> None:
     )
     said = figures.datasheets.counted_reading(told, "a")
     assert said == (
-        "6 of its 10 images are scored; left out are 2 that show no face, or a person or picture of a later split and 2 near "
-        "copies of photos in another data set."
+        "6 of its 10 images are scored; left out are 2 that show no face, or a person or picture of a later split and "
+        "2 near copies of photos in another data set."
     )
     assert figures.datasheets.counted_reading(told, "b") == "4 of its 4 images are scored."
 
