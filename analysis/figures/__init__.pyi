@@ -22,6 +22,7 @@ from . import (
     metrics,
     middle,
     paired,
+    pairs,
     peers,
     promise,
     quality,
@@ -35,6 +36,7 @@ from . import (
     subsets,
     tables,
     theme,
+    thresholds,
     training,
 )
 
@@ -62,6 +64,7 @@ __all__ = [
     "metrics",
     "middle",
     "paired",
+    "pairs",
     "peers",
     "promise",
     "quality",
@@ -75,5 +78,6 @@ __all__ = [
     "subsets",
     "tables",
     "theme",
+    "thresholds",
     "training",
 ]

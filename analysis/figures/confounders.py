@@ -1,18 +1,21 @@
 """Face or styling: how much of the difference remains in matched comparisons, and how well they are balanced."""
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from analysis.core.words import p_value, percent
 from analysis.figures import theme
 from analysis.figures.answers import lower_end
 from analysis.figures.attributes import attribute_name
 from analysis.figures.guide import guided
-from analysis.figures.hypothesis import chance_marks
+from analysis.figures.html import View
+from analysis.figures.hypothesis import CHANNEL_NAMES, chance_marks, maps_side_by_side
 from analysis.figures.rows import in_percent, intervals, points, row_chart, two_lines
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS
-from analysis.hypothesis.regions import REGIONS
-from analysis.results.records import HypothesisRecord
+from analysis.hypothesis.regions import REGIONS, face_pixels
+from analysis.results.records import ComparisonRecord, HypothesisRecord
 
 BALANCED = 0.1  # standardised difference below which a covariate is called balanced (Austin 2009)
 _PLAIN = {  # attributes in plain words
@@ -109,6 +112,65 @@ def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
         for comparison in hypothesis.confounders.comparisons
     ]
     return pd.DataFrame(rows).set_index("Comparison")
+
+
+def map_views(effects: xr.Dataset, hypothesis: HypothesisRecord) -> list[View]:
+    """The maps of the effect between single photos, as photographed and in the strictest comparison.
+
+    Parameters
+    ----------
+    effects
+        ``effect`` (channel, y, x) and ``held_equal`` (comparison, channel, half_y, half_x).
+    hypothesis
+        ``hypothesis.json``.
+
+    Returns
+    -------
+    list of View
+        On the scale of the first, which the maps of the effect between averages of people have; empty if nothing
+        could be held equal.
+    """
+    if hypothesis.survives is None:
+        return []
+    limit = float(np.nanmax(np.abs(effects["effect"].to_numpy())))
+    by_key = {comparison.key: comparison for comparison in hypothesis.confounders.comparisons}
+    names = {"all": "One photo of each person", hypothesis.survives.comparison: "Styling held equal"}
+    return [
+        View(
+            name,
+            _held_maps(effects, by_key[key], limit, None),
+            _held_reading(effects, by_key[key], name, hypothesis.confounders.permutations),
+            phone=_held_maps(effects, by_key[key], limit, 2),
+        )
+        for key, name in names.items()
+    ]
+
+
+def _held_maps(effects: xr.Dataset, comparison: ComparisonRecord, limit: float, columns: int | None) -> hv.Overlay:
+    channels = [str(channel) for channel in effects["channel"].values]
+    maps = maps_side_by_side(
+        [effects["held_equal"].sel(comparison=comparison.key, channel=channel).to_numpy() for channel in channels],
+        [two_lines(CHANNEL_NAMES[channel], 8) for channel in channels],
+        "How large is the difference?",
+        "Hedges’ g, male − female (SD)",
+        comparison.critical_abs_g_face,
+        columns=columns,
+    )
+    return maps.opts(hv.opts.Image(clim=(-limit, limit)))
+
+
+def _held_reading(effects: xr.Dataset, comparison: ComparisonRecord, name: str, permutations: int) -> str:
+    """Largest effect in the face, and the share of the face that is beyond chance."""
+    maps = effects["held_equal"].sel(comparison=comparison.key).to_numpy()
+    face = face_pixels(maps.shape[1:], 1).reshape(maps.shape[1:])
+    beyond = float((np.abs(maps[:, face]) > comparison.critical_abs_g_face).any(axis=0).mean())
+    what = "" if comparison.key == "all" else f" ({comparison.title}; {comparison.how})"
+    return (
+        f"{name}{what}: within the face the largest effect is |g| = {comparison.max_abs_g_face:.2f} "
+        f"({p_value(comparison.p_value, permutations)}), and {percent(beyond, 0)} of the face differs beyond chance, "
+        f"by more than {comparison.critical_abs_g_face:.2f}, in a channel. Single photos vary more than averages of a "
+        "person’s photos, so that their effects are smaller."
+    )
 
 
 @guided(

@@ -108,7 +108,7 @@ def crossed_reading(cells: pd.DataFrame) -> str:
     below = int((known["high"] < overall).sum())
     return (
         f"Of the {int(known['images'].sum()):,} faces of which both groups are known {percent(overall)} are answered "
-        "rightly, if each is answered by the likelier label, also where the model is not sure enough. Lowest: "
+        "rightly, if each is answered by the likelier label, also where the answer is uncertain. Lowest: "
         f"{_named(worst)}, {percent(worst['accuracy'])} (95 % interval {percent(worst['low'])} to "
         f"{percent(worst['high'])}, {int(worst['images']):,} faces); highest: {_named(best)}, "
         f"{percent(best['accuracy'])}. The interval of {below} of {len(known)} cells lies wholly below the overall "

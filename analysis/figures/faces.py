@@ -1,5 +1,7 @@
 """Average faces, their standard deviation and their difference; an average shows no real person."""
 
+from collections.abc import Sequence
+
 import holoviews as hv
 import numpy as np
 import xarray as xr
@@ -187,6 +189,11 @@ def difference_map_reading(faces: xr.Dataset) -> str:
 def place(values: np.ndarray) -> str:
     """Name of the ninth of the picture with the largest absolute value."""
     y, x = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
-    row = ("top", "", "bottom")[int(3 * y / values.shape[0])]
-    column = ("left", "centre", "right")[int(3 * x / values.shape[1])]
+    return ninth(int(y), int(x), values.shape)
+
+
+def ninth(y: int, x: int, shape: Sequence[int]) -> str:
+    """Name of the ninth of a picture of that shape (y, x) that a pixel is in."""
+    row = ("top", "", "bottom")[int(3 * y / shape[0])]
+    column = ("left", "centre", "right")[int(3 * x / shape[1])]
     return f"{row} {column}".strip()

@@ -10,7 +10,8 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -65,7 +66,28 @@ def drawn(figure: hv.core.Dimensioned) -> tuple[dict[str, Any], str | None]:
     return dict(json_item(plot.state, theme=theme.THEME)), still(plot.state)
 
 
-def figure_html(figure: hv.core.Dimensioned, finding: str, *, phone: hv.core.Dimensioned | None = None) -> PageHtml:
+@dataclass(frozen=True)
+class View:
+    """Another look of a figure, which a reader switches to."""
+
+    name: str
+    """What the switch says, such as "Styling held equal"."""
+    figure: hv.core.Dimensioned
+    """As large as the figure itself."""
+    finding: str
+    """What it shows; plain text."""
+    phone: hv.core.Dimensioned | None = None
+    """The same laid out for a screen of less than 600 pixels."""
+
+
+def figure_html(
+    figure: hv.core.Dimensioned,
+    finding: str,
+    *,
+    phone: hv.core.Dimensioned | None = None,
+    name: str = "",
+    views: Sequence[View] = (),
+) -> PageHtml:
     """Wrap a figure for a page, which numbers it and gives it a caption.
 
     Beneath it stand its finding, how it is read, and links: to its picture, to the function that draws it and to where
@@ -79,16 +101,60 @@ def figure_html(figure: hv.core.Dimensioned, finding: str, *, phone: hv.core.Dim
         What it shows, in a sentence or two; plain text. Those who cannot see the figure hear it, too.
     phone
         The same laid out for a screen of less than 600 pixels; None if it fits as it is.
+    name
+        What a switch between views says of this one.
+    views
+        Other looks of the figure in the same place; without JavaScript all are shown, one below the other.
     """
     item, picture = drawn(figure)
     packed = _packed("figure-data", item) + (_packed("figure-phone", figure_item(phone)) if phone is not None else "")
     guide = guide_of(figure)
     told = f"{guide.shows} {finding}" if guide else finding
+    others = ""
+    for place, view in enumerate(views, 1):
+        other, still_of_it = drawn(view.figure)
+        packed += _packed(f"figure-data{place}", other)
+        packed += _packed(f"figure-phone{place}", figure_item(view.phone)) if view.phone is not None else ""
+        shown = _still(still_of_it, "still-other") if still_of_it is not None and _stands_in(still_of_it) else ""
+        others += f'<div class="other-view">{shown}<p class="finding">{escape(view.finding)}</p></div>'
     return PageHtml(
-        f'<div class="chart"><div class="drawing" role="img" aria-label="{escape(told, quote=True)}" '
-        f'style="min-height:{_height(item)}px">{_stand_in(picture)}</div>{packed}'
-        f'<p class="finding">{escape(finding)}</p>{_beneath(guide, _stands_in(picture))}</div>'
+        f'<div class="chart">{_switch([name, *(view.name for view in views)])}<div class="drawing" role="img" '
+        f'aria-label="{escape(told, quote=True)}" style="min-height:{_height(item)}px">{_stand_in(picture)}</div>'
+        f'{packed}<p class="finding">{escape(finding)}</p>{others}{_beneath(guide, _stands_in(picture))}</div>'
     )
+
+
+def interactive_html(kind: str, known: dict[str, Any], still: str, finding: str, guide: Guide | None) -> PageHtml:
+    """Wrap a figure that a browser makes from numbers in the page, and remakes as a reader chooses.
+
+    Parameters
+    ----------
+    kind
+        Function of ``site/assets/interact.js`` that makes it.
+    known
+        What it is made from; loaded when the figure comes into view.
+    still
+        HTML that stands in its place without JavaScript.
+    finding
+        What the still shows; plain text. The browser changes it with the figure.
+    guide
+        How it is read; see `analysis.figures.guide`.
+    """
+    return PageHtml(
+        f'<div class="chart interactive" data-kind="{kind}"><div class="live">{still}</div>'
+        f'{_packed("figure-data", known)}<p class="finding" aria-live="polite">{escape(finding)}</p>'
+        f"{_beneath(guide, pictured=False)}</div>"
+    )
+
+
+def _switch(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" aria-pressed="{"false" if place else "true"}">{escape(name)}</button>'
+        for place, name in enumerate(names)
+    )
+    return f'<div class="views" role="group" aria-label="What the figure shows">{buttons}</div>'
 
 
 def _beneath(guide: Guide | None, pictured: bool) -> str:
@@ -115,9 +181,13 @@ def _stands_in(picture: str | None) -> bool:
 def _stand_in(picture: str | None) -> str:
     if picture is None or not _stands_in(picture):
         return "<noscript><p>This figure needs JavaScript; its finding:</p></noscript>"
+    return _still(picture, "still")
+
+
+def _still(picture: str, name: str) -> str:
     width, height = re.findall(r' (?:width|height)="(\d+)"', picture)[:2]
     source = base64.b64encode(picture.encode()).decode()
-    return f'<img class="still" alt="" width="{width}" height="{height}" src="data:image/svg+xml;base64,{source}">'
+    return f'<img class="{name}" alt="" width="{width}" height="{height}" src="data:image/svg+xml;base64,{source}">'
 
 
 def _packed(name: str, item: dict[str, Any]) -> str:
@@ -248,7 +318,13 @@ def facts_html(facts: dict[str, str]) -> PageHtml:
 
 
 def where_available(
-    available: bool, make: Callable[[], Any], *, label: str = "", caption: str = "", before: str = ""
+    available: bool,
+    make: Callable[[], Any],
+    *,
+    label: str = "",
+    caption: str = "",
+    before: str = "",
+    after: str = "",
 ) -> Any:
     """Call a function where the run has the results that it draws; else leave out all of it, number and caption, too.
 
@@ -261,9 +337,12 @@ def where_available(
     label, caption
         Of a figure or a table that the page numbers, such as "fig-learning", as in the markup of pages.
     before
-        Markdown that stands before it and makes sense with it alone: its heading, a remark that refers to it.
+        Markdown that stands before it and makes sense with it alone: its heading, a remark that refers to it, or the
+        opening of a div that ``after`` closes. A cell with a heading in it needs ``#| output: asis``.
+    after
+        Markdown that stands behind it.
     """
-    return _placed(make(), label, caption, before) if available else None
+    return _placed(make(), label, caption, before, after) if available else None
 
 
 def where_known(make: Callable[[], Any], *, label: str = "", caption: str = "", before: str = "") -> Any:
@@ -282,10 +361,10 @@ def where_known(make: Callable[[], Any], *, label: str = "", caption: str = "", 
         return Markdown(f"*Not shown: {error}.*")
 
 
-def _placed(shown: Any, label: str, caption: str, before: str) -> Any:
-    if not label and not before:
+def _placed(shown: Any, label: str, caption: str, before: str, after: str = "") -> Any:
+    if not any((label, before, after)):
         return shown
     text = shown.data if isinstance(shown, Markdown) else shown._repr_markdown_()
     if label:
         text = f"::: {{#{label}}}\n\n{text}\n\n{caption}\n\n:::"
-    return Markdown(f"{before}\n\n{text}" if before else text)
+    return Markdown("\n\n".join(filter(None, (before, text, after))))

@@ -158,6 +158,7 @@ def tried_on(
     record: TrainStep | None,
     *,
     parameters: tuple[int, int] | None = None,
+    short: bool = True,
 ) -> str:
     """Say which trainings an ablation or a search consists of, and in what the published network differs from them.
 
@@ -174,13 +175,20 @@ def tried_on(
     parameters
         Numbers of parameters of the network that was tried, with its auxiliary heads, and of the published one; None if
         they are not recorded.
+    short
+        Whether they see fewer faces than the published training; see `is_short`.
     """
     size = f"of {parameters[0]:,} parameters " if parameters else ""
     of = f" of {listed(budget.datasets)}" if budget.datasets else ""
-    text = (
-        f"The trainings of this {what} are short ones beside the published one: a network {size}begins with random "
-        f"weights and sees {budget.faces:,} faces{of} for {budget.epochs} epochs."
+    begins = (
+        "The trainings of this {} are short ones beside the published one" if short else "In each training of this {}"
     )
+    text = (
+        f"{begins.format(what)}: a network {size}begins with random weights and sees {budget.faces:,} faces{of} for "
+        f"{budget.epochs} epochs."
+    )
+    if short:
+        text += " A short training favours what learns fast."
     if record is None:
         return text
     others = []
@@ -196,6 +204,43 @@ def tried_on(
     if not others:
         return f"{text} The published network is like it, but learned from all training faces."
     return f"{text} The published network {listed(others)}: what is found here need not hold for it."
+
+
+def is_short(budget: AblationRecord | SearchRecord, results: Results) -> bool:
+    """Whether trainings of an ablation or a search see fewer faces in all than the published one did."""
+    train = results.run.steps.train
+    known = (
+        0
+        if train is None
+        else sum(results.run.data[name].images for name in train.datasets if name in results.run.data)
+    )
+    return train is None or not known or budget.faces * budget.epochs < known * train.epochs
+
+
+def tried_reading(results: Results, page: str = "") -> str:
+    """What was tried beside the published training, as links, and with which networks; empty if nothing was.
+
+    Parameters
+    ----------
+    results
+        The run.
+    page
+        Page with the sections on it; empty for the same page.
+    """
+    budgets: dict[str, AblationRecord | SearchRecord] = {}
+    if results.has_ablation:
+        budgets[f"[an ablation]({page}#what-each-part-is-worth)"] = results.ablation_budget
+    if results.has_search:
+        budgets[f"[a search for settings]({page}#the-search-for-settings)"] = results.search_record
+    if not budgets:
+        return ""
+    short = all(is_short(budget, results) for budget in budgets.values())
+    train = results.run.steps.train
+    other = train is not None and (train.start or train.backbones)
+    return (
+        f"{listed(list(budgets))}, made with {'short ' if short else ''}trainings of "
+        f"{'networks that began with random weights, which this one did not' if other else 'networks like it'}"
+    )
 
 
 _ALIKE = 0.05  # share of the parameters that auxiliary heads may have, which exist only in training

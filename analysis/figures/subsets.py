@@ -17,6 +17,13 @@ from analysis.figures.html import PageHtml
 from analysis.results.records import Agreement
 
 
+SAME = "The two averages are the same."
+APART = (  # filled by `apart`, and by the browser
+    "{what} differ most in the {place}, where the first is {most} of 255 steps {way} (standard error {error}); over all "
+    "pixels they are {mean} steps apart on average, with a standard error of {errors}."
+)
+
+
 def subset_faces(difference: Difference) -> hv.Overlay:
     """Averages of two subsets, side by side.
 
@@ -53,38 +60,32 @@ def subset_luma(difference: Difference) -> tuple[np.ndarray, np.ndarray]:
     return 255 * (difference.difference @ weights), 255 * (difference.sem @ weights)
 
 
-@guided(
-    "The two ends of the scale say which of the two averages is lighter. Pale pixels are alike in both.",
-    view="faces?view=difference",
-)
-def subset_difference(difference: Difference, colours: list[str] = theme.OPPOSED) -> hv.Image:
-    """Luma of the first average minus that of the second, on a diverging scale.
-
-    Parameters
-    ----------
-    difference
-        As from `analysis.averages.base.compare`.
-    colours
-        The scale, from the second lighter to the first lighter; label colours where the two are the labels.
-    """
-    values, _ = subset_luma(difference)
-    limit = float(max(1.0, np.abs(values).max()))
-    return signed_map(
-        values, "Which parts are lighter?", "Luma, first − second", "grey levels (0 to 255)", limit, colours
-    )
-
-
 def subset_difference_reading(difference: Difference) -> str:
     """Where two averages differ most, and by how much, with standard errors."""
     values, errors = subset_luma(difference)
     if not values.any():
-        return "The two averages are the same."
+        return SAME
     y, x = np.unravel_index(np.abs(values).argmax(), values.shape)
-    return (
-        f"The averages differ most in the {place(values)}, where the first is {abs(values[y, x]):.1f} of 255 steps "
-        f"{'lighter' if values[y, x] > 0 else 'darker'} (standard error {errors[y, x]:.1f}); over all pixels they are "
-        f"{np.abs(values).mean():.1f} steps apart on average, with a standard error of {errors.mean():.1f}."
-    )
+    return apart("The averages", place(values), values[y, x], errors[y, x], np.abs(values).mean(), errors.mean())
+
+
+def apart(what: str, where: str, most: float, error: float, mean: float, errors: float) -> str:
+    """Where two averages differ most, and by how much, with standard errors.
+
+    Parameters
+    ----------
+    what
+        The two averages.
+    where
+        Part of the picture where they differ most.
+    most, error
+        By how much the first is lighter there, with its standard error.
+    mean, errors
+        Mean absolute difference, and mean standard error.
+    """
+    way = "lighter" if most > 0 else "darker"
+    numbers = {"most": abs(most), "error": error, "mean": mean, "errors": errors}
+    return APART.format(what=what, place=where, way=way, **{name: f"{value:.1f}" for name, value in numbers.items()})
 
 
 def subset_effect(difference: Difference) -> np.ndarray:
@@ -117,7 +118,7 @@ def subset_effect_reading(difference: Difference) -> str:
     view="faces?view=effect",
 )
 def subset_certainty(difference: Difference, colours: list[str] = theme.OPPOSED) -> hv.Image:
-    """Luma difference of two averages in standard errors, on a diverging scale; parameters as `subset_difference`."""
+    """Luma difference of two averages in standard errors, on a diverging scale; colours as in `signed_map`."""
     values, errors = subset_luma(difference)
     ratio = np.divide(values, errors, out=np.zeros_like(values), where=errors > 0)
     limit = float(max(3.0, np.abs(ratio).max()))
@@ -136,7 +137,7 @@ def subset_certainty_reading(difference: Difference) -> str:
     )
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
     """Name of a subset as one writes it: its attributes come without the apostrophe of "o’clock"."""
     return re.sub(r"\bo clock\b", "o’clock", name)
 
@@ -156,7 +157,7 @@ def gallery(subsets: xr.Dataset, names: dict[str, str]) -> PageHtml:
         one = subsets.sel(subset=name)
         pixels = (255 * one["mean"].transpose("y", "x", "channel").clip(0, 1)).round().astype(np.uint8).to_numpy()
         pictures.append(
-            (pixels, f"Average face: {_spelled(name)}", f"{escape(_spelled(caption))}<br>n = {int(one['count']):,}")
+            (pixels, f"Average face: {spelled(name)}", f"{escape(spelled(caption))}<br>n = {int(one['count']):,}")
         )
     return picture_grid(pictures)
 
@@ -175,7 +176,7 @@ def gallery_reading(subsets: xr.Dataset, label: str) -> str:
     if not names:
         return f"No group of those labelled {label} is large enough to be shown."
     apart = 255 * np.sqrt(((subsets["mean"].sel(subset=names) - own) ** 2).mean(("y", "x", "channel")))
-    far, near = (_spelled(parts[int(at)]) for at in (np.argmax(apart.data), np.argmin(apart.data)))
+    far, near = (spelled(parts[int(at)]) for at in (np.argmax(apart.data), np.argmin(apart.data)))
     return (
         f"Of those labelled {label}, the average of “{far}” is farthest from that of all ({float(apart.max()):.1f} of "
         f"255 steps, root mean square), the one of “{near}” nearest ({float(apart.min()):.1f})."

@@ -24,7 +24,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from smalldocs.config import BuildError, ConfigError
-from smalldocs.notebook import to_markdown
+from smalldocs.notebook import cell_options, to_markdown
 from smalldocs.site import build
 from tqdm import tqdm
 
@@ -232,6 +232,15 @@ async def _execute(page: Path, execute: dict[str, Any], manager: AsyncKernelMana
         if client.kc is not None:
             client.kc.stop_channels()
     del notebook.cells[0]
+    notebook.cells = [_as_it_is(cell) for cell in notebook.cells]
     meta, body = to_markdown(nbformat.writes(notebook), execute)
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)
     return f"---\n{front}---\n\n{body}"
+
+
+def _as_it_is(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Text in place of a cell whose output is to be taken as it is, as Quarto takes it: it may hold headings."""
+    if cell.cell_type != "code" or cell_options(cell.source)[0].get("output") != "asis":
+        return cell
+    text = "\n\n".join("".join(out.get("data", {}).get("text/markdown", "")) for out in cell.outputs)
+    return nbformat.v4.new_markdown_cell(text)

@@ -141,12 +141,11 @@ function picture({ canvas, shrink, faces }) {
 
 function bar({ label, p_male: p, turned, small, tooSmall }, { band }, many, number) {
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
-  const said = label === "uncertain" ? "not sure enough" : label;
-  const scale = element("div", { class: "score", role: "img", "aria-label": `Probability of male ${percent(p)}; not sure enough between ${percent(band.low)} and ${percent(band.high)}` },
+  const scale = element("div", { class: "score", role: "img", "aria-label": `Probability of male ${percent(p)}; uncertain between ${percent(band.low)} and ${percent(band.high)}` },
     element("span", { class: "score-band", style: `left:${100 * band.low}%;width:${100 * (band.high - band.low)}%` }),
     element("span", { class: `score-mark ${label}`, style: `left:${100 * p}%` }));
-  const ends = element("div", { class: "score-ends", "aria-hidden": "true" }, element("span", {}, "female"), element("span", {}, "not sure enough"), element("span", {}, "male"));
-  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${said}` : said), ` · probability of “male” ${percent(p)}${turned ? `; the photo was turned by ${turned}° to bring the face upright` : ""}${tooSmall ? "; too small a face to be judged" : small ? "; a very small face: less certain" : ""}`), scale, ends);
+  const ends = element("div", { class: "score-ends", "aria-hidden": "true" }, element("span", {}, "female"), element("span", {}, "uncertain"), element("span", {}, "male"));
+  return element("li", {}, element("p", {}, element("strong", {}, many ? `Face ${number + 1}: ${label}` : label), ` · probability of “male” ${percent(p)}${turned ? `; the photo was turned by ${turned}° to bring the face upright` : ""}${tooSmall ? "; too small a face to be judged" : small ? "; a very small face: less certain" : ""}`), scale, ends);
 }
 
 async function show(file, place, status, tools) {

@@ -32,7 +32,8 @@
   const drawn = new Map(); // place of a figure -> its views
   const draw = async (place) => {
     const figure = place.closest(".chart");
-    const packed = (narrow.matches && figure.querySelector("script.figure-phone")) || figure.querySelector("script.figure-data");
+    const view = figure.dataset.view ?? ""; // "" is the first one
+    const packed = (narrow.matches && figure.querySelector(`script.figure-phone${view}`)) || figure.querySelector(`script.figure-data${view}`);
     const [text] = await Promise.all([numbers(packed).then(unpack), loadBokeh()]);
     const item = JSON.parse(isDark() ? text.replaceAll(INK.light, INK.dark) : text);
     const before = drawn.get(place) ?? [];
@@ -64,6 +65,41 @@
     }
   }, { rootMargin: "400px" });
   const again = () => { for (const place of [...drawn.keys()]) drawNext(place); };
+
+  // ---- a figure with several views shows one of them
+  const switches = () => {
+    for (const bar of all(".chart > .views")) {
+      const figure = bar.closest(".chart"), place = figure.querySelector(".drawing"), buttons = all("button", bar);
+      const findings = all(".finding", figure), shows = place.getAttribute("aria-label").replace(findings[0].textContent, "");
+      const others = all(".other-view", figure), link = figure.querySelector("a.figure-image"), first = link?.getAttribute("href");
+      const show = (chosen) => {
+        figure.dataset.view = chosen || "";
+        findings[0].hidden = chosen > 0;
+        for (const [number, button] of buttons.entries()) button.setAttribute("aria-pressed", String(number === chosen));
+        for (const [number, other] of others.entries()) other.classList.toggle("shown", number + 1 === chosen);
+        place.setAttribute("aria-label", shows + findings[chosen].textContent);
+        const still = chosen ? others[chosen - 1].querySelector("img")?.getAttribute("src") : first;
+        if (link && still) link.setAttribute("href", still);
+        if (drawn.has(place)) drawNext(place);
+      };
+      for (const [number, button] of buttons.entries()) button.addEventListener("click", () => show(number));
+    }
+  };
+
+  // ---- figures that are made here, not by BokehJS
+  const interact = async (figure) => {
+    const packed = figure.querySelector("script.figure-data");
+    const [text] = await Promise.all([numbers(packed).then(unpack), load(new URL("interact.js", here))]);
+    await window.meanfaceInteract[figure.dataset.kind](figure, JSON.parse(text));
+    together();
+  };
+  const met = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      met.unobserve(entry.target);
+      interact(entry.target).catch(console.error); // its still stands there
+    }
+  }, { rootMargin: "400px" });
 
   // ---- beneath a figure: its numbers and its picture, made here
   const save = (blob, name) => {
@@ -170,7 +206,7 @@
 
   // ---- a picture is shown larger when it is pressed
   const enlarge = () => {
-    const pictures = all("main .quarto-float-fig img:not(.still)").filter((picture) => !picture.closest(".blend, button, a"));
+    const pictures = all("main .quarto-float-fig img:not(.still)").filter((picture) => !picture.closest(".blend, .interactive, .other-view, button, a"));
     if (!pictures.length) return;
     const dialog = document.createElement("dialog");
     dialog.className = "lightbox";
@@ -248,7 +284,9 @@
     blends();
     contents();
     together();
+    switches();
     for (const place of all(".chart .drawing")) seen.observe(place);
+    for (const figure of all(".chart.interactive")) met.observe(figure);
     narrow.addEventListener("change", again);
     let dark = isDark();
     const watch = new MutationObserver(() => {

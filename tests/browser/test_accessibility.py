@@ -36,7 +36,20 @@ def test_axe_finds_nothing(browser, server, theme):
     assert found == {}
 
 
-REPORT = ("index", "summary", "data", "hypothesis", "metrics", "training", "model-card", "api", "reproduce", "glossary")
+REPORT = (
+    "index",
+    "summary",
+    "data",
+    "faces",
+    "hypothesis",
+    "shape",
+    "metrics",
+    "training",
+    "model-card",
+    "api",
+    "reproduce",
+    "glossary",
+)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

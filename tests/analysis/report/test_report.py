@@ -180,6 +180,38 @@ def test_page_has_nothing_that_only_one_renderer_understands(page: Path) -> None
     )  # which are those of a div around the cell
 
 
+CELL = re.compile(r"^```\{python\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", sorted((paths.PROJECT / "site").glob("*.qmd")), ids=lambda page: page.stem)
+def test_cell_that_brings_a_heading_is_taken_as_it_is(page: Path) -> None:
+    # Within the div of a cell's output, a heading is none of Quarto's sections, and a callout's title or a tab of none.
+    for cell in CELL.findall(page.read_text("utf-8")):
+        brings = re.search(r'["\']#+ |\\n#+ |\bdatasheets\.section\(|\b(overview|reference)\(', cell)
+        asis = cell.startswith("#| output: asis\n")
+        assert bool(brings) == asis or "include: false" in cell, cell
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_heading_of_a_page_stands_within_the_output_of_a_cell(name: str, pages: dict[str, Page]) -> None:
+    document = html5lib.parse(pages[name].path.read_text("utf-8"), namespaceHTMLElements=False)
+    outputs = [each for each in document.iter("div") if "cell-output" in (each.get("class") or "").split()]
+    headings = {id(each) for output in outputs for each in output.iter() if each.tag in {"h1", "h2", "h3", "h4"}}
+    # Those of cards and steps are HTML, which no renderer makes sections of.
+    parts = [each for each in document.iter() if {"answer", "step"} & set((each.get("class") or "").split())]
+    assert headings <= {id(each) for part in parts for each in part.iter()}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_table_of_a_page_is_numbered(name: str, pages: dict[str, Page]) -> None:
+    if name.startswith("reference"):  # what a function takes stands beneath its name
+        return
+    document = html5lib.parse(pages[name].path.read_text("utf-8"), namespaceHTMLElements=False)
+    main = next(document.iter("main"))
+    within = {id(table) for figure in main.iter("figure") for table in figure.iter("table")}
+    assert [table for table in main.iter("table") if id(table) not in within] == []
+
+
 @pytest.mark.parametrize("page", sorted((paths.PROJECT / "site").glob("*.qmd")), ids=lambda page: page.stem)
 def test_every_figure_and_table_of_a_page_has_a_label_and_a_caption(page: Path) -> None:
     text = page.read_text("utf-8")

@@ -219,14 +219,28 @@ def test_search_and_ablation_say_what_they_were_made_with(runs: tuple[Results, R
     for part in ("began with the weights of “before”", "has 3,000,000 parameters", "all training faces of third"):
         assert part in said
     assert said.endswith("what is found here need not hold for it.")
+    assert "short" not in lineage.tried_on("ablation", budget, own, short=False)
     moved = lineage.tried_on("search", budget.changed(data={"synthetic": "x"}), own.changed(data={"synthetic": "y"}))
     assert "learned from another state of these data sets" in moved
 
 
+def test_what_was_tried_beside_a_run_is_called_short_only_if_it_is(runs: tuple[Results, Results]) -> None:
+    from analysis.figures import lineage
+
+    first, second = runs
+    trained = first.run.steps.train
+    assert trained is not None and lineage.tried_reading(second) == ""
+    said = lineage.tried_reading(first, "training.qmd")
+    assert "[an ablation](training.qmd#what-each-part-is-worth)" in said and "[a search for settings]" in said
+    seen = trained.epochs * sum(first.run.data[name].images for name in trained.datasets)
+    for faces, short in ((seen - 1, True), (seen, False)):
+        assert lineage.is_short(first.ablation_budget.changed(epochs=1, faces=faces), first) is short
+
+
 def test_what_a_run_lacks_has_no_heading_number_or_caption(said: tuple[Said, Said]) -> None:
     first, second = (whole({page: one[page] for page in ("metrics", "training", "model-card")}) for one in said)
-    for part in ("Would more faces help?", "against the number of training faces", "Ablation of a short training",
-                 "every short training of the search", "short trainings of other networks"):  # fmt: skip
+    for part in ("Would more faces help?", "against the number of training faces", "every variant and its change",
+                 "every trial of the search", "trainings of networks"):  # fmt: skip
         assert part in first and part not in second
     assert "Not part of this run" not in first + second
 
