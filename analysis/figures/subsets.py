@@ -16,11 +16,10 @@ from analysis.figures.guide import guided
 from analysis.figures.html import PageHtml
 from analysis.results.records import Agreement
 
-
 SAME = "The two averages are the same."
 APART = (  # filled by `apart`, and by the browser
-    "{what} differ most in the {place}, where the first is {most} of 255 steps {way} (standard error {error}); over all "
-    "pixels they are {mean} steps apart on average, with a standard error of {errors}."
+    "{what} differ most in the {place}, where the first is {most} of 255 steps {way} (standard error {error}); over "
+    "all pixels they are {mean} steps apart on average, with a standard error of {errors}."
 )
 
 
@@ -66,7 +65,8 @@ def subset_difference_reading(difference: Difference) -> str:
     if not values.any():
         return SAME
     y, x = np.unravel_index(np.abs(values).argmax(), values.shape)
-    return apart("The averages", place(values), values[y, x], errors[y, x], np.abs(values).mean(), errors.mean())
+    numbers = values[y, x], errors[y, x], np.abs(values).mean(), errors.mean()
+    return apart("The averages", place(values), *map(float, numbers))
 
 
 def apart(what: str, where: str, most: float, error: float, mean: float, errors: float) -> str:
