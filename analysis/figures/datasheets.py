@@ -287,7 +287,9 @@ def _counts(results: Results, name: str) -> str:
     rows = "\n".join(
         f"| {row.Index} | {row.female:,} | {row.male:,} | {row.female + row.male:,} |" for row in counts.itertuples()
     )
-    return f"| Split | Labelled female | Labelled male | Both |\n|:---|---:|---:|---:|\n{rows}"
+    label = "-".join(re.findall("[a-z0-9]+", name.lower()))
+    table = f"| Split | Labelled female | Labelled male | Both |\n|:---|---:|---:|---:|\n{rows}"
+    return f"::: {{#tbl-images-{label}}}\n\n{table}\n\nImages of {name} that the model was scored on.\n\n:::"
 
 
 def counted_reading(results: Results, name: str) -> str:

@@ -231,6 +231,7 @@ def test_page_is_titled_and_drawn(name: str, pages: dict[str, Page]) -> None:
     assert yaml.safe_load(source.split("---")[1])["title"] in page.text
     assert "@fig-" not in page.text and "@tbl-" not in page.text and "[@" not in page.text
     always = len(re.findall(r"^::: \{#(?:fig|tbl)-", source, re.MULTILINE))
+    always += page.path.read_text("utf-8").count('<div id="tbl-images-')  # one in the datasheet of each data set
     most = always + len(re.findall(r'label="(?:fig|tbl)-', source))  # those that a run may lack
     assert always <= page.figures == page.captions <= most
     assert page.path.read_text("utf-8").count('class="chart"') <= source.count("figure_html(")
