@@ -42,7 +42,9 @@ def test_a_number_has_one_interval_also_beside_other_packages(tmp_path: Path) ->
     missed = twin.assign(found=0.9)
     vars(results)["peers"] = pd.concat([results.peers, twin, missed], ignore_index=True)
     shown, stored = results.beside, results.peers
-    assert tuple(shown[row.reindex(shown.index, fill_value=False)][["low", "high"]].iloc[0]) == metrics.accuracy_interval
+    assert (
+        tuple(shown[row.reindex(shown.index, fill_value=False)][["low", "high"]].iloc[0]) == metrics.accuracy_interval
+    )
     assert shown.iloc[-2][["low", "high"]].tolist() == group[["accuracy_low", "accuracy_high"]].tolist()
     assert shown.iloc[-1][["low", "high"]].tolist() == stored.iloc[-1][["low", "high"]].tolist()  # other images
     theirs = stored["system"] != "meanface"
