@@ -247,8 +247,8 @@ def main() -> None:
             for step, cost in walk(archive, folder / f"home-{size}", options.metadata, options.permutations):
                 show(step, cost, size)
                 costs.append(cost)
-            whole = [sum(cost.wall for cost in costs), sum(cost.processor for cost in costs)]
-            show("all", Cost(*whole, max(cost.memory for cost in costs)), size)
+            wall, processor = sum(cost.wall for cost in costs), sum(cost.processor for cost in costs)
+            show("all", Cost(wall, processor, max(cost.memory for cost in costs)), size)
         seconds = {n: on_workers(folder / f"{sizes[0]}.zip", folder / f"cluster-{n}", n) for n in workers}
     for step in ("ingest", "landmarks") if seconds else ():
         times = ", ".join(f"{seconds[n][step]:.0f} s on {n}" for n in workers)
