@@ -30,7 +30,7 @@ from tqdm import tqdm
 from analysis.core.errors import UserError
 from analysis.data.photo import decode_photo
 from analysis.results import Run, artifacts
-from model.evaluation.peers import peers
+from model.evaluation.peers import peers, with_own_intervals
 from model.evaluation.scores import TrainedRun
 from model.faces import NoFaceError
 from model.predict import Predictor
@@ -145,7 +145,7 @@ def main() -> None:
         data = sources[row.dataset].read(row.source_path)
         for name, system in systems.items():
             answers[name][place] = system(data)
-    found = peers(table, answers)
+    found = with_own_intervals(peers(table, answers), run.results)
     found = found.assign(milliseconds=found["system"].map(times), sha256=trained.predictor.card.sha256)
     artifacts.PEERS.check(found)
     print(shown(found))

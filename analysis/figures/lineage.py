@@ -208,13 +208,10 @@ def tried_on(
 
 def is_short(budget: AblationRecord | SearchRecord, results: Results) -> bool:
     """Whether trainings of an ablation or a search see fewer faces in all than the published one did."""
-    train = results.run.steps.train
-    known = (
-        0
-        if train is None
-        else sum(results.run.data[name].images for name in train.datasets if name in results.run.data)
-    )
-    return train is None or not known or budget.faces * budget.epochs < known * train.epochs
+    train, sources = results.run.steps.train, results.metrics.sources
+    if train is None or not all("train" in sources.get(name, {}) for name in train.datasets):
+        return True
+    return budget.faces * budget.epochs < train.epochs * sum(sources[name]["train"].images for name in train.datasets)
 
 
 def tried_reading(results: Results, page: str = "") -> str:

@@ -53,7 +53,7 @@ def pair_html(subsets: xr.Dataset, first: str, second: str) -> PageHtml:
         "apart": compared,
         "chosen": chosen,
         "labels": [_label(name) for name in names],
-        "colours": {"labels": theme.DIVERGING[::8], "others": theme.OPPOSED[::8]},
+        "colours": {"labels": theme.DIVERGING[::2], "others": theme.OPPOSED[::2]},
         "luma": LUMA.to_numpy().tolist(),
         "same": SAME,
         "differ": APART,

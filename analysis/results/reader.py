@@ -4,12 +4,9 @@ A run is a folder, ``runs/RUN`` or the published ``results``; `analysis.results.
 content. This module is independent of how they are computed and drawn.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import pandas as pd
 
 from analysis.core import paths
 from analysis.core.errors import UserError
@@ -133,26 +130,6 @@ class Results:
     def has_search(self) -> bool:
         """Whether `meanface search` was run."""
         return (self.folder / artifacts.SEARCH_RECORD.path).exists()
-
-    @cached_property
-    def beside(self) -> pd.DataFrame:
-        """`peers`, in which this model has the intervals of its own metrics wherever it answered the same images.
-
-        Both are bootstrapped, each with its own resamples: one number would have two intervals.
-        """
-        table = self.peers.copy()
-        known: dict[tuple[str, ...], tuple[float, ...]] = {}
-        for name, splits in {**self.metrics.sources, **self.metrics.subsets}.items():
-            test = splits["test"]
-            known[name, "all", "all"] = (test.images, test.accuracy, *test.accuracy_interval)
-        for group in self.groups[self.groups["run"] == self.run.run].itertuples():
-            found = (group.images, group.accuracy, group.accuracy_low, group.accuracy_high)
-            known[group.source, group.feature, group.group] = found
-        for row in table[(table["system"] == table["system"].iloc[0]) & (table["found"] == 1)].itertuples():
-            images, accuracy, *ends = known.get((row.source, row.feature, row.group), (0, 0.0, 0.0, 0.0))
-            if images == row.images and math.isclose(accuracy, row.accuracy, abs_tol=1e-6):
-                table.loc[row.Index, ["low", "high"]] = ends
-        return table
 
     @property
     def has_peers(self) -> bool:

@@ -34,7 +34,7 @@ from dashboard import chrome, parts
 from dashboard.pages.between import Between
 from dashboard.pages.busy import Busy
 from dashboard.pages.everyone import SCORED, VERDICTS, Everyone, everyone, inside_area
-from dashboard.pages.face_map import SELECTED, FaceMap, drawn_shape
+from dashboard.pages.face_map import SELECTED, Box, FaceMap, drawn_shape
 from dashboard.pages.gallery import Gallery
 from dashboard.pages.map_keys import MapKeys
 from dashboard.pages.measures import SCALES, Measure
@@ -272,7 +272,7 @@ class _Shown:
         if self.found.places is None:
             return parts.notice("This run has no map of its faces: `meanface evaluate` draws one unless it is brief.")
         self._face_map = FaceMap(self.found.places, self._drawn)
-        self._keys = MapKeys(lambda act: parts.in_turn(partial(self._keyed, act)))
+        self._keys = MapKeys(lambda act, box: parts.in_turn(partial(self._keyed, act, box)))
         self._keys.param.watch(
             lambda event: parts.in_turn(lambda: self._face_map.show_cursor(self._keys.shares)), "box"
         )
@@ -298,16 +298,12 @@ class _Shown:
     def _drawn(self, corners: list[tuple[float, float]]) -> None:
         self.page.area = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
-    def _keyed(self, act: str) -> None:
+    def _keyed(self, act: str, box: Box) -> None:
         """Do what a key on the map asks for."""
-        box = self._keys.shares
-        if act == "out" or box is None:
-            self._face_map.zoom(None)
-            self._face_map.show_cursor(box)
-        elif act == "in":
-            self._face_map.zoom(box)
-        else:
+        if act == "select":
             self._face_map.select(box)
+        else:
+            self._face_map.zoom(box if act == "in" else None)
 
     # ---- the gallery
 

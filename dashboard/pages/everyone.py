@@ -5,7 +5,7 @@ Read once for all sessions. A selection is a bool for each row; what follows fro
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ import pandas as pd
 from analysis.averages.accuracy import ExpectedError
 from analysis.averages.aggregates import Aggregates
 from analysis.averages.base import Engine
-from analysis.averages.filters import check_subset
+from analysis.averages.filters import check_subset, selectable
 from analysis.averages.shape_aggregates import ShapeAggregates
 from analysis.averages.source import LiveSubsets, predictions_of, subset_source
 from analysis.core.errors import UserError
+from analysis.core.people import age_band
 from analysis.core.schema import CELEBA_ATTRIBUTES, MIN_FACES
 from analysis.data.dataset import Dataset
 from analysis.hypothesis.effect import hedges_g
@@ -74,6 +75,17 @@ class Everyone:
     studied: str
     live: Callable[[np.ndarray], np.ndarray] | None
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """`rows` as filters see them, with the band of each age."""
+        rows = self.rows
+        return selectable(rows.assign(age_band=age_band(rows["age"])) if "age" in rows else rows)
+
+    @cached_property
+    def of_studied(self) -> np.ndarray:
+        """Which faces are of the data set that was studied, bool (face,)."""
+        return (self.rows["dataset"] == self.studied).to_numpy(dtype=bool)
+
     def known(self, column: str) -> list[str]:
         """Values of a column that occur, the most frequent first."""
         return [str(value) for value in self.rows[column].value_counts().index] if column in self.rows else []
@@ -98,10 +110,8 @@ class Everyone:
         UserError
             If there are fewer than 16 faces, or the faces themselves are of fewer than 16 people.
         """
-        if self.live is not None and chosen.sum() >= MIN_FACES:
-            own = (self.rows["dataset"] == self.studied).to_numpy()
-            if not (chosen & ~own).any():
-                return self.live(chosen), True
+        if self.live is not None and chosen.sum() >= MIN_FACES and not (chosen & ~self.of_studied).any():
+            return self.live(chosen), True
         return self.aggregates.average(chosen), False
 
     def shares(self, chosen: np.ndarray) -> pd.DataFrame:

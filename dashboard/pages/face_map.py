@@ -31,8 +31,10 @@ FEW = 3000  # points in sight that the browser draws
 _SIZE = 1040, 1180  # height and width of a picture, twice that of the map on a wide page
 _CORNERS = 60  # of a lasso, which the address holds
 _ROOM = 0.03  # beside the outermost points, of the extent
+_NEAREST = 0.01  # of the width of the map that keys zoom to
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top
+Box = tuple[float, float, float, float]  # left, top, width and height, as shares of what is in sight
 
 
 def picture(places: np.ndarray, colours: np.ndarray, extent: Extent, radius: int = 3) -> str:
@@ -94,6 +96,7 @@ class FaceMap:
         (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
         self._whole: Extent = (left, right, bottom, top)
         self._extent = self._whole
+        self._box: Box | None = None
         self.plot = plot = figure(
             height=520,
             sizing_mode="stretch_width",
@@ -153,29 +156,36 @@ class FaceMap:
         self._outline.data = {"x": [], "y": []} if corners is None else {"x": corners[:, 0], "y": corners[:, 1]}
         self._show_chosen()
 
-    def show_cursor(self, box: tuple[float, float, float, float] | None) -> None:
-        """Show the box that keys move, as `dashboard.pages.map_keys.MapKeys.shares` has it; None for none."""
+    def show_cursor(self, box: Box | None) -> None:
+        """Show the box that keys move, which stays where it is in sight as the map moves; None for none."""
+        self._box = box
         if box is None:
             self._cursor.visible = False
             return
         left, right, bottom, top = self._placed(box)
         self._cursor.update(left=left, right=right, bottom=bottom, top=top, visible=True)
 
-    def select(self, box: tuple[float, float, float, float]) -> None:
+    def select(self, box: Box) -> None:
         """Select what is in a box."""
         left, right, bottom, top = self._placed(box)
         self._drawn([(left, bottom), (right, bottom), (right, top), (left, top)])
 
-    def zoom(self, box: tuple[float, float, float, float] | None) -> None:
-        """Show what is in a box; None for all."""
-        self._extent = self._whole if box is None else self._placed(box)
-        left, right, bottom, top = self._extent
+    def zoom(self, box: Box | None) -> None:
+        """Show what is in a box; None for all. Nearer than a hundredth of the map there is nothing more to see."""
+        left, right, bottom, top = extent = self._whole if box is None else self._placed(box)
+        if right - left < _NEAREST * (self._whole[1] - self._whole[0]):
+            return
         self.plot.x_range.update(start=left, end=right)
         self.plot.y_range.update(start=bottom, end=top)
+        self._see(extent)
+
+    def _see(self, extent: Extent) -> None:
+        self._extent = extent
         self._show_all()
         self._show_chosen()
+        self.show_cursor(self._box)
 
-    def _placed(self, box: tuple[float, float, float, float]) -> Extent:
+    def _placed(self, box: Box) -> Extent:
         left, right, bottom, top = self._extent
         x, y, width, height = box
         across, down = right - left, top - bottom
@@ -224,9 +234,7 @@ class FaceMap:
             np.nan if end is None else float(end) for end in (event.x0, event.x1, event.y0, event.y1)
         )
         if np.isfinite([left, right, bottom, top]).all() and left < right and bottom < top:
-            self._extent = (left, right, bottom, top)
-            self._show_all()
-            self._show_chosen()
+            self._see((left, right, bottom, top))
 
     def _taken(self, event: Event) -> None:
         shape = drawn_shape(event)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from analysis.averages.base import Average, Difference, check_size, difference
-from analysis.averages.filters import select, selectable
+from analysis.averages.filters import select
 from analysis.averages.source import LiveSubsets, PublishedSubsets
 from analysis.core.errors import UserError
-from analysis.core.people import AGE_BANDS, age_band
+from analysis.core.people import AGE_BANDS
 from analysis.core.schema import LABELS
 from dashboard.pages.everyone import Everyone
 
@@ -33,9 +33,6 @@ class Groups:
 
     def __init__(self, source: LiveSubsets | PublishedSubsets, found: Everyone | None) -> None:
         self._source, self._found = source, found
-        if found is not None:
-            rows = found.rows
-            self._table = selectable(rows.assign(age_band=age_band(rows["age"])) if "age" in rows else rows)
 
     def rows(self, filter_: str) -> np.ndarray:
         """Which faces a filter means, bool (face,): those of the data set that was studied unless it names one.
@@ -47,23 +44,18 @@ class Groups:
         """
         if self._found is None:
             raise UserError("this run has no row for each image: run `meanface study` again and publish it")
-        chosen = select(self._table, filter_)
-        return chosen if _NAMES_DATA.search(filter_) else chosen & self._studied
+        chosen = select(self._found.table, filter_)
+        return chosen if _NAMES_DATA.search(filter_) else chosen & self._found.of_studied
 
     def is_filter(self, text: str) -> bool:
         """Whether a filter selects faces; of a data set that is here, the comparison says."""
-        if isinstance(self._source, LiveSubsets) or self._is_published(text):
+        if isinstance(self._source, LiveSubsets) or self._is_exact(text):
             return True
         try:
             self.rows(text)
         except UserError:
             return False
         return True
-
-    @property
-    def _studied(self) -> np.ndarray:
-        assert self._found is not None
-        return (self._found.rows["dataset"] == self._found.studied).to_numpy(dtype=bool)
 
     def compare(self, first: str, second: str) -> tuple[Difference, str]:
         """Compare the groups of two filters.
@@ -81,14 +73,12 @@ class Groups:
             If a filter is malformed, or a group has fewer than 16 faces.
         """
         filters = {"first": first, "second": second}
-        ours = not any(_NAMES_DATA.search(each) for each in filters.values())
-        published = isinstance(self._source, PublishedSubsets)
-        if ours and (not published or self._found is None or all(map(self._is_published, filters.values()))):
+        if self._found is None or all(map(self._is_exact, filters.values())):
             return self._source.compare(first, second), ""
         chosen = {which: self.rows(each) for which, each in filters.items()}
         averages = {which: self._average(which, each, chosen[which]) for which, each in filters.items()}
         shared = int((chosen["first"] & chosen["second"]).sum())
-        estimated = [which for which, each in filters.items() if not self._is_published(each)]
+        estimated = [which for which, each in filters.items() if not self._is_exact(each)]
         how = self._how({which: chosen[which] for which in estimated})
         return difference(averages["first"], averages["second"], shared), how
 
@@ -96,12 +86,12 @@ class Groups:
         """List what each data set can be filtered by, the one that was studied first; empty where nothing is known."""
         if self._found is None:
             return []
-        found, of = self._found, self._table["dataset"].astype(str).to_numpy()
+        found, of = self._found, self._found.table["dataset"].astype(str).to_numpy()
         names = sorted(found.known("dataset"), key=lambda name: name != found.studied)
         known = found.has | found.lacks
         choices = []
         for name in names:
-            own = self._table[of == name]
+            own = found.table[of == name]
             values = {
                 column: {str(value) for value in own[column].dropna().unique()} if column in own else set()
                 for column in ("label", "age_band", "race")
@@ -118,11 +108,20 @@ class Groups:
             )
         return choices
 
-    def _is_published(self, filter_: str) -> bool:
-        return isinstance(self._source, PublishedSubsets) and filter_ in self._source.subsets["filter"].values
+    def _is_exact(self, filter_: str) -> bool:
+        """Whether the source has the average: it is published, or of columns of the data set that is here."""
+        if isinstance(self._source, PublishedSubsets):
+            return filter_ in self._source.subsets["filter"].values
+        if _NAMES_DATA.search(filter_):
+            return False
+        try:
+            select(self._source.table, filter_)
+        except UserError:
+            return False
+        return True
 
     def _average(self, which: str, filter_: str, chosen: np.ndarray) -> Average:
-        if self._is_published(filter_):
+        if self._is_exact(filter_):
             return self._source.compare(filter_, filter_).first
         assert self._found is not None
         check_size(int(chosen.sum()), f"the {which} group")

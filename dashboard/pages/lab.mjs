@@ -22,7 +22,7 @@ export function render({ model, el }) {
     for (const condition of filter.trim() ? filter.trim().split(" and ") : []) {
       const values = condition.match(/^(dataset|label|age_band|race) (?:== ('[^']*')|in \(((?:'[^']*'(?:, )?)+)\))$/);
       const attribute = condition.match(/^(not )?(\w+)$/);
-      if (values) state[values[1]] = [...(values[2] ?? values[3]).matchAll(/'([^']*)'/g)].map((found) => found[1]);
+      if (values && !state[values[1]].length) state[values[1]] = [...(values[2] ?? values[3]).matchAll(/'([^']*)'/g)].map((found) => found[1]);
       else if (attribute && attributes.includes(attribute[2])) state[attribute[1] ? "without" : "with"].push(attribute[2]);
       else return null;
     }
@@ -69,7 +69,10 @@ export function render({ model, el }) {
     const last = make("div", { role: "group", "aria-label": `Attributes of the ${which} group` }, make("small", {}, "Attributes"), added, more);
     const element = make("div", { class: "chips" }, ...rows.map(({ row }) => row), attributes.length ? last : null);
 
+    let followed = null;
     function follow() {
+      if (followed === model[which]) return; // what has the focus keeps it
+      followed = model[which];
       const now = state(), known = offered(now, "attribute");
       for (const { column, values, buttons, row } of rows) {
         const able = column === "dataset" ? new Set(names) : offered(now, column);

@@ -36,7 +36,7 @@ export function render({ model, el }) {
     }
     if (act === "none") { model.box = []; told.textContent = "No box."; return; }
     if (!model.box.length) put(box);
-    model.send_msg({ type: act });
+    model.send_msg({ type: act, box });
     if (act === "in") put([0.25, 0.25, 0.5, 0.5]);
   });
 }

@@ -90,10 +90,10 @@ VIEWS: dict[str, tuple[View, ...]] = {
             "What else can be installed",
             peers.peers_chart,
             peers.peers_reading,
-            "beside",
+            "peers",
             about="Another package on the same photos, faces found by each itself.",
         ),
-        View("", peers.peers_table, None, "beside"),
+        View("", peers.peers_table, None, "peers"),
     ),
     "scores": (
         View(

@@ -186,7 +186,7 @@ export function render({ model, el }) {
     const failed = photos.filter((photo) => photo.error).length;
     const many = (number, one) => `${number} ${one}${number === 1 ? "" : "s"}`;
     return `${many(photos.length - failed, "photo")}, ${many(faces.length, "face")}: ${of("female")} female, ${of("male")} male, ` +
-      `${of("uncertain")} not sure enough${failed ? `; ${many(failed, "file")} without an answer` : ""}.`;
+      `${of("uncertain")} uncertain${failed ? `; ${many(failed, "file")} without an answer` : ""}.`;
   }
 
   const doubt = (photo) => Math.min(2, ...(photo.faces ?? []).map((face) => Math.abs(face.p_male - 0.5)));
@@ -293,7 +293,7 @@ export function render({ model, el }) {
     scale.style.setProperty("--high", `${100 * high}%`);
     scale.style.setProperty("--at", `${100 * face.p_male}%`);
     const remark = face.too_small ? "; too small a face to be judged" : face.small ? "; a very small face: less certain" : "";
-    const label = make("span", { class: "label" }, face.label === "uncertain" ? "not sure enough" : face.label);
+    const label = make("span", { class: "label" }, face.label);
     label.style.setProperty("--colour", model.colours[face.label]);
     const ask = make("button", { type: "button", class: "act", onclick: () => why(photo, face, ask) }, "What does it depend on?");
     return make("li", { "data-face": face.face, tabindex: "0" },
@@ -302,7 +302,7 @@ export function render({ model, el }) {
       make("div", { class: "verdict" }, label,
         make("small", {}, `p(male) ${percent(face.p_male)}${face.turned ? `; turned by ${face.turned}° to find it` : ""}${remark}`)),
       make("div", { class: "bar" }, scale, make("div", { class: "ends" },
-        make("small", {}, "female"), make("small", {}, "not sure enough"), make("small", {}, "male"))), ask);
+        make("small", {}, "female"), make("small", {}, "uncertain"), make("small", {}, "male"))), ask);
   }
 
   return () => document.removeEventListener("paste", paste);

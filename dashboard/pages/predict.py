@@ -39,8 +39,8 @@ from model.predictions import COLUMNS
 
 CARE = f"""
 The answer is **perceived gender**: {MEANING.removeprefix("Perceived gender: ")}
-It never overrides what people say of themselves. *Not sure enough* is an answer, too (`uncertain` in
-tables and in the API); the probability beside it says how far the model leans.
+It never overrides what people say of themselves. *Uncertain* is an answer, too: the model is not sure
+enough, and the probability beside it says how far it leans.
 
 **Photos stay in memory.** They are scored and dropped, never stored or logged. The photos that this page shows are
 those in your browser.
@@ -154,7 +154,7 @@ class PredictPage(chrome.ExplorerPage):
             colours=LABEL_COLOURS,
         )
         about = (
-            f"The model comes from run `{card.run}`.{self._agrees(card)} It is *not sure enough* where its probability "
+            f"The model comes from run `{card.run}`.{self._agrees(card)} It answers *uncertain* where its probability "
             f"of “male” is between {percent(card.band.low)} and {percent(card.band.high)}."
         )
         return [

@@ -4,12 +4,14 @@ Knows answers and labels; knows nothing of programs. Whole photos are answered, 
 that what it does not find counts, too.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from analysis.core.people import interval, person_numbers, resampled_means
+from analysis.results import Results
 from model.evaluation.fairness import SMALLEST
 from model.evaluation.paired import RESAMPLES, paired_counts, slices
 
@@ -58,6 +60,33 @@ def peers(table: pd.DataFrame, answers: Mapping[str, np.ndarray], *, seed: int =
             tables.append(named.join(measured).join(compared).assign(system=system))
     found = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS))
     return found.astype({"shared": "Int64"})
+
+
+def with_own_intervals(table: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Give this model the intervals of its own metrics wherever it answered the same images.
+
+    Both are bootstrapped, each with its own resamples: one number would have two intervals.
+
+    Parameters
+    ----------
+    table
+        As from `peers`; its first system is the model of the run.
+    results
+        The evaluated run.
+    """
+    known: dict[tuple[str, ...], tuple[float, ...]] = {}
+    for name, splits in {**results.metrics.sources, **results.metrics.subsets}.items():
+        test = splits["test"]
+        known[name, "all", "all"] = (test.images, test.accuracy, *test.accuracy_interval)
+    for group in results.groups[results.groups["run"] == results.run.run].itertuples():
+        found = (group.images, group.accuracy, group.accuracy_low, group.accuracy_high)
+        known[group.source, group.feature, group.group] = found
+    table = table.copy()
+    for row in table[(table["system"] == table["system"].iloc[0]) & (table["found"] == 1)].itertuples():
+        images, accuracy, *ends = known.get((row.source, row.feature, row.group), (0, 0.0, 0.0, 0.0))
+        if images == row.images and math.isclose(accuracy, row.accuracy, abs_tol=1e-6):
+            table.loc[row.Index, ["low", "high"]] = ends
+    return table
 
 
 def _measured(

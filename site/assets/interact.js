@@ -118,9 +118,9 @@
     const select = make("select", { "aria-label": "Data set" }, ...Object.keys(known.sources).map((name) => make("option", { value: name }, name)));
     const chart = draw("svg", { role: "img", "aria-label": "Histogram of scores by label; the band of uncertain scores is shaded" });
     const slider = (which, words) => {
-      const range = make("input", { type: "range", min: 0, max: 1000, step: 5, "aria-label": words });
+      const range = make("input", { type: "range", min: 0, max: at.length - 1, step: 1, "aria-label": words });
       range.addEventListener("input", () => {
-        const place = nearest(Number(range.value) / 1000);
+        const place = Number(range.value);
         if (which) { high = place; low = Math.min(low, high); } else { low = place; high = Math.max(low, high); }
         show();
       });
@@ -170,21 +170,21 @@
       : { female: below[high], male: all - below[high], uncertain: 0, all };
     function show() {
       [low, high].forEach((place, which) => {
-        ranges[which].value = Math.round(1000 * at[place]);
+        ranges[which].value = place;
         ranges[which].setAttribute("aria-valuetext", at[place].toFixed(3));
         outputs[which].textContent = at[place].toFixed(3);
       });
       band.setAttribute("x", across(at[low]));
       band.setAttribute("width", across(at[high]) - across(at[low]));
       const { female, male } = Object.fromEntries(Object.entries(known.sources[source]).map(([label, counts]) => [label, answers(counts)]));
-      const field = (kind, name, count, all) => make("td", { class: kind, style: `--v:${all ? Math.round(100 * count / all) : 0}` },
+      const field = (name, count, all) => make("td", { style: `--v:${all ? Math.round(100 * count / all) : 0}` },
         make("strong", {}, whole(count)), make("small", {}, (name ? `${name} · ` : "") + percent(all ? count / all : null)));
       const head = (scope, words) => make("th", { scope }, words);
       matrix.replaceChildren(make("table", { class: "table outcomes" },
         make("thead", {}, make("tr", {}, make("td"), ...["Answered female", "Uncertain", "Answered male"].map((words) => head("col", words)))),
         make("tbody", {},
-          make("tr", {}, head("row", "Labelled female"), field("right", "TN", female.female, female.all), field("open", "", female.uncertain, female.all), field("wrong", "FP", female.male, female.all)),
-          make("tr", {}, head("row", "Labelled male"), field("wrong", "FN", male.female, male.all), field("open", "", male.uncertain, male.all), field("right", "TP", male.male, male.all)))));
+          make("tr", {}, head("row", "Labelled female"), field("TN", female.female, female.all), field("", female.uncertain, female.all), field("FP", female.male, female.all)),
+          make("tr", {}, head("row", "Labelled male"), field("FN", male.female, male.all), field("", male.uncertain, male.all), field("TP", male.male, male.all)))));
       const all = female.all + male.all, right = female.female + male.male, decided = right + female.male + male.female;
       const fact = (name, value, more) => make("div", {}, make("dt", {}, name), make("dd", {}, make("strong", {}, value), make("small", {}, more)));
       facts.replaceChildren(fact("Coverage", percent(all ? decided / all : null), `${whole(decided)} of ${whole(all)} are decided`),

@@ -79,7 +79,8 @@
         for (const [number, other] of others.entries()) other.classList.toggle("shown", number + 1 === chosen);
         place.setAttribute("aria-label", shows + findings[chosen].textContent);
         const still = chosen ? others[chosen - 1].querySelector("img")?.getAttribute("src") : first;
-        if (link && still) link.setAttribute("href", still);
+        if (still) link?.setAttribute("href", still);
+        else link?.removeAttribute("href");
         if (drawn.has(place)) drawNext(place);
       };
       for (const [number, button] of buttons.entries()) button.addEventListener("click", () => show(number));
@@ -283,8 +284,8 @@
     enlarge();
     blends();
     contents();
+    switches(); // before spaces are changed: it reads what figures say
     together();
-    switches();
     for (const place of all(".chart .drawing")) seen.observe(place);
     for (const figure of all(".chart.interactive")) met.observe(figure);
     narrow.addEventListener("change", again);

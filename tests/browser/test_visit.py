@@ -21,7 +21,7 @@ EXPLORER = {
     "/explore/predict": "Predict",
     "/explore/api": "API",
 }
-LABEL = re.compile("^(female|male|not sure enough)$")  # an answer
+LABEL = re.compile("^(female|male|uncertain)$")  # an answer
 
 
 def open_explorer(page, address):

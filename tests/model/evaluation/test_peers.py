@@ -1,11 +1,14 @@
 """Answers of several programs to the same photos are counted as by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic import write_results
 
 from analysis.results.artifacts import PEERS
-from model.evaluation.peers import peers
+from model.evaluation.peers import peers, with_own_intervals
 
 
 def photos(count: int, **columns: object) -> pd.DataFrame:
@@ -61,3 +64,24 @@ def test_each_source_has_its_rows() -> None:
     table = pd.concat([photos(60), photos(60).assign(dataset="b")], ignore_index=True)
     found = peers(table, {"ours": answers(table, wrong=range(60, 70), unseen=range(0))}).query("feature == 'all'")
     assert found.set_index("source")["accuracy"].to_dict() == pytest.approx({"a": 1.0, "b": 50 / 60})
+
+
+def test_a_number_has_one_interval_also_beside_other_packages(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "run")
+    metrics = results.metrics.sources["other"]["test"]
+    ours = results.peers["system"] == "meanface"
+    row = ours & (results.peers["source"] == "other") & (results.peers["feature"] == "all")
+    results.peers.loc[row, ["images", "accuracy"]] = metrics.images, metrics.accuracy
+    group = results.groups[results.groups["run"] == results.run.run].iloc[0]
+    twin = results.peers[row].assign(source=group["source"], feature=group["feature"], group=group["group"])
+    twin = twin.assign(images=group["images"], accuracy=group["accuracy"])
+    missed = twin.assign(found=0.9)
+    stored = pd.concat([results.peers, twin, missed], ignore_index=True)
+    shown = with_own_intervals(stored, results)
+    assert (
+        tuple(shown[row.reindex(shown.index, fill_value=False)][["low", "high"]].iloc[0]) == metrics.accuracy_interval
+    )
+    assert shown.iloc[-2][["low", "high"]].tolist() == group[["accuracy_low", "accuracy_high"]].tolist()
+    assert shown.iloc[-1][["low", "high"]].tolist() == stored.iloc[-1][["low", "high"]].tolist()  # other images
+    theirs = stored["system"] != "meanface"
+    pd.testing.assert_frame_equal(shown[theirs], stored[theirs])
