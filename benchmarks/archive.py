@@ -15,6 +15,7 @@ one thread, and predicts larger ones from the two.
 import argparse
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -239,17 +240,22 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
+        archives: list[Path] = []
         for size in sizes:
-            archive = folder / f"{size}.zip"
+            archive = folder / f"{size}{'' if options.metadata else '-drawn'}.zip"
+            archives.append(archive)
             write_archive(archive, spaced(table, size), results)
             print(f"{size:,} photos of {archive.stat().st_size / size / 1e3:.1f} kB", flush=True)
             costs = []
+            shutil.rmtree(folder / f"home-{size}", ignore_errors=True)  # what is there already takes no time
             for step, cost in walk(archive, folder / f"home-{size}", options.metadata, options.permutations):
                 show(step, cost, size)
                 costs.append(cost)
             wall, processor = sum(cost.wall for cost in costs), sum(cost.processor for cost in costs)
             show("all", Cost(wall, processor, max(cost.memory for cost in costs)), size)
-        seconds = {n: on_workers(folder / f"{sizes[0]}.zip", folder / f"cluster-{n}", n) for n in workers}
+        for n in workers:
+            shutil.rmtree(folder / f"cluster-{n}", ignore_errors=True)
+        seconds = {n: on_workers(archives[0], folder / f"cluster-{n}", n) for n in workers}
     for step in ("ingest", "landmarks") if seconds else ():
         times = ", ".join(f"{seconds[n][step]:.0f} s on {n}" for n in workers)
         print(f"{step} of {sizes[0]:,} on a Dask cluster: {times}{predicted(step, seconds, sizes[-1] / sizes[0])}")

@@ -106,9 +106,7 @@ def place_of(given: str | Path) -> Location:
     UserError
         If it is empty, which would be the working folder, or a URL that cannot be read.
     """
-    if not str(given).strip():
-        raise UserError("a path is empty: give a path, or a URL such as s3://BUCKET/...")
-    return paths.parse_location(given) if "://" in str(given) else Path(given)
+    return paths.parse_location(given) if "://" in str(given) or not str(given).strip() else Path(given)
 
 
 def _photo(place: Location, name: str) -> Photo:

@@ -36,7 +36,7 @@ _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _TIFF_JPEG = (6, 7)
 _TIFF_WHOLE = (*_TIFF_JPEG, 50001)  # methods by which a strip is decoded as a whole: JPEG and WebP
-_TIFF_METHODS = (1, 2, 3, 4, 5, 8, 32773, 32946, *_TIFF_WHOLE)
+_TIFF_METHODS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34676, 34677, *_TIFF_WHOLE)
 _RAW_TAGS = (50706, 50740)  # DNG's version and private data: other cameras' raw files say that they are a preview
 
 
@@ -309,14 +309,15 @@ class Tiff:
         Whether it is compressed by a method that is decoded everywhere, and not into luminance and colour differences,
         unless by JPEG, whose decoder makes RGB of them.
     alpha
-        Whether a further channel says what is transparent; programs keep selections and infrared there, too.
+        Which of the channels beyond the colours says what is transparent; None where none does. Programs keep
+        selections and infrared there, too.
     held
         Bytes that the decoder holds besides a few rows: of strips and tiles that it decodes as a whole.
     """
 
     preview: bool = False
     known: bool = True
-    alpha: bool = True
+    alpha: int | None = 0
     held: int = 0
 
 
@@ -331,7 +332,7 @@ def read_tiff(data: bytes) -> Tiff:
         return Tiff(
             preview=tags.get(254) == 1 or any(tag in tags for tag in _RAW_TAGS),
             known=compression in _TIFF_METHODS and (photometric != 6 or compression in _TIFF_JPEG),
-            alpha=not extra or bool({1, 2} & set(extra)),
+            alpha=next((at for at, kind in enumerate(extra) if kind in (1, 2)), None) if extra else 0,
             held=_held_of_tiff(tags),
         )
     except Exception:  # whatever is wrong with a tag, the decoder may know better

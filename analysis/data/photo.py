@@ -9,8 +9,6 @@ several copies.
 import contextlib
 import io
 import logging
-import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,8 +44,7 @@ _JPEG, _TIFF = (next(kind for kind in ALL_KINDS if kind.format == name) for name
 
 _log = logging.getLogger(__name__)
 
-# Ours is lower, and an error.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+Image.MAX_IMAGE_PIXELS = None  # ours is lower, and says the size
 
 
 class PhotoError(UserError):
@@ -162,14 +159,9 @@ def read_photo(data: bytes) -> Photo:
 
 def _smoothed(photo: Photo) -> Photo:
     """Blur a photo whose channels have two values each, as the eye does: of its dots by themselves no face is made."""
-    sides = [slice(None, None, max(1, side // 32)) for side in photo.pixels.shape[:2]]
-    for pixels in (
-        photo.pixels[sides[0], sides[1]],
-        photo.pixels,
-    ):  # nearly all photos are told by some of their pixels
-        dark, bright = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
-        if not ((pixels == dark) | (pixels == bright)).all():
-            return photo
+    counted = [cv2.calcHist([photo.pixels], [channel], None, [256], [0, 256]) for channel in range(3)]
+    if any(np.count_nonzero(counts) > 2 for counts in counted):
+        return photo
     return replace(photo, pixels=cv2.GaussianBlur(photo.pixels, (0, 0), _SMOOTHED))
 
 
@@ -224,7 +216,7 @@ def _jpeg(data: bytes) -> Photo:
 
 
 def _ended(jpeg: bytes) -> bytes:
-    """A JPEG with the mark of its end, which some cameras leave out; raises if it lacks more than the last rows."""
+    """A JPEG with the mark of its end, which some cameras leave out; raises if it lacks anything else."""
     if containers.is_whole(jpeg, _JPEG):
         return jpeg
     jpeg += b"\xff\xd9"
@@ -273,12 +265,7 @@ def _tiff(data: bytes) -> Photo:
 
 def _pillow(data: bytes) -> Photo:
     """GIF, BMP and AVIF."""
-    try:
-        image = Image.open(io.BytesIO(data), formats=("GIF", "BMP", "AVIF"))
-    except Image.DecompressionBombError as error:
-        raise PhotoError(
-            f"the photo is too large to decode: send one of up to {MAX_PIXELS // 1_000_000} megapixels"
-        ) from error
+    image = Image.open(io.BytesIO(data), formats=("GIF", "BMP", "AVIF"))
     width, height = image.size
     half = width * height > FULL_PIXELS
     core = 10.0 if image.format == "AVIF" else 1.0 if image.mode in ("1", "L", "P") else _CORE
@@ -358,9 +345,10 @@ def _vips_size(loader: str, data: bytes) -> tuple[int, int]:
 
 
 def _open_vips(loader: str, data: bytes, **options: Any) -> Any:
-    os.environ.setdefault("VIPS_CONCURRENCY", "1")  # read as it starts: more threads hold more strips
     import pyvips  # noqa: PLC0415 - most photos do without
 
+    # More threads hold more strips, and may ask a reader that streams for rows out of order.
+    pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     return getattr(pyvips.Image, loader)(data, **{"access": "sequential", "fail_on": "truncated"} | options)
 
@@ -369,7 +357,7 @@ def _deep(image: Any, again: Callable[[], Any]) -> Any:
     """Bring a picture of more than 8 bits to 8, on white; ``again`` opens it once more, as it is read only once."""
     sample = again()
     sample = sample.subsample(max(1, sample.width // _SAMPLED), max(1, sample.height // _SAMPLED)).numpy()
-    sample = sample.reshape(*sample.shape[:2], -1)[..., : image.bands]
+    sample = sample.reshape(*sample.shape[:2], -1)
     if sample.dtype.kind == "f":
         colours = image.bands - image.hasalpha()
         white, opaque = _white_of_floats(sample[..., :colours]), _white_of_floats(sample[..., colours:])
@@ -382,8 +370,10 @@ def _deep(image: Any, again: Callable[[], Any]) -> Any:
 
 def _white_of_integers(values: np.ndarray) -> float:
     """White as the number of bits says that the largest value needs: files of 16 bits may hold 10 or 12."""
+    if not (values % 257).any():  # 8 bits, widened to 16
+        return 65535.0
     most = float(values.max())
-    depths = (*_DEPTHS[:-1], 32767) if values.dtype.kind == "i" else _DEPTHS
+    depths = (*_DEPTHS[:-1], 32767, 65535) if values.dtype.kind == "i" else _DEPTHS
     return 1.0 if most <= 1 else next((white for white in depths if most <= white), most)
 
 
@@ -396,12 +386,21 @@ def _white_of_floats(values: np.ndarray) -> float:
     return next((float(white) for white in _DEPTHS if most <= white), most)
 
 
+def _without_extra(image: Any, alpha: int | None) -> Any:
+    """Colours, and of further channels the one that says what is transparent; libvips takes the last for it."""
+    colours = {"b-w": 1, "grey16": 1, "cmyk": 4}.get(image.interpretation, 3)
+    if image.bands <= colours or (image.bands == colours + 1 and alpha is not None):
+        return image
+    kept = image.extract_band(0, n=colours)
+    return kept if alpha is None else kept.bandjoin(image.extract_band(colours + alpha))
+
+
 def _vips(
     loader: str,
     data: bytes,
     *,
     orientation: int | None = None,
-    alpha: bool = True,
+    alpha: int | None = 0,
     scale: float = 1.0,
     size: tuple[int, int] | None = None,
 ) -> Photo:
@@ -416,7 +415,7 @@ def _vips(
     orientation
         EXIF's; None to take what libvips reads.
     alpha
-        Whether a further channel says what is transparent; else it is left out.
+        Which of the channels beyond the colours says what is transparent; the others are left out.
     scale
         What the loader scales by.
     size
@@ -428,15 +427,14 @@ def _vips(
     if orientation is None:
         stored = image.get("orientation") if image.get_typeof("orientation") else 1
         orientation = stored if stored in range(1, 9) else 1
-    if not alpha and image.hasalpha():
-        image = image.extract_band(0, n=1 if image.bands < 3 else 4 if image.interpretation == "cmyk" else 3)
+    image = _without_extra(image, alpha)
     half = scale == 1.0 and width * height > FULL_PIXELS
     if image.interpretation in ("cmyk", "lab", "labs", "xyz", "labq"):
         # A quarter of the pixels is converted: that takes longer than all else.
         image, half = image.shrink(2, 2) if half else image, False
         image = image.colourspace("srgb")
     if image.format != "uchar":
-        image = _deep(image, lambda: _open_vips(loader, data, **options))
+        image = _deep(image, lambda: _without_extra(_open_vips(loader, data, **options), alpha))
     elif image.hasalpha():
         image = image.flatten(background=255)
     if image.bands > 3:

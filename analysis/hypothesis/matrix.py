@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from analysis.core import storage
 
@@ -120,6 +121,8 @@ class Rows:
         self._of, self._chosen, self._group = of, chosen, group
         count = int(chosen.sum()) if chosen.dtype == bool else len(chosen)
         self.shape = (count if group is None else int(group.max()) + 1, of.shape[1])
+        if group is not None:
+            self._sum = csr_array((np.ones(count, np.float32), (group, np.arange(count))), shape=(len(self), count))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -130,9 +133,7 @@ class Rows:
         block = self._of[:, columns][self._chosen]
         if self._group is None:
             return block[every]
-        total = np.zeros((len(self), block.shape[1]), dtype=np.float32)
-        np.add.at(total, self._group, block)
-        return (total / np.bincount(self._group)[:, None].astype(np.float32))[every]
+        return ((self._sum @ block) / np.bincount(self._group)[:, None].astype(np.float32))[every]
 
 
 def row_blocks(matrix: Matrix | np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

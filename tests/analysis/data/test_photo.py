@@ -141,6 +141,31 @@ def test_few_bits_in_a_file_of_16_keep_their_brightness(bits: int, kind: str) ->
     assert np.abs(decode_photo(data).astype(int) - expected).max() <= 2
 
 
+@pytest.mark.parametrize("most", [13, 55, 255])
+@pytest.mark.parametrize("kind", ["16 bits", "32 bits"])
+def test_eight_bits_widened_to_more_keep_their_brightness(most: int, kind: str) -> None:
+    shades = (FACE.astype(int) * most // 255)[..., 1]
+    of = np.uint16 if kind == "16 bits" else np.int32
+    data = encoded(Image.fromarray((257 * shades).astype(of)), "TIFF")
+    assert np.abs(decode_photo(data)[..., 0].astype(int) - shades).max() <= 1
+
+
+def test_a_tiff_of_luminance_and_colour_in_logarithms_is_read() -> None:
+    data = pyvips.Image.new_from_array(FACE).copy(interpretation="srgb").colourspace("xyz").tiffsave_buffer()
+    assert np.abs(decode_photo(data).astype(int) - FACE).mean() < 3
+
+
+@pytest.mark.parametrize("kinds", [(2, 0), (1, 0), (0, 2), (0, 0)])
+def test_of_further_channels_the_one_that_is_transparency_counts(kinds: tuple[int, int]) -> None:
+    further = [np.full_like(FACE[..., 0], 255 if kind else 0) for kind in kinds]  # all is opaque, nothing selected
+    data = bytearray(pyvips.Image.new_from_array(np.dstack([FACE, *further])).tiffsave_buffer())
+    at = data.rindex(struct.pack("<HH", 338, 3))
+    start = int.from_bytes(data[at + 8 : at + 12], "little")
+    values = start if int.from_bytes(data[at + 4 : at + 8], "little") > 2 else at + 8
+    data[values : values + 4] = struct.pack("<HH", *kinds)
+    np.testing.assert_array_equal(decode_photo(bytes(data)), FACE)
+
+
 @pytest.mark.parametrize("colours", ["black and white", "red, green and blue"])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
 def test_pictures_of_dots_are_seen_as_the_eye_does(colours: str, kind: str) -> None:
