@@ -14,7 +14,9 @@ from shown import panel, parts_of, text_of
 import dashboard
 from analysis import averages
 from analysis.averages.base import check_size
+from analysis.averages.filters import selectable
 from analysis.core.errors import UserError
+from analysis.core.schema import LABELS
 from analysis.core.words import p_value, percent
 from analysis.results import Results, artifacts
 from dashboard.scoring import Scorer
@@ -277,7 +279,8 @@ class Here(averages.LiveSubsets):
 def test_where_the_data_is_here_any_filter_can_be_typed_and_what_is_wrong_with_it_is_told(
     expression, said, shared, monkeypatch
 ):
-    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Here(pd.DataFrame(), None))
+    table = selectable(pd.DataFrame({"label": LABELS * 10, "Bald": False, "identity": range(20)}))
+    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Here(table, None))
     page = dashboard.pages.FacesPage(shared, first=expression)
     shown = panel(page)
     assert said in parts_of(shown, "Lab")[0].problem
@@ -287,6 +290,18 @@ def test_where_the_data_is_here_any_filter_can_be_typed_and_what_is_wrong_with_i
     assert first.value == "identity == 5"
     first.value = "Bald"
     assert page.first == "Bald"
+
+
+def test_a_filter_of_what_only_the_run_knows_is_estimated_where_the_data_is_here(shared, results, monkeypatch):
+    class Whole(averages.LiveSubsets):
+        def compare(self, first, second):
+            assert "yaw" not in first + second  # a column of the run's rows, not of the data set
+            return averages.PublishedSubsets(results.subsets, "").compare(first, second)
+
+    table = selectable(pd.DataFrame({"label": LABELS * 10}))
+    monkeypatch.setattr("dashboard.pages.faces.subset_source", lambda results: Whole(table, None))
+    (lab,) = parts_of(panel(dashboard.pages.FacesPage(shared, first="label == 'male' and yaw < 60")), "Lab")
+    assert lab.problem == "" and lab.pair["first"]["pixels"]
 
 
 def test_the_steps_are_those_of_the_verdict_and_lead_to_their_evidence(shared, results):
