@@ -48,7 +48,7 @@ def read(page: param.Parameterized, names: Iterable[str], query: str, defaults: 
                 values[name] = _value(page.param[name], given[name])
             except ValueError:
                 refused.add(name)
-    for name in page.spoilt(values, refused) if isinstance(page, Settled) else ():
+    for name in _spoilt(page, values, refused):
         values[name] = defaults[name]
     return values
 
@@ -61,6 +61,9 @@ def write(page: param.Parameterized, names: Iterable[str], defaults: dict[str, A
 
 def follow(page: param.Parameterized, names: Iterable[str], location: Any) -> None:
     """Keep a page and the address in the browser alike: whichever changes, the other follows.
+
+    What a page is given that means nothing stays there, to be told what is wrong; an address never has it, so that
+    going back leads past it.
 
     Parameters
     ----------
@@ -79,11 +82,16 @@ def follow(page: param.Parameterized, names: Iterable[str], location: Any) -> No
         give()
 
     def give(*events: Any) -> None:
-        location.search = write(page, names, defaults)
+        if not _spoilt(page, {name: getattr(page, name) for name in names}, set()):
+            location.search = write(page, names, defaults)
 
     take()
     location.param.watch(take, "search")
     page.param.watch(give, list(names))
+
+
+def _spoilt(page: param.Parameterized, values: dict[str, Any], refused: set[str]) -> Collection[str]:
+    return page.spoilt(values, refused) if isinstance(page, Settled) else ()
 
 
 def _value(parameter: param.Parameter, text: str) -> Any:

@@ -2,8 +2,10 @@
 
 import base64
 import io
+from dataclasses import replace
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -39,12 +41,15 @@ def pair_html(subsets: xr.Dataset, first: str, second: str) -> PageHtml:
     first, second
         Names of the two that are shown at first, and without JavaScript.
     """
-    names = [str(name) for name in subsets["subset"].values]
+    names, filters = ([str(each) for each in subsets[column].values] for column in ("subset", "filter"))
     faces = _faces(subsets)
     compared = differences(subsets)
     chosen = names.index(first), names.index(second)
+    shown = {"first": filters[chosen[0]], "second": filters[chosen[1]], "view": "difference"}
+    guide = replace(_GUIDE, view=f"faces?{urlencode(shown)}")
     known: dict[str, Any] = {
         "names": [spelled(name) for name in names],
+        "filters": filters,
         "counts": subsets["count"].to_numpy().tolist(),
         "width": faces.shape[2],
         "height": faces.shape[1],
@@ -59,7 +64,7 @@ def pair_html(subsets: xr.Dataset, first: str, second: str) -> PageHtml:
         "differ": APART,
     }
     still = _still(faces, known, chosen, _colours(first, second))
-    return interactive_html("pair", known, still, _reading(compared, names, *chosen), _GUIDE)
+    return interactive_html("pair", known, still, _reading(compared, names, *chosen), guide)
 
 
 def _reading(compared: list[list[Any]], names: list[str], one: int, two: int) -> str:

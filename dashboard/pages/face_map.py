@@ -110,8 +110,7 @@ class FaceMap:
             min_width=280,
         )
         plot.grid.visible = False
-        place = {"x": [left], "y": [bottom], "w": [right - left], "h": [top - bottom]}
-        self._pictures = [ColumnDataSource({"url": [""], **place}) for _ in range(2)]
+        self._pictures = [ColumnDataSource({name: [] for name in ("url", "x", "y", "w", "h")}) for _ in range(2)]
         for source, alpha in zip(self._pictures, (0.3, 0.9), strict=True):
             plot.image_url("url", "x", "y", "w", "h", anchor="bottom_left", source=source, global_alpha=alpha)
         self._points = ColumnDataSource({"x": [], "y": [], "c": []})
@@ -224,8 +223,10 @@ class FaceMap:
         return int(np.clip(round(3 * (whole / now) ** 0.4), 2, 7))
 
     def _put(self, source: ColumnDataSource, url: str) -> None:
+        """Show a picture of what is in sight; none for "", for which BokehJS would keep the last one."""
         left, right, bottom, top = self._extent
-        source.data = {"url": [url], "x": [left], "y": [bottom], "w": [right - left], "h": [top - bottom]}
+        place = {"url": url, "x": left, "y": bottom, "w": right - left, "h": top - bottom}
+        source.data = {name: [value] if url else [] for name, value in place.items()}
 
     def _moved(self, event: Event) -> None:
         """Draw what is in sight."""

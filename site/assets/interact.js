@@ -103,6 +103,8 @@
       figure.querySelector(".finding").textContent = same || found.most === 0 ? known.same : filled(known.differ, {
         what: `“${one}” and “${two}”`, place: found.place, most: Math.abs(found.most).toFixed(1), way: found.most > 0 ? "lighter" : "darker",
         error: found.error.toFixed(1), mean: found.mean.toFixed(1), errors: found.errors.toFixed(1) });
+      const explorer = figure.querySelector(".figure-tools a[href^='../explore/']");
+      explorer?.setAttribute("href", `../explore/faces?${new URLSearchParams({ first: known.filters[chosen[0]], second: known.filters[chosen[1]], view: "difference" })}`);
       blend();
     }
     show();

@@ -24,10 +24,10 @@ class Location(param.Parameterized):
     search = param.String(default="")
 
 
-def following(search=""):
+def following(search="", kind=Page):
     from dashboard import address
 
-    page, location = Page(), Location(search=search)
+    page, location = kind(), Location(search=search)
     address.follow(page, NAMES, location)
     return page, location
 
@@ -87,6 +87,21 @@ def test_going_back_restores_what_the_earlier_address_no_longer_names():
     assert page.view == "a"
     location.search = "?view=b&search=hair"
     assert (page.view, page.search) == ("b", "hair")
+
+
+def test_what_means_nothing_stays_in_the_page_and_comes_into_no_address():
+    class Picky(Page):
+        def spoilt(self, values, refused):
+            return ["search"] if values["search"] == "label ==" else []
+
+    page, location = following(kind=Picky)
+    page.search = "hair"
+    page.search = "label =="  # typed: the page says what is wrong with it
+    assert (page.search, location.search) == ("label ==", "?search=hair")
+    page.search = "eyes"
+    assert location.search == "?search=eyes"
+    location.search = "?search=label+=="  # opened
+    assert (page.search, location.search) == ("", "")
 
 
 def test_links_of_the_report_open_what_they_say() -> None:

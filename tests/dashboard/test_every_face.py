@@ -324,7 +324,7 @@ def test_many_faces_are_a_picture_and_few_are_points(rng):
     shown.show(np.ones(len(places), bool), codes, ["#00ff00"], None)
     assert len(shown._points.data["x"]) == 0 and shown._pictures[1].data["url"][0].startswith("data:image/png")
     shown.show(np.arange(len(places)) < 105, codes, ["#00ff00"], None)
-    assert len(shown._points.data["x"]) == 100 and shown._pictures[1].data["url"] == [""]
+    assert len(shown._points.data["x"]) == 100 and shown._pictures[1].data["url"] == []
     shown.show(np.ones(len(places), bool), codes, ["#00ff00"], None)
     before = shown._pictures[0].data["url"]
     shown._moved(RangesUpdate(None, x0=0.0, x1=0.5, y0=0.0, y1=0.5))
