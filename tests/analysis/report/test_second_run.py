@@ -232,7 +232,8 @@ def test_what_was_tried_beside_a_run_is_called_short_only_if_it_is(runs: tuple[R
     assert trained is not None and lineage.tried_reading(second) == ""
     said = lineage.tried_reading(first, "training.qmd")
     assert "[an ablation](training.qmd#what-each-part-is-worth)" in said and "[a search for settings]" in said
-    seen = trained.epochs * sum(first.run.data[name].images for name in trained.datasets)
+    # An epoch has the train split, not all images of a data set.
+    seen = trained.epochs * sum(first.metrics.sources[name]["train"].images for name in trained.datasets)
     for faces, short in ((seen - 1, True), (seen, False)):
         assert lineage.is_short(first.ablation_budget.changed(epochs=1, faces=faces), first) is short
 
