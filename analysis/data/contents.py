@@ -12,6 +12,7 @@ from analysis.data.kinds import kind_of
 
 START = 4096  # bytes of a file that are looked at
 
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bz2",
@@ -20,6 +21,17 @@ _COMPRESSED = {
     b"\x04\x22\x4d\x18": "lz4",
 }
 _FOREIGN = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"MSCF": "CAB", b"xar!": "XAR"}
+_PICTURES = {  # and videos, which people send as photos
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop file",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"\0\0\1\0": "an icon",
+    b"FUJIFILMCCD-RAW": "a camera's raw file",
+    b"\x1aE\xdf\xa3": "a video",
+}
 _TITLE = 80  # characters of a page's title that are shown
 
 
@@ -39,7 +51,7 @@ def is_tar(start: bytes) -> bool:
 
 def is_zip(start: bytes) -> bool:
     """Whether a file begins as a zip archive does."""
-    return start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"))
+    return start.startswith(_ZIP)
 
 
 def mistaken(start: bytes) -> str | None:
@@ -61,7 +73,46 @@ def mistaken(start: bytes) -> str | None:
         return f"is a {foreign} archive, which cannot be read: unpack it and give the folder"
     if kind := kind_of(start):
         return f"is a photo ({kind.name}): give a folder or an archive of photos"
-    return _mistaken_text(start.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n"))
+    return _mistaken_text(_text(start))
+
+
+def no_photo(start: bytes) -> str | None:
+    """Say what a file is that was taken for a photo.
+
+    Parameters
+    ----------
+    start
+        The file's first bytes, `START` of them or all; not those of a photo (`analysis.data.kinds.kind_of`).
+
+    Returns
+    -------
+    str or None
+        Such as "a PDF", "a zip archive" or "a web page"; None if nothing is known of it.
+    """
+    found = next((name for mark, name in _known_marks().items() if start.startswith(mark)), None)
+    if found is None and start[4:8] == b"ftyp":
+        found = "a camera's raw file" if start[8:11] == b"crx" else "a video"
+    elif found is None and start.startswith(b"RIFF") and start[8:12] == b"AVI ":
+        found = "a video"
+    elif found is None and is_tar(start):
+        found = "a tar archive"
+    return found or _no_photo_text(_text(start))
+
+
+def _known_marks() -> dict[bytes, str]:
+    archives = {mark: f"a {name} archive" for mark, name in (_FOREIGN | dict.fromkeys(_ZIP, "zip")).items()}
+    return archives | {mark: f"a file compressed by {method}" for mark, method in _COMPRESSED.items()} | _PICTURES
+
+
+def _no_photo_text(text: str) -> str | None:
+    if re.match(r"(?i)(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype svg[^>]*>\s*)?<svg[\s>]", text):
+        return "an SVG drawing"
+    said = _mistaken_text(text)
+    return said and said.removeprefix("is ").partition(" and not ")[0]
+
+
+def _text(start: bytes) -> str:
+    return start.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
 
 
 def _mistaken_text(text: str) -> str | None:

@@ -20,6 +20,7 @@ from PIL import Image
 from analysis.core.errors import UserError
 from analysis.core.memory import give_back
 from analysis.data import containers
+from analysis.data.contents import START, no_photo
 from analysis.data.kinds import ALL_KINDS, Kind, kind_of, kinds, names
 
 MAX_PIXELS = 52_000_000  # phones' "50 megapixels" are 8160 x 6144 or 8192 x 6144
@@ -140,7 +141,7 @@ def read_photo(data: bytes) -> Photo:
         raise PhotoError("the file is empty: send a photo")
     kind = kind_of(data)
     if kind is None:
-        raise PhotoError(f"not a photo that can be read: send a {names()}")
+        raise PhotoError(_no_photo(bytes(data[:START])))
     if kind not in kinds():
         raise PhotoError(f"{kind.name} photos cannot be read here: install the package pillow-heif, or send a JPEG")
     try:
@@ -155,6 +156,15 @@ def read_photo(data: bytes) -> Photo:
     except Exception as error:
         _log.debug("a %s cannot be decoded", kind.name, exc_info=True)
         raise _undecodable(data, kind) from error
+
+
+def _no_photo(start: bytes) -> str:
+    what = no_photo(start)
+    if what is None:
+        return f"not a photo that can be read: send a {names()}"
+    if "archive" in what or "compressed" in what:
+        return f"{what}, not a photo: unpack it and send the photos in it"
+    return f"{what}, not a photo that can be read: send a {names()}"
 
 
 def _smoothed(photo: Photo) -> Photo:

@@ -1,7 +1,10 @@
 """Photos: bytes of any kind become upright RGB pixels, or one clear line about what is wrong with them."""
 
+import gzip
 import io
 import struct
+import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -249,12 +252,39 @@ def test_float_pictures_with_holes_are_read() -> None:
     assert decode_photo(encoded(Image.fromarray(picture), "TIFF")).shape == (20, 20, 3)
 
 
+def zipped() -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("face.jpg", b"...")
+    return held.getvalue()
+
+
+def tarred() -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("face.jpg"))
+    return held.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"", "empty"),
         (b"hello", "not a photo that can be read: send a JPEG, PNG"),
-        (b"BMW is a car", "not a photo"),
+        (b"BMW is a car", "^not a photo"),
+        (b"%PDF-1.7 ...", "^a PDF, not a photo that can be read: send a JPEG"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "^a video, not a photo"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "^a camera's raw file, not a photo"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "^a JPEG XL picture, not a photo"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "^not a photo"),
+        (b"RIFF\0\0\0\0AVI LIST", "^a video, not a photo"),
+        (zipped(), "^a zip archive, not a photo: unpack it and send the photos in it$"),
+        (gzip.compress(b"hello"), "^a file compressed by gzip, not a photo: unpack it"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "^a 7z archive, not a photo: unpack it"),
+        (tarred(), "^a tar archive, not a photo: unpack it"),
+        (b'<?xml version="1.0"?>\n<!-- a face -->\n<svg xmlns="...">', "^an SVG drawing, not a photo"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><title>Sign in</title>", r"^a web page \(Sign in\), not a photo"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "^a pointer of Git LFS, not a photo"),
         (encoded(Image.new("RGB", (8, 8)), "PNG"), "8 x 8"),
         (encoded(Image.new("1", (10_000, 6_000)), "PNG"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
         (encoded(Image.new("1", (10_000, 6_000)), "BMP"), "10000 x 6000 pixels, 60.0 megapixels.*up to 52 megapixels"),
