@@ -74,13 +74,13 @@ def fetch(
     if package is not None:
         raise UserError(f"fetch takes one source at a time: leave out {package}")
     if source == "kaggle":
-        name = name or "celeba"
+        name = "celeba" if name is None else name
         sources.fetch_kaggle(name)
     elif source == "demo":
-        name = name or "demo"
+        name = "demo" if name is None else name
         sources.register(sources.demo_source(), name)
     else:
-        name = name or sources.default_name(source)
+        name = sources.default_name(source) if name is None else name
         sources.register(source, name, metadata or [])
     images = sources.open_source(name).images
     labels = images["label"].value_counts()

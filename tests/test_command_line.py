@@ -130,6 +130,7 @@ def test_a_closed_stdout_is_told_before_the_work(tmp_path: Path) -> None:
         (("predict", "--crpo", "none", "x.jpg"), "no such option: --crpo"),
         (("predict", "--crop", "all", "x.jpg"), "invalid value for '--crop': 'all' is not one of 'detect', 'none'"),
         (("publish", "a", "b"), "got unexpected extra argument"),
+        (("fetch", "demo", "--name", ""), "'' is not a valid name for a data set"),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )
