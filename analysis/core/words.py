@@ -120,8 +120,8 @@ def extremes(
     """
     high = max(values, key=lambda name: values[name][0])
     low = min(values, key=lambda name: values[name][0])
-    if high == low:
-        _, text, remark = values[high]
+    _, text, remark = values[high]
+    if text == values[low][1]:
         several = "both" if len(values) == 2 else f"all {len(values)}"
         return f"{text} {preposition} {f'{high} ({remark})' if len(values) == 1 else several}"
     ends = [

@@ -15,8 +15,9 @@
     script.onerror = () => failed(new Error(`${address} cannot be loaded`));
     document.head.append(script);
   });
-  let bokeh = null;
+  let bokeh = null, interactive = null;
   const loadBokeh = () => bokeh ??= load(new URL("bokeh/bokeh.min.js", here));
+  const loadInteract = () => interactive ??= load(new URL("interact.js", here));
   // A figure's numbers stand in the page, or in a script beside it: a page on a disk may load scripts, not read files.
   const numbers = async (packed) => {
     const name = packed.dataset.figure;
@@ -90,7 +91,7 @@
   // ---- figures that are made here, not by BokehJS
   const interact = async (figure) => {
     const packed = figure.querySelector("script.figure-data");
-    const [text] = await Promise.all([numbers(packed).then(unpack), load(new URL("interact.js", here))]);
+    const [text] = await Promise.all([numbers(packed).then(unpack), loadInteract()]);
     await window.meanfaceInteract[figure.dataset.kind](figure, JSON.parse(text));
     together();
   };

@@ -17,6 +17,7 @@ def test_a_single_value_and_equal_ones_are_not_ranked() -> None:
     assert extremes({"a": SHARES["a"]}) == "90 % on a (20 images)"
     assert extremes({name: (0.9, "90 %", "") for name in "abc"}) == "90 % on all 3"
     assert extremes({name: (0.9, "90 %", "") for name in "ab"}, "in") == "90 % in both"
+    assert extremes({"a": (0.957, "r = 0.96", "9"), "b": (0.964, "r = 0.96", "8")}) == "r = 0.96 on both"
 
 
 @pytest.mark.parametrize(
