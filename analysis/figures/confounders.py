@@ -95,6 +95,7 @@ def steps_reading(hypothesis: HypothesisRecord) -> str:
 
 def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
     """What each comparison matches, how, and its sample size, formatted for display."""
+    permutations = hypothesis.confounders.permutations
     rows = [
         {
             "Comparison": comparison.title,
@@ -105,9 +106,11 @@ def comparison_table(hypothesis: HypothesisRecord) -> pd.DataFrame:
             "Effective n, male": f"{comparison.effective['male']:,.0f}",
             "|g|, face": f"{comparison.max_abs_g_face:.2f}",
             "at least": lower_end(comparison.max_abs_g_face, comparison.critical_abs_g_face),
-            "p, face": p_value(comparison.p_value, hypothesis.confounders.permutations)
+            f"p, face ({permutations:,} permutations)": p_value(comparison.p_value, permutations)
+            .partition(",")[0]
             .removeprefix("p ")
-            .removeprefix("= "),
+            .removeprefix("= ")
+            .replace(" ", "\N{NO-BREAK SPACE}"),
         }
         for comparison in hypothesis.confounders.comparisons
     ]

@@ -44,7 +44,8 @@ hv.Store.set_current_backend("bokeh")
 # near black.
 LABEL_COLOURS = {"female": "#C48400", "male": "#107277", "uncertain": "#8A8894"}
 COLOUR_NAMES = {"female": "amber", "male": "teal"}
-CATEGORIES = ("#5651C4", "#A8397E", "#3D8EC9", "#8A5A2B")  # data sets and runs side by side; the first is the main one
+# Data sets and runs side by side; the first is the main one. Lines and text in them are seen on light and dark pages.
+CATEGORIES = ("#6A65DE", "#BF4A92", "#3D8EC9", "#8A5A2B")
 INK = "#3B3946"  # titles and axes on a light page; the explorer changes them in its dark theme
 QUIET = "#7C7A86"  # reference lines and text within a chart; legible on light and dark pages
 FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', sans-serif"
@@ -120,7 +121,7 @@ hv.opts.defaults(
     hv.opts.Image(**_BARE),
     hv.opts.Bars(line_color=None),
     hv.opts.Histogram(line_color=None),
-    hv.opts.ErrorBars(lower_head=None, upper_head=None, line_width=3, alpha=0.55),
+    hv.opts.ErrorBars(lower_head=None, upper_head=None, line_width=3, alpha=0.7),
     hv.opts.Spread(line_color=None, alpha=0.18),
     hv.opts.Curve(line_width=2.5),
     hv.opts.Labels(text_color=QUIET, text_font=value(FONT), text_font_size="12px"),

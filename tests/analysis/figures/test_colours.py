@@ -51,7 +51,7 @@ def test_labels_are_told_apart_with_any_sight(theme, sight):
 def test_labels_are_told_apart_in_grey_print_and_seen_on_light_and_dark_pages(theme):
     female, male = (lab(theme.LABEL_COLOURS[label])[0] for label in LABELS)
     assert abs(female - male) > 15
-    for colour, page in itertools.product(theme.LABEL_COLOURS.values(), ("#fdfcfa", "#16171d")):
+    for colour, page in itertools.product((*theme.LABEL_COLOURS.values(), *theme.CATEGORIES), ("#fdfcfa", "#16171d")):
         assert contrast(colour, page) > 3
 
 
