@@ -244,12 +244,17 @@ def or_notice(make: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return make(*args, **options)
         except UserError as error:
-            return notice(str(error), severity="warning")
+            return notice(_sentence(str(error)), severity="warning")
 
     if not inspect.ismethod(make):
         return part_or_notice
     # What a method depends on is known by names, which mean nothing without its object.
     return pn.bind(lambda *values: part_or_notice(), *dependencies(make))
+
+
+def _sentence(error: str) -> str:
+    """An error as a page says it: errors begin in lower case and have no full stop, as they stand behind a colon."""
+    return f"{error[:1].upper()}{error[1:]}{'' if error.endswith(('.', '?', '!')) else '.'}"
 
 
 def dependencies(make: Callable[..., Any]) -> list[param.Parameter]:

@@ -97,7 +97,10 @@ def check_size(count: int, name: str = "the subset", least: int = MIN_FACES, *, 
         If ``count`` or ``people`` is below ``least``.
     """
     if not count:
-        raise UserError(f"{name} is empty: no face fits its filter, leave out one of its conditions")
+        raise UserError(
+            f"{name} is empty: no face fits its filter, nor does one of which a column is not known: change a "
+            "condition or leave it out"
+        )
     if count < least:
         faces = "a single face" if count == 1 else f"{count} faces"
         raise UserError(

@@ -158,10 +158,12 @@ def no_such_run(run: Run, *, started_by: str = "study", also: Sequence[str] = ()
     """Name the runs that there are, those of ``also`` among them, or else the command that starts one."""
     folder = run.folder.parent
     children = folder.iterdir() if folder.is_dir() else ()
-    others = sorted({path.name for path in children if path.is_dir() and not path.name.startswith(".")} | {*also})
+    here = {path.name for path in children if path.is_dir() and not path.name.startswith(".")}
+    others = sorted(here | {*also})
+    where = f"neither in {folder} nor published" if also else f"in {folder}"
     start = f"start one with `meanface {started_by} NAME --run {run.name}`"
     remedy = f"choose one of {', '.join(others)}" if others else start
-    return f"there is no run {run.name!r} in {folder}: {remedy}"
+    return f"there is no run {run.name!r} {where}: {remedy}"
 
 
 def _is_published(artifact: Artifact, source: Path) -> bool:

@@ -29,6 +29,7 @@ from bokeh.plotting import figure
 from analysis.core.errors import UserError
 from analysis.core.schema import LABELS, SPLITS
 from analysis.core.words import percent, share
+from analysis.figures.attributes import attribute_name
 from analysis.figures.theme import CATEGORIES, LABEL_COLOURS, QUIET
 from dashboard import chrome, parts
 from dashboard.pages.between import Between
@@ -261,7 +262,7 @@ class _Shown:
                         description="",
                         width=260,
                         margin=0,
-                        options={each.replace("_", " "): each for each in self.found.attributes},
+                        options={attribute_name(each): each for each in self.found.attributes},
                     )
                 )
         return parts.controls(*groups)
@@ -557,7 +558,7 @@ def _attributes(found: Everyone, chosen: np.ndarray) -> str:
     if shares.empty:
         return "<p>Nothing is annotated of the selected faces beyond the label.</p>"
     rows = "".join(
-        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td class="number">{percent(row["chosen"])}</td>'
+        f'<tr><th scope="row">{escape(attribute_name(name))}</th><td class="number">{percent(row["chosen"])}</td>'
         f'<td class="number">{percent(row["all"])}</td><td><span class="share" '
         f'style="--own:{100 * row["chosen"]:.1f}%;--all:{100 * row["all"]:.1f}%"></span></td></tr>'
         for name, row in shares.iterrows()

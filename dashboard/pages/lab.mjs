@@ -14,7 +14,7 @@ export function render({ model, el }) {
   const COLUMNS = { dataset: "Data set", label: "Label", age_band: "Age", race: "Race" };
   const choices = model.choices, names = choices.map((each) => each.name);
   const attributes = [...new Set(choices.flatMap((each) => each.attribute))];
-  const spoken = (attribute) => attribute.replaceAll("_", " ").toLowerCase();
+  const spoken = (attribute) => attribute.replace("_o_", "_o’").replaceAll("_", " ").toLowerCase();
 
   // What a filter says; null where chips cannot say it. No data set is the first, which was studied.
   function parsed(filter) {

@@ -303,7 +303,7 @@ class MetricsPage(chrome.ExplorerPage):
                 pmui.Select.from_param(self.param[name], label=label, **wide)
                 for name, label in (("run", "Run"), ("other", "Compared with"))
             ]
-        if self.view in ("decisions", "accuracy", "scores", "runs"):
+        if self.view in ("decisions", "accuracy", "scores") or (self.view == "runs" and self.run):
             if len(self.param["source"].objects) > 1:
                 choices.append(parts.choice(self.param["source"]))
             choices.append(parts.choice(self.param["split"]))

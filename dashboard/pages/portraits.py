@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.core.errors import UserError
 from analysis.core.words import percent
 from analysis.data.dataset import Dataset
+from analysis.figures.attributes import attribute_name
 from dashboard import parts
 from dashboard.pages.everyone import Everyone
 
@@ -90,7 +91,7 @@ class Portraits(ABC):
         inside[rows] = True
         table = self.found.shares(inside).head(_SHARES)
         return [
-            {"name": str(name).replace("_", " "), "own": float(row["chosen"]), "all": float(row["all"])}
+            {"name": attribute_name(str(name)), "own": float(row["chosen"]), "all": float(row["all"])}
             for name, row in table.iterrows()
         ]
 
@@ -219,9 +220,7 @@ class Photos(Portraits):
         if known:
             lines.append(f"Annotated: {', '.join(known)}.")
         has = [
-            name.replace("_", " ")
-            for name, own in zip(self.found.attributes, self.found.has[number], strict=True)
-            if own
+            attribute_name(name) for name, own in zip(self.found.attributes, self.found.has[number], strict=True) if own
         ]
         if has:
             lines.append(f"Attributes: {', '.join(has)}.")

@@ -86,7 +86,7 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:
         (
             parts.jpeg_url(engine.picture(own)),
             "Average face of the selection, crisp",
-            f"<b>Selected</b><br>{own.faces:,} faces",
+            f"<b>Selected</b><br>{_of(own.faces, chosen)} faces",
         )
     ]
     remark, pair = "", {}
@@ -96,7 +96,7 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:
             (
                 parts.jpeg_url(engine.picture(other)),
                 "Average face of the rest, crisp",
-                f"{_rest(found, rest)}<br>{other.faces:,} faces",
+                f"{_rest(found, rest)}<br>{_of(other.faces, rest)} faces",
             ),
         ]
         pair = between.crisp(other, own)
@@ -114,6 +114,11 @@ def _crisp(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:
             f"{SHADE_SELDOM * shade:.1f}"
         )
     return Faces(_figures(pictures), pair, f"<p>{how}.{remark}</p>")
+
+
+def _of(averaged: int, chosen: np.ndarray) -> str:
+    """Faces that are averaged, and of how many: some have no landmarks."""
+    return f"{averaged:,}" if averaged == chosen.sum() else f"{averaged:,} (with landmarks) of {int(chosen.sum()):,}"
 
 
 def _aligned(found: Everyone, chosen: np.ndarray, rest: np.ndarray) -> Faces:

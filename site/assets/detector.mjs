@@ -155,8 +155,8 @@ export function warp(image, landmarks, target, width, height) {
       const [above, below] = [clip(top, 0, image.height - 1), clip(top + 1, 0, image.height - 1)];
       for (let channel = 0; channel < 3; channel++) {
         const at = (row, column) => data[(row * image.width + column) * 3 + channel];
-        picture.data[(v * width + u) * 3 + channel] =
-          (1 - fy) * ((1 - fx) * at(above, near) + fx * at(above, far)) + fy * ((1 - fx) * at(below, near) + fx * at(below, far));
+        const between = (1 - fy) * ((1 - fx) * at(above, near) + fx * at(above, far)) + fy * ((1 - fx) * at(below, near) + fx * at(below, far));
+        picture.data[(v * width + u) * 3 + channel] = Math.floor(between + 0.5); // half up, as OpenCV; the array would round to even
       }
     }
   }

@@ -395,7 +395,7 @@ def test_each_view_of_the_metrics_is_drawn_and_read(view, shared, tmp_path, monk
 def test_two_runs_of_this_machine_are_compared_and_a_single_one_says_so(shared, results, tmp_path, monkeypatch):
     monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
     alone = dashboard.pages.MetricsPage(shared, view="runs")
-    assert "this is the only evaluated run on this machine" in text_of(panel(alone._view))
+    assert "This is the only evaluated run on this machine" in text_of(panel(alone._view))
     other = tmp_path / "runs" / "older"
     scored = results.predictions.copy()
     scored["p_male"] = scored["p_male"].clip(0.3, 0.7)
