@@ -121,7 +121,7 @@ def test_panel_itself_follows_a_part_or_notice(how):
     shown = panel(waiting(page, how))
     shown.get_root()
     page.a = -1
-    assert [notice.object for notice in parts_of(shown, "Alert")] == ["run `meanface study`"]
+    assert [notice.object for notice in parts_of(shown, "Alert")] == ["Run `meanface study`."]
     page.a = 3
     assert [pane.object for pane in parts_of(shown, "Markdown")] == ["a is 3"]
 
@@ -165,7 +165,7 @@ def test_a_method_without_dependencies_is_made_once():
 def test_a_missing_result_is_a_notice_in_place_of_the_part():
     notice = dashboard.parts.or_notice(Page(a=-1).made)()
     assert type(notice).__name__ == "Alert"
-    assert notice.object == "run `meanface study`"
+    assert notice.object == "Run `meanface study`."
 
 
 async def value_of(shown):
