@@ -244,7 +244,7 @@ def or_notice(make: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return make(*args, **options)
         except UserError as error:
-            return notice(_sentence(str(error)), severity="warning")
+            return notice(sentence(error), severity="warning")
 
     if not inspect.ismethod(make):
         return part_or_notice
@@ -252,9 +252,10 @@ def or_notice(make: Callable[..., Any]) -> Callable[..., Any]:
     return pn.bind(lambda *values: part_or_notice(), *dependencies(make))
 
 
-def _sentence(error: str) -> str:
-    """An error as a page says it: errors begin in lower case and have no full stop, as they stand behind a colon."""
-    return f"{error[:1].upper()}{error[1:]}{'' if error.endswith(('.', '?', '!')) else '.'}"
+def sentence(error: UserError) -> str:
+    """Say an error as a page does: its message begins in lower case and has no full stop, for it may follow a colon."""
+    message = str(error)
+    return f"{message[:1].upper()}{message[1:]}."
 
 
 def dependencies(make: Callable[..., Any]) -> list[param.Parameter]:

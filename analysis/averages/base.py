@@ -98,7 +98,7 @@ def check_size(count: int, name: str = "the subset", least: int = MIN_FACES, *, 
     """
     if not count:
         raise UserError(
-            f"{name} is empty: no face fits its filter, nor does one of which a column is not known: change a "
+            f"{name} is empty: no face fits its filter (no condition holds of what is not known of a face): change a "
             "condition or leave it out"
         )
     if count < least:

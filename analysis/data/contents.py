@@ -6,6 +6,7 @@ Photos are `analysis.data.kinds`'s.
 import html
 import re
 import tarfile
+from collections.abc import Mapping
 
 from analysis.core.words import printable
 from analysis.data.kinds import kind_of
@@ -21,6 +22,11 @@ _COMPRESSED = {
     b"\x04\x22\x4d\x18": "lz4",
 }
 _FOREIGN = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"MSCF": "CAB", b"xar!": "XAR"}
+_PACKED = {
+    **dict.fromkeys(_ZIP, "a zip archive"),  # or a document, which is one as well
+    **{mark: f"a {name} archive" for mark, name in _FOREIGN.items()},
+    **{mark: f"a file compressed by {method}" for mark, method in _COMPRESSED.items()},
+}
 _PICTURES = {  # and videos, which people send as photos
     b"%PDF": "a PDF",
     b"8BPS": "a Photoshop file",
@@ -32,12 +38,12 @@ _PICTURES = {  # and videos, which people send as photos
     b"FUJIFILMCCD-RAW": "a camera's raw file",
     b"\x1aE\xdf\xa3": "a video",
 }
-_TITLE = 80  # characters of a page's title that are shown
+_SHOWN = 80  # characters of a page's title, or of an answer, that are shown
 
 
 def compression(start: bytes) -> str | None:
     """Method that a whole file is compressed by: "gzip", "bz2", "xz", "zstd" or "lz4"; None if by none of these."""
-    return next((method for mark, method in _COMPRESSED.items() if start.startswith(mark)), None)
+    return _marked(start, _COMPRESSED)
 
 
 def is_tar(start: bytes) -> bool:
@@ -69,75 +75,87 @@ def mistaken(start: bytes) -> str | None:
     """
     if not start:
         return "is empty: fetch or copy it again"
-    if foreign := next((name for mark, name in _FOREIGN.items() if start.startswith(mark)), None):
+    if foreign := _marked(start, _FOREIGN):
         return f"is a {foreign} archive, which cannot be read: unpack it and give the folder"
     if kind := kind_of(start):
         return f"is a photo ({kind.name}): give a folder or an archive of photos"
-    return _mistaken_text(_text(start))
+    text = _text(start)
+    return (what := _written(text)) and f"is {what}{_shown(what, text)}{_REMEDIES[what]}"
+
+
+def packed(start: bytes) -> str | None:
+    """Say what kind of archive or compressed file begins so, such as "a zip archive"; None if it is none."""
+    return _marked(start, _PACKED) or ("a tar archive" if is_tar(start) else None)
 
 
 def no_photo(start: bytes) -> str | None:
-    """Say what a file is that was taken for a photo.
+    """Say what a file is that was taken for a photo, without a word of what is in it.
 
     Parameters
     ----------
     start
-        The file's first bytes, `START` of them or all; not those of a photo (`analysis.data.kinds.kind_of`).
+        The file's first bytes, `START` of them or all; not those of a photo (`analysis.data.kinds.kind_of`) and not
+        `packed`.
 
     Returns
     -------
     str or None
-        Such as "a PDF", "a zip archive" or "a web page"; None if nothing is known of it.
+        Such as "a PDF", "a video" or "a web page"; None if nothing is known of it.
     """
-    found = next((name for mark, name in _known_marks().items() if start.startswith(mark)), None)
-    if found is None and start[4:8] == b"ftyp":
-        found = "a camera's raw file" if start[8:11] == b"crx" else "a video"
-    elif found is None and start.startswith(b"RIFF") and start[8:12] == b"AVI ":
-        found = "a video"
-    elif found is None and is_tar(start):
-        found = "a tar archive"
-    return found or _no_photo_text(_text(start))
+    if found := _marked(start, _PICTURES):
+        return found
+    if start[4:8] == b"ftyp":
+        return "a camera's raw file" if start[8:11] == b"crx" else "a video"
+    if start.startswith(b"RIFF"):
+        return "a video" if start[8:12] == b"AVI " else None
+    return _written(_text(start))
 
 
-def _known_marks() -> dict[bytes, str]:
-    archives = {mark: f"a {name} archive" for mark, name in (_FOREIGN | dict.fromkeys(_ZIP, "zip")).items()}
-    return archives | {mark: f"a file compressed by {method}" for mark, method in _COMPRESSED.items()} | _PICTURES
-
-
-def _no_photo_text(text: str) -> str | None:
-    if re.match(r"(?i)(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype svg[^>]*>\s*)?<svg[\s>]", text):
-        return "an SVG drawing"
-    said = _mistaken_text(text)
-    return said and said.removeprefix("is ").partition(" and not ")[0]
+def _marked(start: bytes, marks: Mapping[bytes, str]) -> str | None:
+    return next((name for mark, name in marks.items() if start.startswith(mark)), None)
 
 
 def _text(start: bytes) -> str:
     return start.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
 
 
-def _mistaken_text(text: str) -> str | None:
-    mistake = None
+# Photos that are sent are searched by these: each takes a time in proportion to the text.
+def _written(text: str) -> str | None:
+    """What a text is, one of `_REMEDIES`; None if nothing is known of it."""
+    what = None
     if text.startswith("version https://git-lfs.github.com/"):
-        mistake = "is a pointer of Git LFS and not the file itself: run `git lfs pull` where it came from"
+        what = "a pointer of Git LFS"
     elif re.match(r"(?:\.\./)*\.?(?:git/annex|/annex)/objects/", text):
-        mistake = "is a pointer of git-annex and not the file itself: run `git annex get` where it came from"
+        what = "a pointer of git-annex"
     elif re.match(r"(?i)<(?:!doctype\s+html|html|head|body)", text) or "<html" in text.lower():
-        mistake = (
-            f"is a web page{_title(text)} and not the file itself: sign in there if it asks, and download it again"
-        )
+        what = "a web page"
+    elif re.match(r"<[?!a-zA-Z]", text) and re.search(r"(?i)<svg[\s>]", text):
+        what = "an SVG drawing"
     elif re.match(r"(?i)<(?:\?xml|[a-z]+[ >])", text):
-        code = re.search(r"<(?:Code|Message)>([^<]+)<", text)
-        mistake = f"is an XML answer{_shown(code)} and not the file itself: download it again"
+        what = "an XML answer"
     elif re.match(r'[{\[]\s*["{\[\]}]', text):
-        mistake = f"is a JSON answer ({printable(text[:_TITLE].strip())}) and not the file itself: download it again"
-    return mistake
+        what = "a JSON answer"
+    return what
 
 
-def _title(page: str) -> str:
-    return _shown(re.search(r"(?is)<title[^>]*>\s*(.*?)\s*</title>", page))
+_REMEDIES = {
+    "a pointer of Git LFS": " and not the file itself: run `git lfs pull` where it came from",
+    "a pointer of git-annex": " and not the file itself: run `git annex get` where it came from",
+    "a web page": " and not the file itself: sign in there if it asks, and download it again",
+    "an SVG drawing": ": give a folder or an archive of photos",
+    "an XML answer": " and not the file itself: download it again",
+    "a JSON answer": " and not the file itself: download it again",
+}
 
 
-def _shown(found: "re.Match[str] | None") -> str:
-    if not found or not found[1].strip():
-        return ""
-    return f" ({printable(' '.join(html.unescape(found[1]).split())[:_TITLE])})"
+def _shown(what: str, text: str) -> str:
+    """What a web page or an answer says of itself, in brackets."""
+    said: str | None = None
+    if what == "a JSON answer":
+        said = text
+    elif what == "a web page":
+        said = (found := re.search(r"(?i)<title[^<>]*>([^<]*)", text)) and html.unescape(found[1])
+    elif what == "an XML answer":
+        said = (found := re.search(r"<(?:Code|Message)>([^<]+)<", text)) and html.unescape(found[1])
+    said = " ".join((said or "").split())
+    return f" ({printable(said[:_SHOWN])})" if said else ""

@@ -19,8 +19,7 @@ from PIL import Image
 
 from analysis.core.errors import UserError
 from analysis.core.memory import give_back
-from analysis.data import containers
-from analysis.data.contents import START, no_photo
+from analysis.data import containers, contents
 from analysis.data.kinds import ALL_KINDS, Kind, kind_of, kinds, names
 
 MAX_PIXELS = 52_000_000  # phones' "50 megapixels" are 8160 x 6144 or 8192 x 6144
@@ -141,7 +140,7 @@ def read_photo(data: bytes) -> Photo:
         raise PhotoError("the file is empty: send a photo")
     kind = kind_of(data)
     if kind is None:
-        raise PhotoError(_no_photo(bytes(data[:START])))
+        raise PhotoError(_no_photo(bytes(data[: contents.START])))
     if kind not in kinds():
         raise PhotoError(f"{kind.name} photos cannot be read here: install the package pillow-heif, or send a JPEG")
     try:
@@ -159,12 +158,10 @@ def read_photo(data: bytes) -> Photo:
 
 
 def _no_photo(start: bytes) -> str:
-    what = no_photo(start)
-    if what is None:
-        return f"not a photo that can be read: send a {names()}"
-    if "archive" in what or "compressed" in what:
-        return f"{what}, not a photo: unpack it and send the photos in it"
-    return f"{what}, not a photo that can be read: send a {names()}"
+    if archive := contents.packed(start):
+        return f"{archive}, not a photo: unpack it and send the photos in it"
+    what = contents.no_photo(start)
+    return f"{what + ', ' if what else ''}not a photo that can be read: send a {names()}"
 
 
 def _smoothed(photo: Photo) -> Photo:

@@ -183,7 +183,7 @@ class EveryFacePage(chrome.ExplorerPage):
         try:
             found = everyone(self.results)
         except UserError as error:
-            return [parts.notice(str(error), severity="warning")]
+            return [parts.notice(parts.sentence(error), severity="warning")]
         shown = _Shown(self, found)
         return [shown.chips, shown.above, shown.middle, shown.gallery, shown.histograms, shown.below]
 

@@ -66,8 +66,7 @@ def faces(found: Everyone, chosen: np.ndarray, sources: list[str], kind: str) ->
     try:
         drawn = _aligned(found, chosen, rest)
     except UserError as error:
-        reason = str(error)
-        return Faces(f"<p>{escape(reason[0].upper() + reason[1:])}.</p>", {})
+        return Faces(f"<p>{escape(parts.sentence(error))}</p>", {})
     return drawn._replace(pictures=note + drawn.pictures)
 
 
