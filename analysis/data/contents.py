@@ -14,29 +14,30 @@ from analysis.data.kinds import kind_of
 START = 4096  # bytes of a file that are looked at
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+# How files begin: long enough that no text does so by chance.
 _COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x04\x22\x4d\x18": "lz4",
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "bz2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
 }
-_FOREIGN = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"MSCF": "CAB", b"xar!": "XAR"}
-_PACKED = {
-    **dict.fromkeys(_ZIP, "a zip archive"),  # or a document, which is one as well
-    **{mark: f"a {name} archive" for mark, name in _FOREIGN.items()},
-    **{mark: f"a file compressed by {method}" for mark, method in _COMPRESSED.items()},
+_FOREIGN = {
+    "7z": re.compile(rb"7z\xbc\xaf\x27\x1c"),
+    "RAR": re.compile(rb"Rar!\x1a\x07"),
+    "CAB": re.compile(rb"MSCF\0{4}"),
+    "XAR": re.compile(rb"xar!\0"),
 }
 _PICTURES = {  # and videos, which people send as photos
-    b"%PDF": "a PDF",
-    b"8BPS": "a Photoshop file",
-    b"\0\0\0\x0cjP  ": "a JPEG 2000 picture",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
-    b"\0\0\0\x0cJXL ": "a JPEG XL picture",
-    b"\xff\x0a": "a JPEG XL picture",
-    b"\0\0\1\0": "an icon",
-    b"FUJIFILMCCD-RAW": "a camera's raw file",
-    b"\x1aE\xdf\xa3": "a video",
+    "a PDF": re.compile(rb"%PDF-"),
+    "a Photoshop file": re.compile(rb"8BPS\0[\x01\x02]"),
+    "a JPEG 2000 picture": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
+    "a JPEG XL picture": re.compile(rb"\0\0\0\x0cJXL |\xff\x0a"),
+    "an icon": re.compile(rb"\0\0\x01\0[\x01-\xff]\0.{3}\0", re.S),
+    "a camera's raw file": re.compile(rb"FUJIFILMCCD-RAW|\0.{3}ftypcrx", re.S),
+    "a video": re.compile(
+        rb"\0.{3}ftyp(?:isom|iso\d|mp4\d|avc1|qt  |M4V|3g|dash|F4V|MSNV|mmp4)|RIFF.{4}AVI |\x1aE\xdf\xa3", re.S
+    ),
 }
 _SHOWN = 80  # characters of a page's title, or of an answer, that are shown
 
@@ -85,7 +86,13 @@ def mistaken(start: bytes) -> str | None:
 
 def packed(start: bytes) -> str | None:
     """Say what kind of archive or compressed file begins so, such as "a zip archive"; None if it is none."""
-    return _marked(start, _PACKED) or ("a tar archive" if is_tar(start) else None)
+    if is_zip(start):
+        return "a zip archive or a document"  # many documents are one
+    if method := compression(start):
+        return f"a file compressed by {method}"
+    if name := "tar" if is_tar(start) else _marked(start, _FOREIGN):
+        return f"a {name} archive"
+    return None
 
 
 def no_photo(start: bytes) -> str | None:
@@ -102,17 +109,11 @@ def no_photo(start: bytes) -> str | None:
     str or None
         Such as "a PDF", "a video" or "a web page"; None if nothing is known of it.
     """
-    if found := _marked(start, _PICTURES):
-        return found
-    if start[4:8] == b"ftyp":
-        return "a camera's raw file" if start[8:11] == b"crx" else "a video"
-    if start.startswith(b"RIFF"):
-        return "a video" if start[8:12] == b"AVI " else None
-    return _written(_text(start))
+    return _marked(start, _PICTURES) or _written(_text(start))
 
 
-def _marked(start: bytes, marks: Mapping[bytes, str]) -> str | None:
-    return next((name for mark, name in marks.items() if start.startswith(mark)), None)
+def _marked(start: bytes, marks: Mapping[str, "re.Pattern[bytes]"]) -> str | None:
+    return next((name for name, mark in marks.items() if mark.match(start)), None)
 
 
 def _text(start: bytes) -> str:
@@ -122,22 +123,29 @@ def _text(start: bytes) -> str:
 # Photos that are sent are searched by these: each takes a time in proportion to the text.
 def _written(text: str) -> str | None:
     """What a text is, one of `_REMEDIES`; None if nothing is known of it."""
-    what = None
+    what, first = None, 0
+    while before := _BEFORE.match(text, first):
+        first = before.end()
     if text.startswith("version https://git-lfs.github.com/"):
         what = "a pointer of Git LFS"
     elif re.match(r"(?:\.\./)*\.?(?:git/annex|/annex)/objects/", text):
         what = "a pointer of git-annex"
-    elif re.match(r"(?i)<(?:!doctype\s+html|html|head|body)", text) or "<html" in text.lower():
+    elif _PAGE.match(text, first):
         what = "a web page"
-    elif re.match(r"<[?!a-zA-Z]", text) and re.search(r"(?i)<svg[\s>]", text):
+    elif _DRAWING.match(text, first):
         what = "an SVG drawing"
-    elif re.match(r"(?i)<(?:\?xml|[a-z]+[ >])", text):
+    elif text.startswith("<?xml") or (re.match(r"(?i)<[a-z]+[ >]", text) and "</" in text):
         what = "an XML answer"
     elif re.match(r'[{\[]\s*["{\[\]}]', text):
         what = "a JSON answer"
     return what
 
 
+_BEFORE = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.S)  # what may stand before the first tag
+_PAGE = re.compile(
+    r"<(?:!doctype\s+html|html|head|body|title|meta|script|style|frameset|center|div|h[1-6]|p)(?![\w:-])", re.I
+)
+_DRAWING = re.compile(r"<(?:!doctype\s+svg|(?:\w+:)?svg)(?![\w:-])", re.I)
 _REMEDIES = {
     "a pointer of Git LFS": " and not the file itself: run `git lfs pull` where it came from",
     "a pointer of git-annex": " and not the file itself: run `git annex get` where it came from",

@@ -159,7 +159,7 @@ def read_photo(data: bytes) -> Photo:
 
 def _no_photo(start: bytes) -> str:
     if archive := contents.packed(start):
-        return f"{archive}, not a photo: unpack it and send the photos in it"
+        return f"{archive}, not a photo: send the photos that are in it"
     what = contents.no_photo(start)
     return f"{what + ', ' if what else ''}not a photo that can be read: send a {names()}"
 
